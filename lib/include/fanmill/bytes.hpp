@@ -1,0 +1,66 @@
+// Bytes: an immutable, shared run of bytes behind one pointer.
+//
+// It is how payloads travel: encoded once, then handed from the submitting thread to the loop
+// thread and to the socket without a copy. It is not a container to build in (use std::string for
+// that). Copies share the bytes; the last owner frees them. Different threads may own copies of the
+// same bytes; one Bytes object belongs to one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fanmill {
+
+class Bytes {
+ public:
+  /// No bytes; costs no allocation.
+  Bytes() noexcept = default;
+  /// Copies `text`. One allocation; none if `text` is empty. Throws std::bad_alloc.
+  explicit Bytes(std::string_view text);
+  explicit Bytes(std::span<const std::byte> bytes);
+  ~Bytes() { release(); }
+
+  Bytes(const Bytes& other) noexcept;
+  Bytes(Bytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Bytes& operator=(Bytes other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+
+  /// Makes `size` bytes, 8-byte aligned, and lets `fill(char*)` write them before anybody else sees
+  /// them.
+  template <typename Fill>
+  static Bytes make(std::size_t size, Fill&& fill) {
+    Bytes bytes = allocate(size);
+    if (size > 0) fill(bytes.mutable_data());
+    return bytes;
+  }
+
+  [[nodiscard]] const char* data() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  /// Valid while this object, or a copy of it, lives.
+  [[nodiscard]] std::string_view view() const noexcept { return {data(), size()}; }
+  [[nodiscard]] std::string str() const { return std::string(view()); }
+
+  /// Gives the ownership of one reference away as a plain pointer, for a C interface that frees by
+  /// callback; `adopt` takes it back. Null for no bytes.
+  [[nodiscard]] void* detach() noexcept { return std::exchange(block_, nullptr); }
+  static Bytes adopt(void* detached) noexcept;
+
+  friend bool operator==(const Bytes& a, const Bytes& b) noexcept { return a.view() == b.view(); }
+
+ private:
+  struct Block;
+  static Bytes allocate(std::size_t size);
+  char* mutable_data() noexcept;
+  void release() noexcept;
+
+  Block* block_ = nullptr;
+};
+
+}  // namespace fanmill

@@ -1,0 +1,58 @@
+// How tasks end: the words that every part of fanmill uses for it.
+//
+// A task ends in exactly one outcome. A task that fails is data, not an exception, until a `run`
+// that was not told what to do with failures throws ItemFailed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <fanmill/payload.hpp>
+#include <string>
+#include <vector>
+
+namespace fanmill {
+
+/// Why one attempt of a task gave no result.
+struct TaskError {
+  enum class Kind : std::uint8_t {
+    failed,       ///< the function threw, or reported an error: `type` and `text` are its own
+    crashed,      ///< the process that ran it died; `text` tells the signal or exit status
+    lost_worker,  ///< the worker that had started it vanished
+    time_limit,   ///< it ran longer than its time limit and was ended
+    rejected,     ///< the worker could not run it at all (unknown function, payload encoding)
+  };
+  Kind kind = Kind::failed;
+  std::string type;    ///< of an exception: its class, as far as the worker's language names one
+  std::string text;    ///< what happened, in words
+  std::string worker;  ///< where: "host:pid" of the worker
+  std::uint32_t attempt = 0;  ///< which attempt of the task, from 1
+
+  friend bool operator==(const TaskError&, const TaskError&) = default;
+};
+
+const char* to_string(TaskError::Kind kind) noexcept;
+/// One line: "attempt 2 on node7:4711 failed: ValueError: negative size".
+std::string to_string(const TaskError& error);
+
+/// How a task ended.
+enum class OutcomeKind : std::uint8_t {
+  result,       ///< its function returned; there may be "nothing" in it
+  failed,       ///< its function reported an error, and its retries are used up
+  quarantined,  ///< too many workers died on it; it is not tried again
+  killed,       ///< its group was decided without it, or its run was ended
+};
+
+const char* to_string(OutcomeKind kind) noexcept;
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::result;
+  bool nothing = false;  ///< a result: the function ran to its end and found nothing
+  Payload payload;       ///< a result's value
+  std::vector<TaskError>
+      errors;  ///< one for each attempt that gave no result (the last few), oldest first
+  std::chrono::nanoseconds busy{0};  ///< time that the function ran, over all attempts that told it
+
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+}  // namespace fanmill

@@ -1,0 +1,89 @@
+// Slab<T>: records at stable indexes, reused through a free list. An index is 32 bits, so links
+// between records cost half a pointer. Records never move, so references stay valid until `erase`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/assert.hpp"
+
+namespace fanmill {
+
+/// No record. Links end with it.
+inline constexpr std::uint32_t no_index = 0xffffffff;
+
+template <typename T>
+class Slab {
+ public:
+  std::uint32_t insert(T value) {
+    std::uint32_t index;
+    if (free_.empty()) {
+      index = static_cast<std::uint32_t>(used_);
+      if (used_ == chunks_.size() * chunk_size) {
+        chunks_.push_back(std::make_unique<std::optional<T>[]>(chunk_size));
+      }
+      used_ += 1;
+    } else {
+      index = free_.back();
+      free_.pop_back();
+    }
+    slot(index).emplace(std::move(value));
+    size_ += 1;
+    return index;
+  }
+
+  void erase(std::uint32_t index) {
+    FANMILL_ASSERT(contains(index), index);
+    slot(index).reset();
+    free_.push_back(index);
+    size_ -= 1;
+  }
+
+  [[nodiscard]] bool contains(std::uint32_t index) const {
+    return index < used_ && chunks_[index / chunk_size][index % chunk_size].has_value();
+  }
+  T& operator[](std::uint32_t index) {
+    std::optional<T>& found = slot(index);
+    FANMILL_ASSERT(found.has_value(), index);
+    return *found;
+  }
+  const T& operator[](std::uint32_t index) const {
+    const std::optional<T>& found = chunks_[index / chunk_size][index % chunk_size];
+    FANMILL_ASSERT(found.has_value(), index);
+    return *found;
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+  /// In the order of the indexes. O(everything that was ever held at once): for reports, invariants
+  /// and small slabs.
+  template <typename Visit>
+  void for_each(Visit&& visit) {
+    for (std::uint32_t index = 0; index < used_; ++index) {
+      if (contains(index)) visit(index, (*this)[index]);
+    }
+  }
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (std::uint32_t index = 0; index < used_; ++index) {
+      if (contains(index)) visit(index, (*this)[index]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t chunk_size = 256;
+  std::optional<T>& slot(std::uint32_t index) {
+    FANMILL_ASSERT(index < used_, index, used_);
+    return chunks_[index / chunk_size][index % chunk_size];
+  }
+
+  std::vector<std::unique_ptr<std::optional<T>[]>> chunks_;
+  std::vector<std::uint32_t> free_;
+  std::size_t used_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace fanmill

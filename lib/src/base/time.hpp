@@ -1,0 +1,22 @@
+// Instants and durations. The farm's clock has no now(): only the shell and the simulator can make
+// an Instant, and everything below them is told the time (STYLE.md, pair 2). Steady time only: wall
+// clocks jump.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace fanmill {
+
+struct FarmClock {
+  using rep = std::int64_t;
+  using period = std::nano;
+  using duration = std::chrono::duration<rep, period>;
+  using time_point = std::chrono::time_point<FarmClock>;
+  static constexpr bool is_steady = true;
+};
+
+using Duration = FarmClock::duration;
+using Instant = FarmClock::time_point;
+
+}  // namespace fanmill
