@@ -1,0 +1,83 @@
+// Every limit of the farm, in one place, with its reason. Defaults that a user may change stand in
+// the option structs of manager.hpp and worker.hpp; those structs take their defaults from here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.hpp"
+
+namespace fanmill::limits {
+
+using namespace std::chrono_literals;
+
+// The protocol versions that this build speaks.
+inline constexpr std::uint16_t protocol_min = 1;
+inline constexpr std::uint16_t protocol_max = 1;
+
+// Liveness.
+inline constexpr Duration heartbeat_interval = 2s;
+inline constexpr Duration silence_suspect = 6s;
+inline constexpr Duration silence_dead = 20s;
+// One lost or late heartbeat must not make a suspect, and below four intervals one long pause on
+// the far side (swap, a suspended laptop) would look like a death.
+static_assert(silence_suspect >= 2 * heartbeat_interval);
+static_assert(silence_dead >= 4 * heartbeat_interval);
+static_assert(silence_dead > silence_suspect);
+// What a manager may ask of a worker; outside it a Welcome is malformed.
+inline constexpr Duration heartbeat_interval_min = 10ms;
+inline constexpr Duration heartbeat_interval_max = 3600s;
+
+// How long a lost connection keeps its tasks. On the manager's own host a lost connection means a
+// dead process.
+inline constexpr Duration grace_same_host = 0s;
+inline constexpr Duration grace_remote = 3s;
+// A worker elsewhere must get the chance to come back within its grace.
+inline constexpr Duration reconnect_backoff_min = 50ms;
+inline constexpr Duration reconnect_backoff_max = 1s;
+static_assert(grace_remote > 2 * reconnect_backoff_max);
+// A worker says hello again if no welcome came after this; the manager may be starting.
+inline constexpr Duration hello_repeat = 2s;
+// J17: a worker without a manager gives up after this.
+inline constexpr Duration give_up_after = 60s;
+// A manager's own time limit for a task fires this much after the worker's should have.
+inline constexpr Duration time_limit_slack = 5s;
+
+// Frames.
+inline constexpr std::size_t header_bytes_max = 4096;
+inline constexpr std::size_t frame_bytes_max = 1 << 20;
+inline constexpr std::size_t frames_max = 2;  // header and one payload; batches keep to it too
+inline constexpr std::size_t text_bytes_max = 2048;  // one Text field; several share a header
+// 16 bytes each in one payload frame.
+inline constexpr std::size_t holdings_max = frame_bytes_max / 16;
+inline constexpr std::size_t error_text_max =
+    1500;  // longer texts of a failed task are cut by the worker
+inline constexpr std::size_t error_type_max = 200;
+
+// Flow control.
+inline constexpr std::uint32_t slots_max = 4096;
+inline constexpr std::uint32_t prefetch_default = 1;  // tasks per slot beside the running one
+inline constexpr std::uint32_t prefetch_max = 4096;
+inline constexpr std::size_t credit_bytes =
+    8U << 20;  // of payloads sent to one worker and not yet answered
+inline constexpr std::size_t functions_max = 256;  // named functions of one worker
+// A worker that computes keeps at most this many unacknowledged results before it stops starting
+// tasks.
+inline constexpr std::size_t unacknowledged_results_max = 65536;
+
+// Failures.
+inline constexpr std::uint32_t lost_attempts_max =
+    3;  // lost workers or crashes per task, then quarantine
+inline constexpr std::size_t errors_kept_max = 8;  // errors of one task that an outcome carries
+
+// Clients.
+inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;
+inline constexpr std::size_t tasks_per_update_max = 1U << 20;
+
+// The shell.
+inline constexpr std::size_t events_per_turn_max = 1024;
+// A loop that was away longer than this does not judge anybody by the clock that ran meanwhile.
+inline constexpr Duration stall_noticed = 500ms;
+
+}  // namespace fanmill::limits

@@ -1,0 +1,97 @@
+// The manager's state machine: who is there, what is to be done, who does it, what is decided.
+//
+// A value: it reads no clock, touches no socket and starts no thread. The shell (net/) and the
+// simulator (tests/sim) drive it alike:
+//
+//   for each event: manager.step(now, event, actions);   then once per turn: manager.tick(now,
+//   actions);
+//
+// and carry out the actions in order. `step` takes facts in and decides groups at once (so kills
+// leave in the turn in which their cause arrived); `tick` looks at deadlines and hands out ready
+// tasks. Every operation costs O(1) per task event, O(log n) where a deadline moves; nothing scans
+// all tasks or all workers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/counters.hpp"
+#include "core/limits.hpp"
+#include "core/manager_actions.hpp"
+#include "core/manager_events.hpp"
+
+namespace fanmill::core {
+
+struct ManagerOptions {
+  std::uint64_t farm = 1;  // not 0
+  std::uint32_t incarnation =
+      1;               // 1 to incarnation_max; higher at each start of a manager of this farm
+  Uuid boot;           // of this host; a worker with the same one is on the same host
+  std::string cookie;  // workers must show the same one; empty: any
+  Duration heartbeat = limits::heartbeat_interval;
+  Duration suspect = limits::silence_suspect;
+  Duration dead = limits::silence_dead;
+  Duration grace_same_host = limits::grace_same_host;
+  Duration grace_remote = limits::grace_remote;
+  std::uint32_t prefetch = limits::prefetch_default;
+  std::size_t credit_bytes = limits::credit_bytes;
+  std::uint32_t frame_bytes_max = limits::frame_bytes_max;
+  std::uint32_t unacknowledged_max = limits::unacknowledged_results_max;
+  std::uint32_t sessions_max = 65536;
+  FeatureSet features =
+      feature::heartbeat | feature::kill | feature::time_limit;  // what this manager speaks
+  int observe_level = 0;  // 0: no Observation actions, 1: workers, 2: also tasks and groups
+};
+
+/// What can be told about one worker.
+struct WorkerInfo {
+  enum class State : std::uint8_t { live, suspect, lost, draining };
+  SessionId session;
+  PeerId peer;
+  std::string name;     // "host:pid"
+  std::string address;  // where its connection comes from
+  std::string software;
+  State state = State::live;
+  std::uint32_t slots = 0;
+  std::uint32_t held = 0;  // attempts that it has been given and has not answered
+  std::uint64_t tasks_done = 0;
+  Duration busy{};
+};
+
+class ManagerInvariants;
+struct ManagerState;
+
+class Manager {
+ public:
+  explicit Manager(ManagerOptions options);
+  ~Manager();
+  Manager(Manager&&) noexcept;
+  Manager& operator=(Manager&&) noexcept;
+
+  /// Takes in one fact. Appends to `out`. `now` must not go backwards.
+  void step(Instant now, ManagerEvent event, ManagerActions& out);
+  /// Once per turn, after the facts: passed deadlines and the hand-out of ready tasks.
+  void tick(Instant now, ManagerActions& out);
+  /// When `tick` next has something to do even if nothing happens; nothing if no deadline is
+  /// running.
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+  [[nodiscard]] const ManagerOptions& options() const;
+  [[nodiscard]] const Counters& counters() const;
+  /// Sessions that are open (live, suspect, draining, or lost and within their grace). O(1).
+  [[nodiscard]] std::size_t worker_count() const;
+  /// Sum of the slots of sessions that take tasks now. O(1).
+  [[nodiscard]] std::size_t slot_count() const;
+  [[nodiscard]] std::size_t ready_count() const;
+  /// A list for people. O(workers).
+  [[nodiscard]] std::vector<WorkerInfo> workers() const;
+
+ private:
+  friend class ManagerInvariants;
+  std::unique_ptr<ManagerState> state_;
+};
+
+}  // namespace fanmill::core

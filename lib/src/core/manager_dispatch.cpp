@@ -1,0 +1,320 @@
+// Who gets what: kinds of tasks, profiles of workers, the hand-out and the recall.
+//
+// A task's kind is its function and the family of its payload's encoding; a worker's profile is the
+// set of kinds that it takes. There are few of either, so matching costs no look at any single task
+// or worker.
+#include <algorithm>
+
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+namespace {
+
+constexpr EncodingSet structured = encoding_bit(Encoding::object) | encoding_bit(Encoding::json);
+
+std::string kind_key(std::string_view function, bool raw) {
+  std::string key(raw ? "r:" : "s:");
+  key += function;
+  return key;
+}
+
+}  // namespace
+
+std::uint32_t ManagerState::use_kind(std::string_view function, bool raw) {
+  std::string key = kind_key(function, raw);
+  const auto found = kind_of_key.find(key);
+  std::uint32_t index = no_index;
+  if (found != kind_of_key.end()) {
+    index = found->second;
+  } else {
+    index = kinds.insert(KindRecord{.key = key});
+    kind_of_key.emplace(std::move(key), index);
+  }
+  kinds[index].users += 1;
+  return index;
+}
+
+void ManagerState::release_kind(std::uint32_t index) {
+  KindRecord& kind = kinds[index];
+  kind.users -= 1;
+  if (kind.users > 0) return;
+  FANMILL_ASSERT(kind.ready.empty() && kind.profiles.empty(), kind.key);
+  kind_of_key.erase(kind.key);
+  kinds.erase(index);
+}
+
+std::uint32_t ManagerState::use_profile(const Hello& hello) {
+  const bool takes_structured = (hello.encodings & structured) != 0;
+  const bool takes_raw = (hello.encodings & encoding_bit(Encoding::raw)) != 0;
+  std::string key;
+  key += takes_structured ? 's' : '-';
+  key += takes_raw ? 'r' : '-';
+  for (const std::string& function : hello.functions) (key += '\n') += function;
+  if (const auto found = profile_of_key.find(key); found != profile_of_key.end()) {
+    profiles[found->second].sessions += 1;
+    return found->second;
+  }
+
+  const std::uint32_t index = profiles.insert(ProfileRecord{.key = key, .sessions = 1});
+  ProfileRecord& profile = profiles[index];
+  const auto serve = [&](std::string_view function, std::uint16_t number) {
+    for (const bool raw : {false, true}) {
+      if (!(raw ? takes_raw : takes_structured)) continue;
+      const std::uint32_t kind = use_kind(function, raw);
+      profile.serves.push_back({kind, number});
+      kinds[kind].profiles.push_back(index);
+    }
+  };
+  // A task without a function name goes to any worker's first function.
+  serve("", 0);
+  for (std::size_t number = 0; number < hello.functions.size(); ++number) {
+    if (!hello.functions[number].empty())
+      serve(hello.functions[number], static_cast<std::uint16_t>(number));
+  }
+  profile_of_key.emplace(std::move(key), index);
+  return index;
+}
+
+void ManagerState::release_profile(std::uint32_t index) {
+  ProfileRecord& profile = profiles[index];
+  profile.sessions -= 1;
+  if (profile.sessions > 0) return;
+  for (const ProfileRecord::Serves& serves : profile.serves) {
+    std::erase(kinds[serves.kind].profiles, index);
+    release_kind(serves.kind);
+  }
+  profile_of_key.erase(profile.key);
+  profiles.erase(index);
+}
+
+void ManagerState::make_ready(std::uint32_t index, bool front) {
+  TaskRecord& task = tasks[index];
+  KindRecord& kind = kinds[task.kind];
+  task.state = TaskRecord::State::ready;
+  if (front) {
+    task.order = --order_front;
+    kind.ready.push_front(tasks, index);
+  } else {
+    task.order = ++order_back;
+    kind.ready.push_back(tasks, index);
+  }
+  ready_total += 1;
+  if (!kind.with_ready.linked) kinds_with_ready.push_back(kinds, task.kind);
+}
+
+void ManagerState::unqueue(std::uint32_t index) {
+  KindRecord& kind = kinds[tasks[index].kind];
+  kind.ready.erase(tasks, index);
+  ready_total -= 1;
+  if (kind.ready.empty()) kinds_with_ready.erase(kinds, tasks[index].kind);
+}
+
+/// Free slots first, then credit beyond them; among kinds that have a taker, the task that has
+/// waited longest.
+void ManagerState::dispatch() {
+  for (const SessionRecord::Room room : {SessionRecord::Room::idle, SessionRecord::Room::spare}) {
+    while (ready_total > 0) {
+      std::uint32_t chosen = no_index;
+      std::uint32_t taker = no_index;
+      for (std::uint32_t kind = kinds_with_ready.front(); kind != no_index;
+           kind = kinds_with_ready.next(kinds, kind)) {
+        const std::uint32_t task = kinds[kind].ready.front();
+        if (chosen != no_index && tasks[chosen].order < tasks[task].order) continue;
+        const std::uint32_t session = session_with_room(kinds[kind], room);
+        if (session == no_index) continue;
+        chosen = task;
+        taker = session;
+      }
+      if (chosen == no_index) break;
+      assign(chosen, taker);
+    }
+  }
+}
+
+std::uint32_t ManagerState::session_with_room(const KindRecord& kind,
+                                              SessionRecord::Room room) const {
+  for (const std::uint32_t index : kind.profiles) {
+    const ProfileRecord& profile = profiles[index];
+    const std::uint32_t session =
+        room == SessionRecord::Room::idle ? profile.idle.front() : profile.spare.front();
+    if (session != no_index) return session;
+  }
+  return no_index;
+}
+
+void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index) {
+  TaskRecord& task = tasks[task_index];
+  SessionRecord& session = sessions[session_index];
+  const ProfileRecord& profile = profiles[session.profile];
+  const auto serves =
+      std::find_if(profile.serves.begin(), profile.serves.end(),
+                   [&](const ProfileRecord::Serves& one) { return one.kind == task.kind; });
+  FANMILL_ASSERT(serves != profile.serves.end(), kinds[task.kind].key);
+
+  unqueue(task_index);
+  task.state = TaskRecord::State::assigned;
+  task.attempts_made += 1;
+  counters.attempts += 1;
+  session.tasks_sent += 1;
+  const std::uint32_t index = attempts.insert(
+      AttemptRecord{.id = attempt_ids.next(),
+                    .task = task_index,
+                    .worker = session.worker,
+                    .sequence = session.tasks_sent,
+                    .number = task.attempts_made,
+                    .bytes = static_cast<std::uint32_t>(task.payload.bytes.size())});
+  AttemptRecord& attempt = attempts[index];
+  attempt_of_id.insert(attempt.id.value, index);
+  task.attempts.push_back(attempts, index);
+  task.live = index;
+  hold(session_index, index, session.running.size() < session.slots);
+
+  std::optional<Encoding> convert_to;
+  const Encoding encoding = task.payload.encoding;
+  if ((encoding == Encoding::object || encoding == Encoding::json) &&
+      (session.encodings & encoding_bit(encoding)) == 0) {
+    convert_to = encoding == Encoding::object ? Encoding::json : Encoding::object;
+  }
+  send(session,
+       Task{.attempt = attempt.id,
+            .group = groups[task.group].id,
+            .function = serves->function,
+            .acknowledged = session.results_recorded,
+            .time_limit = task.time_limit,
+            .number = attempt.number,
+            .item = groups[task.group].item,
+            .task = task.id,
+            .payload = task.payload},
+       convert_to);
+  observe_task(Observation::Kind::task_assigned, task, &session, &attempt, "", task.payload);
+}
+
+/// The session holds the attempt from now on, last in the running or in the waiting list.
+void ManagerState::hold(std::uint32_t session_index, std::uint32_t index, bool running) {
+  SessionRecord& session = sessions[session_index];
+  AttemptRecord& attempt = attempts[index];
+  attempt.session = session_index;
+  attempt.counted = true;
+  session.active += 1;
+  session.active_bytes += attempt.bytes;
+  session.waiting.push_back(attempts, index);
+  if (running) set_running(index);
+  refresh_room(session_index);
+  refresh_backlog(session_index);
+}
+
+void ManagerState::set_running(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  SessionRecord& session = sessions[attempt.session];
+  session.waiting.erase(attempts, index);
+  session.running.push_back(attempts, index);
+  attempt.running = true;
+  end_recall(attempt);  // too late: it has started
+  if (attempt.task == no_index) return;
+  const Duration limit = tasks[attempt.task].time_limit;
+  if (limit > Duration::zero()) {
+    attempt.time_limit =
+        timers.add(now + limit + limits::time_limit_slack, {Timer::Kind::time_limit, index});
+  }
+}
+
+/// A worker with a free slot starts the next task at once.
+void ManagerState::fill_running(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  if (session.lost) return;
+  while (session.running.size() < session.slots && !session.waiting.empty())
+    set_running(session.waiting.front());
+}
+
+/// A heartbeat says how many of the session's tasks were started.
+void ManagerState::start_counted(std::uint32_t index, std::uint32_t started) {
+  SessionRecord& session = sessions[index];
+  while (!session.waiting.empty() && attempts[session.waiting.front()].sequence <= started) {
+    set_running(session.waiting.front());
+  }
+  refresh_backlog(index);
+}
+
+void ManagerState::refresh_room(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  ProfileRecord& profile = profiles[session.profile];
+  const bool takes = !session.lost && !session.suspect && !session.draining;
+  if (takes != session.takes_tasks) {
+    session.takes_tasks = takes;
+    slots_total += takes ? session.slots : 0;
+    slots_total -= takes ? 0 : session.slots;
+  }
+  using Room = SessionRecord::Room;
+  Room room = Room::none;
+  if (takes && session.active < session.slots) {
+    room = Room::idle;
+  } else if (takes && session.active < session.tasks_max) {
+    room = Room::spare;
+  }
+  // A payload may be larger than the whole credit: it is sent to a worker that holds nothing else.
+  if (session.active > 0 && session.active_bytes >= options.credit_bytes) room = Room::none;
+  if (room == session.room) return;
+  if (session.room == Room::idle) profile.idle.erase(sessions, index);
+  if (session.room == Room::spare) profile.spare.erase(sessions, index);
+  if (room == Room::idle) profile.idle.push_back(sessions, index);
+  if (room == Room::spare) profile.spare.push_back(sessions, index);
+  session.room = room;
+}
+
+void ManagerState::refresh_backlog(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  ProfileRecord& profile = profiles[session.profile];
+  const bool has = !session.waiting.empty() && !session.lost;
+  if (has == session.with_waiting.linked) return;
+  if (has) {
+    profile.backlog.push_back(sessions, index);
+    backlog_total += 1;
+  } else {
+    profile.backlog.erase(sessions, index);
+    backlog_total -= 1;
+  }
+}
+
+/// When nothing is queued and a worker is idle, what waits behind a long task elsewhere is asked
+/// back: one task for each idle worker at a time.
+void ManagerState::recall_for_idle() {
+  if (backlog_total == 0 || ready_total > 0) return;
+  profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
+    std::size_t looks = profile.backlog.size();
+    while (looks-- > 0 && profile.recalls < profile.idle.size()) {
+      const std::uint32_t session = profile.backlog.front();
+      profile.backlog.erase(sessions, session);
+      profile.backlog.push_back(sessions, session);  // the next recall asks another worker
+      const std::uint32_t last = sessions[session].waiting.back();
+      if (!attempts[last].recalled && !attempts[last].killing) recall(last);
+    }
+  });
+}
+
+void ManagerState::recall(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  SessionRecord& session = sessions[attempt.session];
+  attempt.recalled = true;
+  profiles[session.profile].recalls += 1;
+  counters.recalls_sent += 1;
+  send(session, Kill{.attempt = attempt.id, .if_unstarted = true});
+}
+
+void ManagerState::end_recall(AttemptRecord& attempt) {
+  if (!attempt.recalled) return;
+  attempt.recalled = false;
+  profiles[sessions[attempt.session].profile].recalls -= 1;
+}
+
+/// Results that no Task acknowledged on its way are acknowledged by a heartbeat.
+void ManagerState::acknowledge_owed() {
+  while (!sessions_owing.empty()) {
+    const std::uint32_t index = sessions_owing.front();
+    sessions_owing.erase(sessions, index);
+    SessionRecord& session = sessions[index];
+    if (session.results_acknowledged == session.results_recorded) continue;
+    send(session, Heartbeat{.session = session.id, .acknowledged = session.results_recorded});
+  }
+}
+
+}  // namespace fanmill::core

@@ -1,0 +1,253 @@
+// Jobs, groups and the policies that decide them.
+#include <algorithm>
+#include <iterator>
+
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+
+void ManagerState::on(JobOpened&& event) {
+  if (shut) {
+    out->push_back(DeliverJobEnd{.client = event.client, .job = event.job});
+    return;
+  }
+  FANMILL_ASSERT(job_of_id.find(event.job.value) == no_index, event.job);
+  JobRecord job{.id = event.job, .client = event.client, .options = std::move(event.options)};
+  for (const std::string& function : job.options.functions) {
+    job.kinds.push_back(use_kind(function, false));
+    job.kinds.push_back(use_kind(function, true));
+  }
+  job_of_id.insert(event.job.value, jobs.insert(std::move(job)));
+}
+
+void ManagerState::on(GroupSubmitted&& event) {
+  const std::uint32_t job = job_of_id.find(event.job.value);
+  if (job == no_index) return;  // cancelled while the group was under way
+  counters.groups_submitted += 1;
+  const std::uint32_t index = groups.insert(
+      GroupRecord{.id = group_ids.next(), .job = job, .item = event.item, .policy = event.policy});
+  GroupRecord& group = groups[index];
+  FANMILL_ASSERT(group.policy.kind != Policy::Kind::k_answers || group.policy.k >= 1);
+  group_of_id.insert(group.id.value, index);
+  jobs[job].groups.push_back(groups, index);
+  const std::vector<std::uint32_t> added = add_tasks(index, std::move(event.tasks));
+  if (group.policy.kind == Policy::Kind::stages) {
+    for (const std::uint32_t task : added) {
+      tasks[task].state = TaskRecord::State::waiting;
+      group.waiting.push_back(tasks, task);
+    }
+    release_stage(index);
+  } else {
+    for (const std::uint32_t task : added) {
+      group.released += 1;
+      make_ready(task, false);
+    }
+  }
+  if (added.empty() && group.policy.kind != Policy::Kind::client) {
+    end_group(index, group.policy.kind == Policy::Kind::all);
+  }
+}
+
+void ManagerState::on(GroupUpdated&& event) {
+  const std::uint32_t index = group_of_id.find(event.group.value);
+  if (index == no_index)
+    return;  // its job was cancelled, or the group ended, while the update was under way
+  GroupRecord& group = groups[index];
+  if (event.replace || event.done) end_members(index);
+  if (event.done) {
+    close_group(index);
+    return;
+  }
+  const std::vector<std::uint32_t> added = add_tasks(index, std::move(event.add));
+  // At the front, and there in their own order: a group that has begun is finished first.
+  std::for_each(added.rbegin(), added.rend(), [&](std::uint32_t task) {
+    group.released += 1;
+    make_ready(task, true);
+  });
+}
+
+void ManagerState::on(JobClosed&& event) {
+  const std::uint32_t job = job_of_id.find(event.job.value);
+  if (job == no_index) return;
+  jobs[job].closed = true;
+  end_job_if_done(job);
+}
+
+void ManagerState::on(JobCancelled&& event) {
+  const std::uint32_t job = job_of_id.find(event.job.value);
+  if (job != no_index) cancel_job(job);
+}
+
+std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
+                                                   std::vector<TaskSpec>&& specs) {
+  GroupRecord& group = groups[group_index];
+  const JobRecord& job = jobs[group.job];
+  std::vector<std::uint32_t> added;
+  added.reserve(specs.size());
+  std::uint32_t stage = 0;
+  for (TaskSpec& spec : specs) {
+    FANMILL_ASSERT(spec.function < job.options.functions.size(), spec.function);
+    FANMILL_ASSERT(spec.stage >= stage, "stages must not decrease", spec.stage, stage);
+    stage = spec.stage;
+    const bool raw = spec.payload.encoding == Encoding::raw;
+    const std::uint32_t index = tasks.insert(TaskRecord{});
+    TaskRecord& task = tasks[index];
+    task.id = task_ids.next();
+    task.group = group_index;
+    task.number = group.tasks_made++;
+    task.stage = spec.stage;
+    task.kind = job.kinds[2 * spec.function + (raw ? 1 : 0)];
+    task.state = TaskRecord::State::assigned;  // until it is queued
+    task.payload = std::move(spec.payload);
+    task.time_limit = spec.time_limit;
+    group.members.push_back(tasks, index);
+    added.push_back(index);
+  }
+  counters.tasks_submitted += added.size();
+  return added;
+}
+
+/// The next stage's tasks become ready, before those of groups that came later.
+void ManagerState::release_stage(std::uint32_t group_index) {
+  GroupRecord& group = groups[group_index];
+  if (group.waiting.empty()) return;
+  const std::uint32_t stage = tasks[group.waiting.front()].stage;
+  const bool first = stage == 0;
+  std::vector<std::uint32_t> released;
+  while (!group.waiting.empty() && tasks[group.waiting.front()].stage == stage) {
+    const std::uint32_t task = group.waiting.front();
+    group.waiting.erase(tasks, task);
+    released.push_back(task);
+  }
+  if (!first) std::reverse(released.begin(), released.end());
+  for (const std::uint32_t task : released) {
+    group.released += 1;
+    make_ready(task, !first);
+  }
+}
+
+void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_number,
+                                       Outcome&& outcome) {
+  GroupRecord& group = groups[index];
+  if (group.policy.kind == Policy::Kind::client) {
+    const JobRecord& job = jobs[group.job];
+    out->push_back(DeliverTaskEnd{.client = job.client,
+                                  .job = job.id,
+                                  .group = group.id,
+                                  .item = group.item,
+                                  .task = task_number,
+                                  .outcome = std::move(outcome)});
+    return;
+  }
+
+  const bool has_result = outcome.kind == OutcomeKind::result;
+  const bool has_answer = has_result && !outcome.nothing;
+  bool decided = false;
+  bool kept = has_answer;
+  switch (group.policy.kind) {
+    case Policy::Kind::first:
+      decided = kept = has_result;
+      break;
+    case Policy::Kind::first_answer:
+    case Policy::Kind::stages:
+      decided = has_answer;
+      break;
+    case Policy::Kind::k_answers:
+      decided = has_answer && group.result.answers.size() + 1 >= group.policy.k;
+      break;
+    case Policy::Kind::all:
+      kept = has_result;
+      break;
+    case Policy::Kind::client:
+      break;
+  }
+  if (kept) {
+    group.result.answers.push_back(
+        {.task = task_number, .nothing = outcome.nothing, .payload = std::move(outcome.payload)});
+  }
+  if (!has_result) {
+    for (TaskError& error : outcome.errors) {
+      if (group.result.errors.size() == limits::errors_kept_max) break;
+      group.result.errors.push_back(std::move(error));
+    }
+  }
+
+  if (decided) {
+    end_group(index, true);
+  } else if (group.members.empty()) {
+    end_group(index, group.policy.kind == Policy::Kind::all);
+  } else if (group.released == 0) {
+    release_stage(index);
+  }
+}
+
+/// Ends every task that the group still has: queued ones are dropped, running ones killed.
+void ManagerState::end_members(std::uint32_t index) {
+  GroupRecord& group = groups[index];
+  while (!group.members.empty()) {
+    const std::uint32_t task = group.members.front();
+    const bool assigned = tasks[task].state == TaskRecord::State::assigned;
+    (assigned ? group.result.tasks_killed : group.result.tasks_dropped) += 1;
+    (assigned ? counters.tasks_killed : counters.tasks_dropped) += 1;
+    erase_task(task);
+  }
+}
+
+void ManagerState::end_group(std::uint32_t index, bool decided) {
+  end_members(index);
+  GroupRecord& group = groups[index];
+  const JobRecord& job = jobs[group.job];
+  group.result.decided = decided;
+  GroupResult result = std::move(group.result);
+  group.result =
+      GroupResult{.tasks_killed = result.tasks_killed, .tasks_dropped = result.tasks_dropped};
+  out->push_back(DeliverGroupEnd{.client = job.client,
+                                 .job = job.id,
+                                 .group = group.id,
+                                 .item = group.item,
+                                 .result = std::move(result)});
+  close_group(index);
+}
+
+void ManagerState::close_group(std::uint32_t index) {
+  GroupRecord& group = groups[index];
+  counters.groups_ended += 1;
+  if (observes(2)) {
+    out->push_back(Observation{.kind = Observation::Kind::group_ended,
+                               .level = 2,
+                               .item = group.item,
+                               .killed = group.result.tasks_killed,
+                               .dropped = group.result.tasks_dropped});
+  }
+  const std::uint32_t job = group.job;
+  jobs[job].groups.erase(groups, index);
+  group_of_id.erase(group.id.value);
+  groups.erase(index);
+  end_job_if_done(job);
+}
+
+void ManagerState::end_job_if_done(std::uint32_t index) {
+  JobRecord& job = jobs[index];
+  if (!job.closed || !job.groups.empty()) return;
+  out->push_back(DeliverJobEnd{.client = job.client, .job = job.id});
+  for (const std::uint32_t kind : job.kinds) release_kind(kind);
+  job_of_id.erase(job.id.value);
+  jobs.erase(index);
+}
+
+void ManagerState::cancel_job(std::uint32_t index) {
+  JobRecord& job = jobs[index];
+  job.closed = true;
+  if (job.groups.empty()) {
+    end_job_if_done(index);
+    return;
+  }
+  // The last group takes the job with it: count, do not ask the job.
+  for (std::size_t left = job.groups.size(); left > 0; --left) {
+    const std::uint32_t group = job.groups.front();
+    end_members(group);
+    close_group(group);
+  }
+}
+
+}  // namespace fanmill::core

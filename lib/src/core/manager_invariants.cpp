@@ -1,0 +1,195 @@
+#include "core/manager_invariants.hpp"
+
+#include <sstream>
+
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+namespace {
+
+class Check {
+ public:
+  explicit Check(const ManagerState& checked) : state(checked) {}
+
+  void all() {
+    state.attempts.for_each([&](std::uint32_t i, const AttemptRecord& a) { attempt(i, a); });
+    state.tasks.for_each([&](std::uint32_t i, const TaskRecord& t) { task(i, t); });
+    state.groups.for_each([&](std::uint32_t i, const GroupRecord& g) { group(i, g); });
+    state.jobs.for_each([&](std::uint32_t i, const JobRecord& j) { job(i, j); });
+    state.sessions.for_each([&](std::uint32_t i, const SessionRecord& s) { session(i, s); });
+    state.kinds.for_each([&](std::uint32_t, const KindRecord& k) { kind(k); });
+    state.profiles.for_each([&](std::uint32_t i, const ProfileRecord& p) { profile(i, p); });
+    totals();
+  }
+
+  const ManagerState& state;
+  std::vector<std::string> broken;
+
+ private:
+  template <typename... Words>
+  void must(bool holds, const Words&... words) {
+    if (holds) return;
+    std::ostringstream text;
+    ((text << words << ' '), ...);
+    broken.push_back(text.str());
+  }
+
+  void attempt(std::uint32_t index, const AttemptRecord& a) {
+    must(state.attempt_of_id.find(a.id.value) == index, a.id, "is not found by its id");
+    must(a.session != no_index || a.task != no_index, a.id, "belongs to nobody");
+    must(a.in_session.linked == (a.session != no_index), a.id,
+         "is held by no list, or by one too many");
+    must(a.of_task.linked == (a.task != no_index), a.id, "and its task do not agree");
+    must(a.killing == (a.task == no_index), a.id,
+         "is being killed for a task that still wants it, or not killed");
+    must(!a.recalled || (a.session != no_index && !a.running && !a.killing), a.id,
+         "is recalled, but has started");
+    must(!a.counted || a.session != no_index, a.id, "counts against nobody's credit");
+    must(a.counted || a.killing || a.session == no_index, a.id, "is held, but free of credit");
+    if (a.session != no_index) {
+      must(state.sessions.contains(a.session), a.id, "is held by a session that is gone");
+      must(state.sessions[a.session].worker == a.worker, a.id,
+           "is held by another worker's session");
+    }
+  }
+
+  void task(std::uint32_t index, const TaskRecord& t) {
+    using State = TaskRecord::State;
+    must(state.groups.contains(t.group), t.id, "has no group");
+    must(t.member.linked, t.id, "is no member of its group");
+    must((t.state == State::assigned) == (t.live != no_index), t.id,
+         "is assigned to nobody, or queued and assigned");
+    must(t.queued.linked == (t.state != State::assigned), t.id,
+         "is queued and assigned, or neither");
+    if (t.live != no_index)
+      must(state.attempts[t.live].task == index, t.id, "has a live attempt of another task");
+    if (t.live != no_index)
+      must(state.attempts[t.live].session != no_index, t.id, "waits for an orphan");
+    t.attempts.for_each(state.attempts, [&](std::uint32_t a) {
+      must(state.attempts[a].task == index, t.id, "lists an attempt of another task");
+    });
+  }
+
+  void group(std::uint32_t index, const GroupRecord& g) {
+    must(state.group_of_id.find(g.id.value) == index, g.id, "is not found by its id");
+    std::uint32_t released = 0;
+    g.members.for_each(state.tasks, [&](std::uint32_t t) {
+      must(state.tasks[t].group == index, g.id, "lists a task of another group");
+      released += state.tasks[t].state == TaskRecord::State::waiting ? 0 : 1;
+    });
+    must(released == g.released, g.id, "counts", g.released, "released tasks, has", released);
+    must(g.members.size() == released + g.waiting.size(), g.id,
+         "has tasks that neither wait nor run");
+    const bool client = g.policy.kind == Policy::Kind::client;
+    must(client || !g.members.empty(), g.id, "has run out of tasks and is still open");
+    must(client || g.released > 0, g.id, "waits for a stage that nobody will release");
+  }
+
+  void job(std::uint32_t index, const JobRecord& j) {
+    must(state.job_of_id.find(j.id.value) == index, j.id, "is not found by its id");
+    must(!j.closed || !j.groups.empty(), j.id, "is over and still open");
+  }
+
+  void session(std::uint32_t index, const SessionRecord& s) {
+    must(state.session_of_id.find(s.id.value) == index, s.id, "is not found by its id");
+    must(s.lost != s.peer.valid(), s.id, "is lost and connected, or neither");
+    if (s.peer.valid())
+      must(state.session_of_peer.find(s.peer.value) == index, s.id, "is not found by its peer");
+    const auto worker = state.session_of_worker.find(s.worker);
+    must(worker != state.session_of_worker.end() && worker->second == index, s.id,
+         "is not its worker's session");
+    std::uint32_t active = 0;
+    std::size_t bytes = 0;
+    for (const auto* list : {&s.running, &s.waiting}) {
+      list->for_each(state.attempts, [&](std::uint32_t a) {
+        const AttemptRecord& attempt = state.attempts[a];
+        must(attempt.session == index, s.id, "holds an attempt of another session");
+        must(attempt.running == (list == &s.running), s.id, "holds", attempt.id,
+             "in the wrong list");
+        active += attempt.counted ? 1 : 0;
+        bytes += attempt.counted ? attempt.bytes : 0;
+      });
+    }
+    must(active == s.active, s.id, "counts", s.active, "active attempts, has", active);
+    must(bytes == s.active_bytes, s.id, "counts", s.active_bytes, "bytes, has", bytes);
+    must(s.lost || s.waiting.empty() || s.running.size() >= s.slots, s.id,
+         "has a free slot and a waiting task");
+    must(s.results_acknowledged <= s.results_recorded, s.id, "acknowledged more than was recorded");
+    must(s.with_waiting.linked == (!s.waiting.empty() && !s.lost), s.id,
+         "and its backlog do not agree");
+    const bool takes = !s.lost && !s.suspect && !s.draining;
+    must(takes || s.room == SessionRecord::Room::none, s.id,
+         "is offered tasks that it must not get");
+    must(s.with_room.linked == (s.room != SessionRecord::Room::none), s.id,
+         "and its room do not agree");
+  }
+
+  void kind(const KindRecord& k) {
+    must(k.users > 0, k.key, "has no user");
+    must(k.with_ready.linked == !k.ready.empty(), k.key, "and its ready list do not agree");
+    std::int64_t before = INT64_MIN;
+    k.ready.for_each(state.tasks, [&](std::uint32_t t) {
+      must(before < state.tasks[t].order, k.key, "has ready tasks out of order");
+      before = state.tasks[t].order;
+    });
+  }
+
+  void profile(std::uint32_t index, const ProfileRecord& p) {
+    std::uint32_t sessions = 0;
+    std::uint32_t recalls = 0;
+    state.sessions.for_each(
+        [&](std::uint32_t, const SessionRecord& s) { sessions += s.profile == index ? 1 : 0; });
+    state.attempts.for_each([&](std::uint32_t, const AttemptRecord& a) {
+      recalls += a.recalled && state.sessions[a.session].profile == index ? 1 : 0;
+    });
+    must(sessions == p.sessions, p.key, "counts", p.sessions, "sessions, has", sessions);
+    must(recalls == p.recalls, p.key, "counts", p.recalls, "recalls, has", recalls);
+  }
+
+  void totals() {
+    std::size_t ready = 0;
+    std::size_t slots = 0;
+    std::size_t timers = 0;
+    state.kinds.for_each([&](std::uint32_t, const KindRecord& k) { ready += k.ready.size(); });
+    state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
+      slots += s.takes_tasks ? s.slots : 0;
+      timers += (s.silence_timer != no_index ? 1 : 0) + (s.send_timer != no_index ? 1 : 0);
+    });
+    state.attempts.for_each(
+        [&](std::uint32_t, const AttemptRecord& a) { timers += a.time_limit != no_index ? 1 : 0; });
+    must(ready == state.ready_total, "ready tasks:", state.ready_total, "counted,", ready, "there");
+    must(slots == state.slots_total, "slots:", state.slots_total, "counted,", slots, "there");
+    must(timers == state.timers.size(), "timers:", state.timers.size(), "set,", timers, "owned");
+    must(state.attempt_of_id.size() == state.attempts.size(), "attempt ids left behind");
+    must(state.group_of_id.size() == state.groups.size(), "group ids left behind");
+    must(state.job_of_id.size() == state.jobs.size(), "job ids left behind");
+    must(state.session_of_id.size() == state.sessions.size(), "session ids left behind");
+    must(state.session_of_worker.size() == state.sessions.size(), "workers left behind");
+    must(state.session_of_peer.size() <= state.sessions.size(), "peers left behind");
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> ManagerInvariants::check(const Manager& manager) {
+  Check check(*manager.state_);
+  check.all();
+  return std::move(check.broken);
+}
+
+std::vector<std::string> ManagerInvariants::leftovers(const Manager& manager) {
+  const ManagerState& state = *manager.state_;
+  std::vector<std::string> left;
+  const auto none = [&](std::size_t count, const char* thing) {
+    if (count > 0) left.push_back(counted(count, thing) + " left");
+  };
+  none(state.jobs.size(), "job");
+  none(state.groups.size(), "group");
+  none(state.tasks.size(), "task");
+  none(state.attempts.size(), "attempt");
+  none(state.ready_total, "ready task");
+  none(state.sessions_owing.size(), "unacknowledged session");
+  return left;
+}
+
+}  // namespace fanmill::core

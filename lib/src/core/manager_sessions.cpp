@@ -1,0 +1,208 @@
+// Who is there: liveness, credit given back, departure.
+#include <algorithm>
+
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+
+void ManagerState::on_message(std::uint32_t session, Message&& message) {
+  heard(session);
+  std::visit([&](auto&& content) { on_session_message(session, std::move(content)); },
+             std::move(message));
+}
+
+void ManagerState::on_session_message(std::uint32_t session, Result&& result) {
+  const std::uint32_t attempt = attempt_of_id.find(result.attempt.value);
+  if (attempt == no_index || attempts[attempt].session != session) {
+    // Repeated on the way, or about something that this session was never given. Not counted as a
+    // result of the session: the worker's own count would run away from ours.
+    counters.results_unknown += 1;
+    return;
+  }
+  take_result(session, attempt, std::move(result));
+}
+
+void ManagerState::on_session_message(std::uint32_t session, Killed&& killed) {
+  const std::uint32_t attempt = attempt_of_id.find(killed.attempt.value);
+  if (attempt == no_index || attempts[attempt].session != session)
+    return;  // its result came first, or it came twice
+  take_killed(session, attempt, killed);
+}
+
+void ManagerState::on_session_message(std::uint32_t index, Heartbeat&& heartbeat) {
+  SessionRecord& session = sessions[index];
+  if (heartbeat.session != session.id) {
+    counters.messages_unexpected += 1;  // of an earlier session, replayed
+    return;
+  }
+  start_counted(index, std::min(heartbeat.started, session.tasks_sent));
+  if (heartbeat.echo) {
+    send(session, Heartbeat{.session = session.id, .acknowledged = session.results_recorded});
+  }
+}
+
+void ManagerState::on_session_message(std::uint32_t index, Goodbye&& goodbye) {
+  SessionRecord& session = sessions[index];
+  if (goodbye.session != session.id) {
+    counters.messages_unexpected += 1;
+    return;
+  }
+  if (goodbye.drain) {
+    drain(index);
+    return;
+  }
+  end_session(index, Departure::left, goodbye.words.empty() ? "it said goodbye" : goodbye.words);
+}
+
+void ManagerState::on_session_message(std::uint32_t, Unknown&&) { counters.messages_unknown += 1; }
+
+/// What only managers say.
+template <typename Other>
+void ManagerState::on_session_message(std::uint32_t session, Other&&) {
+  violation(session, RefuseCode::protocol, "a worker sent a message that only managers send");
+}
+
+void ManagerState::violation(std::uint32_t index, RefuseCode code, const std::string& words) {
+  if (code == RefuseCode::protocol) counters.messages_unexpected += 1;
+  SessionRecord& session = sessions[index];
+  send(session, Refuse{.session = session.id,
+                       .code = code,
+                       .protocol_min = limits::protocol_min,
+                       .protocol_max = limits::protocol_max,
+                       .words = words});
+  end_session(index, Departure::refused, words);
+}
+
+void ManagerState::send(SessionRecord& session, Message message,
+                        std::optional<Encoding> convert_to) {
+  if (!session.peer.valid()) return;  // lost: it is told when it comes back
+  session.sent = now;
+  if (std::holds_alternative<Task>(message) || std::holds_alternative<Heartbeat>(message)) {
+    session.results_acknowledged = session.results_recorded;
+  }
+  out->push_back(Send{.peer = session.peer,
+                      .version = session.version,
+                      .message = std::move(message),
+                      .convert_to = convert_to});
+}
+
+void ManagerState::heard(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  session.heard = now;
+  if (!session.suspect) return;
+  session.suspect = false;
+  refresh_room(index);
+  refresh_backlog(index);
+  observe(Observation::Kind::worker_recovered, session, "heard again");
+}
+
+void ManagerState::silence_passed(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  session.silence_timer = no_index;
+  if (session.lost) {
+    end_session(index, Departure::lost, "its connection was lost and it did not come back");
+    return;
+  }
+  const Duration silence = now - session.heard;
+  const bool beats = (session.features & feature::heartbeat) != 0;
+  const bool computes = !session.running.empty() || !session.waiting.empty();
+  if (!beats && computes) {
+    // Its only thread computes: silence means nothing. Its connection, or the task's time limit,
+    // ends it.
+    session.silence_timer = timers.add(now + options.suspect, {Timer::Kind::silence, index});
+    return;
+  }
+  if (silence >= options.dead) {
+    end_session(
+        index, Departure::lost,
+        "silent for " +
+            std::to_string(std::chrono::duration_cast<std::chrono::seconds>(silence).count()) +
+            " s");
+    return;
+  }
+  if (silence >= options.suspect && !session.suspect) {
+    session.suspect = true;
+    counters.sessions_suspected += 1;
+    refresh_room(index);
+    refresh_backlog(index);
+    observe(Observation::Kind::worker_suspect, session,
+            "silent; it gets no new tasks until it is heard again");
+  }
+  const Duration threshold = silence >= options.suspect ? options.dead : options.suspect;
+  session.silence_timer = timers.add(session.heard + threshold, {Timer::Kind::silence, index});
+}
+
+void ManagerState::send_passed(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  session.send_timer = no_index;
+  const bool beats = (session.features & feature::heartbeat) != 0;
+  // A plain worker says nothing by itself while it idles: it is asked.
+  const bool ask = !beats && session.running.empty() && session.waiting.empty();
+  if (ask || now - session.sent >= options.heartbeat) {
+    send(session,
+         Heartbeat{.session = session.id, .acknowledged = session.results_recorded, .echo = ask});
+  }
+  session.send_timer = timers.add(session.sent + options.heartbeat, {Timer::Kind::send, index});
+}
+
+void ManagerState::drain(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  if (session.draining) return;
+  session.draining = true;
+  refresh_room(index);
+  refresh_backlog(index);
+  // What it has not started goes to others. A worker may answer by starting it all the same: then
+  // it finishes it.
+  std::vector<std::uint32_t> unstarted;
+  session.waiting.for_each(attempts, [&](std::uint32_t attempt) { unstarted.push_back(attempt); });
+  for (const std::uint32_t attempt : unstarted) {
+    if (!attempts[attempt].killing && !attempts[attempt].recalled) recall(attempt);
+  }
+}
+
+void ManagerState::forget_peer(SessionRecord& session) {
+  if (!session.peer.valid()) return;
+  session_of_peer.erase(session.peer.value);
+  out->push_back(ForgetPeer{session.peer});
+  session.peer = PeerId{};
+}
+
+void ManagerState::end_session(std::uint32_t index, Departure departure, const std::string& why) {
+  SessionRecord& session = sessions[index];
+  // A monitored worker ends with the task that it was told to kill: that is no loss.
+  bool killed_itself = false;
+  session.running.for_each(
+      attempts, [&](std::uint32_t attempt) { killed_itself |= attempts[attempt].killing; });
+  killed_itself &= session.containment == Containment::process;
+  const bool lost = departure == Departure::lost && !killed_itself;
+  const bool retired =
+      session_of_worker[session.worker] != index;  // it goes on under a newer session
+
+  forget_peer(session);
+  session.lost = true;  // so that what waits is not taken for started while the list empties
+  refresh_room(index);
+  for (auto* list : {&session.running, &session.waiting}) {
+    const bool started = list == &session.running;
+    while (!list->empty()) {
+      const std::uint32_t attempt = list->front();
+      release_attempt(attempt);
+      attempt_lost(attempt, lost && started, departure == Departure::lost && !killed_itself, why);
+    }
+  }
+  refresh_backlog(index);
+  if (!retired) {
+    (lost ? counters.workers_lost : counters.workers_left) += 1;
+    observe(departure == Departure::refused ? Observation::Kind::worker_refused
+                                            : Observation::Kind::worker_left,
+            session, killed_itself ? "it ended with the task that it was told to kill" : why);
+    session_of_worker.erase(session.worker);
+  }
+  if (session.owing.linked) sessions_owing.erase(sessions, index);
+  timers.cancel(session.silence_timer);
+  timers.cancel(session.send_timer);
+  session_of_id.erase(session.id.value);
+  release_profile(session.profile);
+  sessions.erase(index);
+}
+
+}  // namespace fanmill::core

@@ -1,0 +1,164 @@
+// The inside of core::Manager. Its functions are spread over manager_sessions.cpp (who is there),
+// manager_hello.cpp (who comes, with what), manager_tasks.cpp (how attempts and tasks end),
+// manager_groups.cpp (jobs, groups, policies) and manager_dispatch.cpp (who gets what).
+//
+// All times inside are attentive time: the clock less the time for which the loop did not run
+// (LoopStalled), so a stall of the manager ages nobody.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/flat_map.hpp"
+#include "base/slab.hpp"
+#include "core/manager_tables.hpp"
+
+namespace fanmill::core {
+
+struct ManagerState {
+  explicit ManagerState(ManagerOptions given);
+
+  ManagerOptions options;
+  Counters counters;
+
+  Slab<JobRecord> jobs;
+  Slab<GroupRecord> groups;
+  Slab<TaskRecord> tasks;
+  Slab<AttemptRecord> attempts;
+  Slab<SessionRecord> sessions;
+  Slab<KindRecord> kinds;
+  Slab<ProfileRecord> profiles;
+
+  FlatMap job_of_id;
+  FlatMap group_of_id;
+  FlatMap attempt_of_id;
+  FlatMap session_of_id;
+  FlatMap session_of_peer;
+  std::map<Uuid, std::uint32_t> session_of_worker;
+  std::map<std::string, std::uint32_t, std::less<>> kind_of_key;
+  std::map<std::string, std::uint32_t, std::less<>> profile_of_key;
+
+  IdSource<GroupId> group_ids;
+  IdSource<TaskId> task_ids;
+  IdSource<AttemptId> attempt_ids;
+  IdSource<SessionId> session_ids;
+
+  IndexList<KindRecord, &KindRecord::with_ready> kinds_with_ready;
+  IndexList<SessionRecord, &SessionRecord::owing> sessions_owing;
+  std::size_t ready_total = 0;
+  std::size_t backlog_total = 0;  // sessions with waiting tasks
+  std::size_t slots_total = 0;    // of sessions that take tasks
+  std::int64_t order_back = 0;
+  std::int64_t order_front = 0;
+  DeadlineHeap<Timer> timers;
+  Instant now;         // attentive time
+  Duration stalled{};  // clock minus attentive time
+  bool shut = false;
+  ManagerActions* out = nullptr;  // of the step or tick under way
+
+  // manager.cpp: events
+  void on(MessageReceived&& event);
+  void on(MalformedReceived&& event);
+  void on(ConnectionLost&& event);
+  void on(JobOpened&& event);
+  void on(GroupSubmitted&& event);
+  void on(GroupUpdated&& event);
+  void on(JobClosed&& event);
+  void on(JobCancelled&& event);
+  void on(DrainRequested&& event);
+  void on(ShutdownRequested&& event);
+  void on(LoopStalled&& event);
+
+  // manager_hello.cpp
+  void on_hello(PeerId peer, Hello&& hello, std::string&& address);
+  std::optional<Refuse> reason_to_refuse(const Hello& hello) const;
+  void refuse(PeerId peer, Refuse refusal, const std::string& who);
+  std::uint32_t open_session(PeerId peer, const Hello& hello, std::string&& address,
+                             std::uint16_t version);
+  std::vector<Judgement> judge_holdings(std::uint32_t session, const Hello& hello);
+  Verdict judge(std::uint32_t session, const Hello& hello, const Holding& holding);
+  void hold_again(std::uint32_t session, std::uint32_t attempt, const Holding& holding);
+  void retire_session(std::uint32_t former, PeerId successor);
+
+  // manager_sessions.cpp
+  void on_message(std::uint32_t session, Message&& message);
+  void on_session_message(std::uint32_t session, Result&& result);
+  void on_session_message(std::uint32_t session, Killed&& killed);
+  void on_session_message(std::uint32_t session, Heartbeat&& heartbeat);
+  void on_session_message(std::uint32_t session, Goodbye&& goodbye);
+  void on_session_message(std::uint32_t session, Unknown&& unknown);
+  template <typename Other>
+  void on_session_message(std::uint32_t session, Other&&);
+  void send(SessionRecord& session, Message message, std::optional<Encoding> convert_to = {});
+  void heard(std::uint32_t session);
+  void silence_passed(std::uint32_t session);
+  void send_passed(std::uint32_t session);
+  enum class Departure : std::uint8_t { lost, left, refused };
+  void end_session(std::uint32_t session, Departure departure, const std::string& why);
+  void forget_peer(SessionRecord& session);
+  void drain(std::uint32_t session);
+  void violation(std::uint32_t session, RefuseCode code, const std::string& words);
+
+  // manager_tasks.cpp
+  void take_result(std::uint32_t session, std::uint32_t attempt, Result&& result);
+  void take_killed(std::uint32_t session, std::uint32_t attempt, const Killed& killed);
+  void release_attempt(std::uint32_t attempt);
+  void discount(AttemptRecord& attempt);
+  void detach_from_task(std::uint32_t attempt);
+  void erase_attempt(std::uint32_t attempt);
+  void settle_attempts(std::uint32_t task);
+  void kill_attempt(std::uint32_t attempt, bool tell);
+  void attempt_lost(std::uint32_t attempt, bool blamed, bool may_return, const std::string& why);
+  void attempt_failed(std::uint32_t attempt, TaskError error);
+  void judge_task(std::uint32_t task, const char* why);
+  void add_error(TaskRecord& task, TaskError error);
+  void finish_task(std::uint32_t task, Outcome outcome);
+  void erase_task(std::uint32_t task);
+  void time_limit_passed(std::uint32_t attempt);
+
+  // manager_groups.cpp
+  std::vector<std::uint32_t> add_tasks(std::uint32_t group, std::vector<TaskSpec>&& specs);
+  void release_stage(std::uint32_t group);
+  void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome);
+  void end_members(std::uint32_t group);
+  void end_group(std::uint32_t group, bool decided);
+  void close_group(std::uint32_t group);
+  void end_job_if_done(std::uint32_t job);
+  void cancel_job(std::uint32_t job);
+
+  // manager_dispatch.cpp
+  std::uint32_t use_kind(std::string_view function, bool raw);
+  void release_kind(std::uint32_t kind);
+  std::uint32_t use_profile(const Hello& hello);
+  void release_profile(std::uint32_t profile);
+  void make_ready(std::uint32_t task, bool front);
+  void unqueue(std::uint32_t task);
+  void dispatch();
+  std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room) const;
+  void assign(std::uint32_t task, std::uint32_t session);
+  void hold(std::uint32_t session, std::uint32_t attempt, bool running);
+  void fill_running(std::uint32_t session);
+  void start_counted(std::uint32_t session, std::uint32_t started);
+  void set_running(std::uint32_t attempt);
+  void refresh_room(std::uint32_t session);
+  void refresh_backlog(std::uint32_t session);
+  void recall_for_idle();
+  void recall(std::uint32_t attempt);
+  void end_recall(AttemptRecord& attempt);
+  void acknowledge_owed();
+
+  // Observations.
+  [[nodiscard]] bool observes(int level) const { return options.observe_level >= level; }
+  void observe(Observation::Kind kind, const SessionRecord& session, std::string text);
+  void observe_task(Observation::Kind kind, const TaskRecord& task, const SessionRecord* session,
+                    const AttemptRecord* attempt, std::string text, const Payload& payload = {});
+};
+
+/// The words for a number of things: "1 task", "3 tasks".
+std::string counted(std::uint64_t count, const char* thing);
+
+}  // namespace fanmill::core

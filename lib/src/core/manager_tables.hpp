@@ -1,0 +1,159 @@
+// The records that a manager keeps, and how they are linked. Everything that changes them is in
+// ManagerState.
+//
+// Links are indexes into slabs (base/slab.hpp). Who owns whom: a job its groups, a group its tasks
+// that have not ended, a task its attempts, a session the attempts that it holds. An attempt
+// outlives its task until its worker has answered for it, and outlives its session as an orphan for
+// as long as its task is open: the worker may come back with it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/deadline_heap.hpp"
+#include "base/ids.hpp"
+#include "base/index_list.hpp"
+#include "core/job.hpp"
+#include "core/manager.hpp"
+#include "core/message.hpp"
+
+namespace fanmill::core {
+
+struct AttemptRecord {
+  AttemptId id;
+  std::uint32_t task = no_index;  // no_index: the task has ended, or goes on without this attempt
+  std::uint32_t session = no_index;  // no_index: an orphan
+  Uuid worker;
+  std::uint32_t sequence = 0;  // which Task of its session it was, from 1; heartbeats count by it
+  std::uint32_t number = 0;    // which attempt of its task, from 1
+  std::uint32_t bytes = 0;
+  bool running = false;   // in its session's running list: it has started, as far as can be known
+  bool killing = false;   // a Kill was sent, or the welcome said so; its task goes on without it
+  bool counted = false;   // against its session's credit
+  bool recalled = false;  // a Kill with if_unstarted was sent and not answered
+  DeadlineHeap<struct Timer>::Handle time_limit = no_index;
+  Links in_session;
+  Links of_task;
+};
+
+struct TaskRecord {
+  enum class State : std::uint8_t { waiting, ready, assigned };
+  TaskId id;
+  std::uint32_t group = no_index;
+  std::uint32_t number = 0;  // within its group
+  std::uint32_t stage = 0;
+  std::uint32_t kind = no_index;  // into the kinds table
+  std::uint32_t live = no_index;  // the attempt that is expected to answer
+  std::uint32_t attempts_made = 0;
+  std::uint32_t lost = 0;    // attempts that ended with their worker or executor
+  std::uint32_t failed = 0;  // attempts that the function failed
+  State state = State::ready;
+  std::int64_t order = 0;  // among ready tasks, the lower first
+  Payload payload;
+  Duration time_limit{};
+  Duration busy{};
+  std::unique_ptr<std::vector<TaskError>> errors;
+  Links queued;  // in its kind's ready list, or in its group's waiting list
+  Links member;
+  IndexList<AttemptRecord, &AttemptRecord::of_task> attempts;
+};
+
+/// Tasks that the same workers can take: one function, one family of payload encodings.
+struct KindRecord {
+  std::string key;
+  std::uint32_t users = 0;  // jobs and profiles that name it
+  IndexList<TaskRecord, &TaskRecord::queued> ready;
+  std::vector<std::uint32_t> profiles;  // that can take it
+  Links with_ready;                     // in the list of kinds that have ready tasks
+};
+
+struct SessionRecord {
+  enum class Room : std::uint8_t { none, idle, spare };
+  SessionId id;
+  PeerId peer;  // invalid while lost
+  Uuid worker;
+  std::uint16_t version = 1;
+  std::uint32_t greeting = 0;
+  FeatureSet features = 0;
+  EncodingSet encodings = 0;
+  Containment containment = Containment::none;
+  std::uint32_t slots = 1;
+  std::uint32_t tasks_max = 1;  // credit: slots and prefetch
+  std::uint32_t profile = no_index;
+  bool same_host = false;
+  bool suspect = false;
+  bool lost = false;
+  bool draining = false;
+  std::string name;
+  std::string address;
+  std::string software;
+  Instant heard;
+  Instant sent;
+  DeadlineHeap<Timer>::Handle silence_timer = no_index;
+  DeadlineHeap<Timer>::Handle send_timer = no_index;
+  // Held attempts: those that have started as far as can be known (heartbeats say how many; and a
+  // worker with a free slot starts at once, so the first `slots` have), and those that wait at the
+  // worker.
+  IndexList<AttemptRecord, &AttemptRecord::in_session> running;
+  IndexList<AttemptRecord, &AttemptRecord::in_session> waiting;
+  std::uint32_t active = 0;      // held and not being killed: what credit counts
+  std::size_t active_bytes = 0;  // their payloads
+  std::uint32_t tasks_sent = 0;
+  std::uint32_t results_recorded = 0;
+  std::uint32_t results_acknowledged = 0;
+  std::uint64_t tasks_done = 0;
+  Duration busy{};
+  Room room = Room::none;
+  bool takes_tasks = false;  // its slots are counted in slots_total
+  Links with_room;           // in its profile's idle or spare list
+  Links with_waiting;        // in its profile's backlog list
+  Links owing;               // in the list of sessions with results to acknowledge
+};
+
+/// Workers that can take the same kinds of tasks.
+struct ProfileRecord {
+  struct Serves {
+    std::uint32_t kind;
+    std::uint16_t function;  // index in the workers' hello
+  };
+  std::string key;
+  std::uint32_t sessions = 0;
+  std::vector<Serves> serves;
+  IndexList<SessionRecord, &SessionRecord::with_room> idle;   // a slot is free
+  IndexList<SessionRecord, &SessionRecord::with_room> spare;  // slots are busy, but credit is left
+  IndexList<SessionRecord, &SessionRecord::with_waiting> backlog;  // hold tasks that wait
+  std::uint32_t recalls = 0;                                       // under way
+};
+
+struct GroupRecord {
+  GroupId id;
+  std::uint32_t job = no_index;
+  std::uint64_t item = 0;
+  Policy policy;
+  std::uint32_t tasks_made = 0;
+  std::uint32_t released = 0;  // tasks ready or assigned: not waiting for their stage
+  IndexList<TaskRecord, &TaskRecord::member> members;
+  IndexList<TaskRecord, &TaskRecord::queued> waiting;
+  GroupResult result;
+  Links of_job;
+};
+
+struct JobRecord {
+  JobId id;
+  ClientId client;
+  JobOptions options;
+  std::vector<std::uint32_t> kinds;  // two for each function: structured and raw payloads
+  bool closed = false;
+  IndexList<GroupRecord, &GroupRecord::of_job> groups;
+};
+
+/// What is due when its time comes.
+struct Timer {
+  enum class Kind : std::uint8_t { silence, send, time_limit };
+  Kind kind;
+  std::uint32_t index;  // of the session, or of the attempt
+};
+
+}  // namespace fanmill::core

@@ -1,0 +1,287 @@
+// How attempts and tasks end. Every end of a task goes through finish_task (it has an outcome) or
+// end_members (its group went on without it); both leave nothing of it behind but attempts whose
+// workers still have to answer.
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+namespace {
+
+TaskError::Kind kind_of(AttemptOutcome outcome) {
+  switch (outcome) {
+    case AttemptOutcome::crashed:
+      return TaskError::Kind::crashed;
+    case AttemptOutcome::time_limit:
+      return TaskError::Kind::time_limit;
+    case AttemptOutcome::rejected:
+      return TaskError::Kind::rejected;
+    case AttemptOutcome::ok:
+    case AttemptOutcome::failed:
+      break;
+  }
+  return TaskError::Kind::failed;
+}
+
+std::string crash_text(const Result& result) {
+  if (!result.error_text.empty()) return result.error_text;
+  return result.detail >= 256 ? "exit status " + std::to_string(result.detail - 256)
+                              : "signal " + std::to_string(result.detail);
+}
+
+/// Failures that the function reports and time limits use up retries; what takes a worker or an
+/// executor with it, or was never run, uses up lost attempts.
+bool uses_up_retries(TaskError::Kind kind) {
+  return kind == TaskError::Kind::failed || kind == TaskError::Kind::time_limit;
+}
+
+}  // namespace
+
+void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index, Result&& result) {
+  SessionRecord& session = sessions[session_index];
+  session.results_recorded += 1;
+  if (!session.owing.linked) sessions_owing.push_back(sessions, session_index);
+  session.tasks_done += 1;
+  session.busy += result.busy;
+  counters.busy += result.busy;
+
+  AttemptRecord& attempt = attempts[index];
+  release_attempt(index);
+  if (attempt.task == no_index) {
+    // Its group was decided, or the task was answered by another worker, while this result was
+    // under way.
+    counters.results_late += 1;
+    erase_attempt(index);
+    return;
+  }
+  TaskRecord& task = tasks[attempt.task];
+  task.busy += result.busy;
+  if (result.outcome != AttemptOutcome::ok) {
+    const TaskError::Kind kind = kind_of(result.outcome);
+    if (kind == TaskError::Kind::crashed) result.error_text = crash_text(result);
+    observe_task(Observation::Kind::task_ended, task, &session, &attempt,
+                 std::string(to_string(kind)) + ": " + result.error_text);
+    attempt_failed(index, TaskError{.kind = kind,
+                                    .type = std::move(result.error_type),
+                                    .text = std::move(result.error_text),
+                                    .worker = session.name,
+                                    .attempt = attempt.number});
+    return;
+  }
+  observe_task(Observation::Kind::task_ended, task, &session, &attempt,
+               result.nothing ? "nothing found" : "result", result.payload);
+  finish_task(attempt.task, Outcome{.kind = OutcomeKind::result,
+                                    .nothing = result.nothing,
+                                    .payload = std::move(result.payload)});
+}
+
+void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
+                               const Killed& killed) {
+  SessionRecord& session = sessions[session_index];
+  session.busy += killed.busy;
+  counters.busy += killed.busy;
+  AttemptRecord& attempt = attempts[index];
+  const bool asked = attempt.recalled || session.draining;
+  release_attempt(index);
+  if (attempt.task == no_index) {
+    counters.kills_confirmed += 1;
+    erase_attempt(index);
+    return;
+  }
+  const std::uint32_t task = attempt.task;
+  if (!asked) {
+    attempt_failed(index, TaskError{.kind = TaskError::Kind::crashed,
+                                    .text = "the worker gave the task up without being asked",
+                                    .worker = session.name,
+                                    .attempt = attempt.number});
+    return;
+  }
+  detach_from_task(index);
+  erase_attempt(index);
+  judge_task(task, killed.unstarted ? "recalled before it started" : "its worker is leaving");
+}
+
+/// Out of its session's hands: the credit is free.
+void ManagerState::release_attempt(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  const std::uint32_t session_index = attempt.session;
+  SessionRecord& session = sessions[session_index];
+  end_recall(attempt);
+  timers.cancel(attempt.time_limit);
+  (attempt.running ? session.running : session.waiting).erase(attempts, index);
+  discount(attempt);
+  attempt.running = false;
+  attempt.session = no_index;
+  fill_running(session_index);
+  refresh_room(session_index);
+  refresh_backlog(session_index);
+}
+
+/// Takes the attempt out of its session's credit, if it is still in.
+void ManagerState::discount(AttemptRecord& attempt) {
+  if (!attempt.counted) return;
+  attempt.counted = false;
+  SessionRecord& session = sessions[attempt.session];
+  session.active -= 1;
+  session.active_bytes -= attempt.bytes;
+}
+
+void ManagerState::detach_from_task(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  TaskRecord& task = tasks[attempt.task];
+  task.attempts.erase(attempts, index);
+  if (task.live == index) task.live = no_index;
+  attempt.task = no_index;
+}
+
+void ManagerState::erase_attempt(std::uint32_t index) {
+  attempt_of_id.erase(attempts[index].id.value);
+  attempts.erase(index);
+}
+
+/// The task goes on without any of its attempts: kills those that a worker holds, forgets the
+/// others.
+void ManagerState::settle_attempts(std::uint32_t task) {
+  while (!tasks[task].attempts.empty()) {
+    const std::uint32_t attempt = tasks[task].attempts.front();
+    detach_from_task(attempt);
+    if (attempts[attempt].session == no_index) {
+      erase_attempt(attempt);
+    } else {
+      kill_attempt(attempt, true);
+    }
+  }
+}
+
+void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
+  AttemptRecord& attempt = attempts[index];
+  FANMILL_ASSERT(attempt.task == no_index && attempt.session != no_index && !attempt.killing,
+                 attempt.id);
+  end_recall(attempt);
+  timers.cancel(attempt.time_limit);
+  SessionRecord& session = sessions[attempt.session];
+  attempt.killing = true;
+  // The next task travels with the kill; but a worker that can't end what runs is busy until it
+  // says that it is not.
+  const bool can_kill = (session.features & feature::kill) != 0;
+  if (can_kill || !attempt.running) discount(attempt);
+  if (tell) {
+    counters.kills_sent += 1;
+    // A worker that can't end what runs is asked for what does not run yet; the rest it answers
+    // when it is done.
+    send(session, Kill{.attempt = attempt.id, .if_unstarted = !can_kill});
+  }
+  refresh_room(attempt.session);
+}
+
+/// The attempt, already released, ended with its worker. `may_return`: the worker may come back and
+/// bring it.
+void ManagerState::attempt_lost(std::uint32_t index, bool blamed, bool may_return,
+                                const std::string& why) {
+  AttemptRecord& attempt = attempts[index];
+  if (attempt.task == no_index) {
+    erase_attempt(index);
+    return;
+  }
+  const std::uint32_t task_index = attempt.task;
+  TaskRecord& task = tasks[task_index];
+  if (blamed) {
+    task.lost += 1;
+    add_error(task, TaskError{.kind = TaskError::Kind::lost_worker,
+                              .text = why,
+                              .worker = {},
+                              .attempt = attempt.number});
+  }
+  if (task.live == index) task.live = no_index;
+  if (!may_return) {
+    detach_from_task(index);
+    erase_attempt(index);
+  }
+  judge_task(task_index, why.c_str());
+}
+
+/// The attempt, already released, gave an error in place of a result.
+void ManagerState::attempt_failed(std::uint32_t index, TaskError error) {
+  const std::uint32_t task_index = attempts[index].task;
+  TaskRecord& task = tasks[task_index];
+  (uses_up_retries(error.kind) ? task.failed : task.lost) += 1;
+  add_error(task, std::move(error));
+  detach_from_task(index);
+  erase_attempt(index);
+  judge_task(task_index, "it failed");
+}
+
+/// After an attempt ended without a result: ends the task if a limit is reached, else queues it
+/// again unless another attempt is still expected to answer.
+void ManagerState::judge_task(std::uint32_t index, const char* why) {
+  TaskRecord& task = tasks[index];
+  const JobOptions& limits = jobs[groups[task.group].job].options;
+  if (task.lost >= limits.lost_attempts_max) {
+    finish_task(index, Outcome{.kind = OutcomeKind::quarantined});
+  } else if (task.failed > limits.retries) {
+    finish_task(index, Outcome{.kind = OutcomeKind::failed});
+  } else if (task.live == no_index && task.state == TaskRecord::State::assigned) {
+    counters.tasks_requeued += 1;
+    observe_task(Observation::Kind::task_requeued, task, nullptr, nullptr, why);
+    make_ready(index, true);
+  }
+}
+
+void ManagerState::add_error(TaskRecord& task, TaskError error) {
+  if (!task.errors) task.errors = std::make_unique<std::vector<TaskError>>();
+  if (task.errors->size() == limits::errors_kept_max) task.errors->erase(task.errors->begin());
+  task.errors->push_back(std::move(error));
+}
+
+void ManagerState::finish_task(std::uint32_t index, Outcome outcome) {
+  TaskRecord& task = tasks[index];
+  const std::uint32_t group = task.group;
+  const std::uint32_t number = task.number;
+  outcome.busy = task.busy;
+  if (task.errors) outcome.errors = std::move(*task.errors);
+  switch (outcome.kind) {
+    case OutcomeKind::result:
+      counters.tasks_ok += 1;
+      break;
+    case OutcomeKind::failed:
+      counters.tasks_failed += 1;
+      break;
+    case OutcomeKind::quarantined:
+      counters.tasks_quarantined += 1;
+      break;
+    case OutcomeKind::killed:
+      FANMILL_ASSERT(false, "killed tasks end with their group");
+      break;
+  }
+  erase_task(index);
+  task_ended_in_group(group, number, std::move(outcome));
+}
+
+void ManagerState::erase_task(std::uint32_t index) {
+  TaskRecord& task = tasks[index];
+  settle_attempts(index);
+  GroupRecord& group = groups[task.group];
+  if (task.state == TaskRecord::State::waiting) {
+    group.waiting.erase(tasks, index);
+  } else {
+    group.released -= 1;
+    if (task.state == TaskRecord::State::ready) unqueue(index);
+  }
+  group.members.erase(tasks, index);
+  tasks.erase(index);
+}
+
+void ManagerState::time_limit_passed(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  attempt.time_limit = no_index;
+  const std::uint32_t task_index = attempt.task;
+  TaskRecord& task = tasks[task_index];
+  task.failed += 1;
+  add_error(task, TaskError{.kind = TaskError::Kind::time_limit,
+                            .text = "the worker did not end it at its time limit",
+                            .worker = sessions[attempt.session].name,
+                            .attempt = attempt.number});
+  detach_from_task(index);
+  kill_attempt(index, true);
+  judge_task(task_index, "it ran longer than its time limit");
+}
+
+}  // namespace fanmill::core
