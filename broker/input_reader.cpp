@@ -1,0 +1,107 @@
+#include "input_reader.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fanmill/error.hpp>
+#include <fanmill/json.hpp>
+#include <string_view>
+
+namespace fanmill::broker {
+namespace {
+
+// A longer line can't be a task: a frame holds 1 MiB. Read so far, it is refused in words.
+constexpr std::size_t line_bytes_max = 2U << 20;
+
+int open_input(const std::string& path) {
+  if (path == "-") return STDIN_FILENO;
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
+    throw FarmError(ErrorCode::io_error, "--input " + path + ": " + std::strerror(errno));
+  }
+  return file;
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r") == std::string_view::npos; }
+
+}  // namespace
+
+InputReader::InputReader(const std::string& path, Inlet<InputLine>& inlet)
+    : input_(open_input(path)),
+      stop_event_(eventfd(0, EFD_CLOEXEC)),
+      owns_input_(input_ != STDIN_FILENO),
+      inlet_(inlet),
+      thread_([this] { read_all(); }) {}
+
+InputReader::~InputReader() {
+  stop();
+  thread_.join();
+  if (owns_input_) close(input_);
+  close(stop_event_);
+}
+
+void InputReader::stop() {
+  inlet_.close();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(stop_event_, &one, sizeof one);
+}
+
+/// False once `stop` was called.
+bool InputReader::wait_readable() const {
+  std::array<pollfd, 2> watched = {{{input_, POLLIN, 0}, {stop_event_, POLLIN, 0}}};
+  while (poll(watched.data(), watched.size(), -1) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return (watched[1].revents & POLLIN) == 0;
+}
+
+void InputReader::read_all() {
+  std::array<char, 1U << 16> buffer{};
+  std::string line;
+  bool going = true;
+  while (going && wait_readable()) {
+    const ssize_t got = read(input_, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      if (!line.empty()) take(line);
+      break;
+    }
+    std::string_view rest(buffer.data(), static_cast<std::size_t>(got));
+    while (going && !rest.empty()) {
+      const std::size_t end = rest.find('\n');
+      const std::string_view piece = rest.substr(0, end);
+      // Of a line that is too long only the beginning is kept; it is refused by its length.
+      if (line.size() <= line_bytes_max) line += piece.substr(0, line_bytes_max + 1);
+      if (end == std::string_view::npos) break;
+      rest.remove_prefix(end + 1);
+      going = take(line);
+      line.clear();
+    }
+  }
+  inlet_.close();
+}
+
+/// Pushes one line. False if the run wants no more.
+bool InputReader::take(std::string_view text) {
+  line_ += 1;
+  if (is_blank(text)) return true;
+  InputLine line{.number = line_};
+  try {
+    if (text.size() > line_bytes_max) {
+      throw FarmError(ErrorCode::payload_too_large, "longer than " + std::to_string(line_bytes_max) +
+                                                        " bytes; put large data into a file and its name into the item");
+    }
+    json_to_object(text);  // checks it; what travels is the text, which every worker reads
+    line.payload = Payload::json(text);
+  } catch (const FarmError& error) {
+    line.error = "line " + std::to_string(line_) + ": " + error.what();
+  }
+  return inlet_.push(std::move(line));
+}
+
+}  // namespace fanmill::broker

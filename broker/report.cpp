@@ -1,0 +1,51 @@
+#include "report.hpp"
+
+#include <cinttypes>
+#include <cstdio>
+
+namespace fanmill::broker {
+
+using Seconds = std::chrono::duration<double>;
+
+Report::Report(bool progress) : progress_(progress), begin_(std::chrono::steady_clock::now()), drawn_(begin_) {}
+
+Report::~Report() { clear_progress(); }
+
+void Report::item_ended(bool with_result) {
+  ended_ += 1;
+  failed_ += with_result ? 0 : 1;
+  if (!progress_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (shown_ && now - drawn_ < std::chrono::milliseconds(100)) return;
+  drawn_ = now;
+  shown_ = true;
+  const double rate = static_cast<double>(ended_) / std::max(Seconds(now - begin_).count(), 1e-9);
+  std::fprintf(stderr, "\r%" PRIu64 " items done, %" PRIu64 " failed, %.0f a second\x1b[K", ended_, failed_, rate);
+}
+
+void Report::say(const std::string& line) {
+  clear_progress();
+  std::fprintf(stderr, "fanmill-broker: %s\n", line.c_str());
+}
+
+void Report::clear_progress() {
+  if (!shown_) return;
+  shown_ = false;
+  std::fputs("\r\x1b[K", stderr);
+}
+
+void Report::print_summary(const Counters& counters, std::size_t slots) {
+  clear_progress();
+  const double wall = Seconds(std::chrono::steady_clock::now() - begin_).count();
+  std::fprintf(stderr,
+               "%" PRIu64 " items (%" PRIu64 " failed), %" PRIu64 " tasks, %" PRIu64 " kills, %" PRIu64
+               " workers joined, %" PRIu64 " lost, %.2f s",
+               ended_, failed_, counters.tasks, counters.killed, counters.workers_joined, counters.workers_lost, wall);
+  if (slots > 0) {
+    const double share = Seconds(counters.busy).count() / (wall * static_cast<double>(slots));
+    std::fprintf(stderr, ", workers busy %.0f %% of it", 100 * share);
+  }
+  std::fputc('\n', stderr);
+}
+
+}  // namespace fanmill::broker

@@ -1,0 +1,40 @@
+// Report: what a run shows while it goes and at its end, on standard error. Results go to standard output.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <fanmill/counters.hpp>
+#include <string>
+
+namespace fanmill::broker {
+
+class Report {
+ public:
+  /// `progress`: a line that is written over itself; for terminals.
+  explicit Report(bool progress);
+  ~Report();
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+
+  /// An item has ended. Writes the progress line, at most ten times a second.
+  void item_ended(bool with_result);
+  /// A line of its own.
+  void say(const std::string& line);
+  /// Slots of workers that took part, for the busy share.
+  void print_summary(const Counters& counters, std::size_t slots);
+
+  [[nodiscard]] std::uint64_t ended() const { return ended_; }
+  [[nodiscard]] std::uint64_t failed() const { return failed_; }
+
+ private:
+  void clear_progress();
+
+  bool progress_;
+  bool shown_ = false;
+  std::uint64_t ended_ = 0;
+  std::uint64_t failed_ = 0;
+  std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point drawn_;
+};
+
+}  // namespace fanmill::broker
