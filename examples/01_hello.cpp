@@ -27,7 +27,7 @@ int run_manager(const char* program) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "worker") return fanmill::serve(fanmill::Join::find(), square);
+  if (argc > 1 && std::string_view(argv[1]) == "worker") return fanmill::serve(square);
   return run_manager(argv[0]);
 }
 

@@ -29,5 +29,5 @@ inline Orbit collatz(std::int64_t start, const std::stop_token& stop) {
 }
 
 inline int serve_collatz() {
-  return fanmill::serve(fanmill::Join::find(), fanmill::Functions().add("collatz", collatz));
+  return fanmill::serve(fanmill::Functions().add("collatz", collatz));
 }

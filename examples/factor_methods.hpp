@@ -14,7 +14,7 @@
 struct Attempt {
   fanmill::BigInteger number;  // composite, at least 4
   std::int64_t bound = 0;      // how far to go; what it counts is the method's own
-  std::int64_t constant = 1;   // of Pollard's rho: x * x + constant
+  std::int64_t constant = 1;   // of Pollard's rho: x * x + constant; of Fermat's method: the multiplier
 };
 FANMILL_FIELDS(Attempt, number, bound, constant)
 
@@ -89,7 +89,8 @@ inline Factor pollard_rho(const Attempt& attempt, const std::stop_token& stop) {
 /// Pollard's p - 1: finds a factor p if p - 1 has only small prime factors, up to `bound`.
 inline Factor pollard_p_minus_1(const Attempt& attempt, const std::stop_token& stop) {
   const mpz_class number = to_mpz(attempt.number);
-  mpz_class power = 2;
+  // Not 2: its order is small modulo every factor of a number like 2^n - 1, so all would come up at once.
+  mpz_class power = 3;
   for (std::int64_t exponent = 2; exponent <= attempt.bound && !stop.stop_requested(); ++exponent) {
     mpz_powm_ui(power.get_mpz_t(), power.get_mpz_t(), static_cast<unsigned long>(exponent), number.get_mpz_t());
     if (exponent % 100 != 0 && exponent != attempt.bound) continue;
@@ -99,29 +100,33 @@ inline Factor pollard_p_minus_1(const Attempt& attempt, const std::stop_token& s
   return std::nullopt;
 }
 
-/// Fermat: looks for number = a * a - b * b, `bound` steps up from the square root.
+/// Fermat with a multiplier k, as in Lehman's method: looks for k * number = a * a - b * b, `bound` steps up from the
+/// square root. Finds factors whose ratio is near k.
 inline Factor fermat(const Attempt& attempt, const std::stop_token& stop) {
   const mpz_class number = to_mpz(attempt.number);
   if (mpz_even_p(number.get_mpz_t())) return proper(2, number);
-  mpz_class a = sqrt(number);
-  if (a * a < number) a += 1;
+  const mpz_class multiple = number * attempt.constant;
+  mpz_class a = sqrt(multiple);
+  if (a * a < multiple) a += 1;
   for (std::int64_t step = 0; step < attempt.bound && !stop.stop_requested(); ++step, a += 1) {
-    const mpz_class square = a * a - number;
-    if (mpz_perfect_square_p(square.get_mpz_t()) != 0) return proper(a - sqrt(square), number);
+    const mpz_class square = a * a - multiple;
+    if (mpz_perfect_square_p(square.get_mpz_t()) == 0) continue;
+    if (const Factor factor = proper(gcd(mpz_class(a - sqrt(square)), number), number)) return factor;
   }
   return std::nullopt;
 }
 
-/// The race for one number: every method in five stages, each with ten times the bounds of the one before.
+/// The race for one number: every method in five stages, each with ten times the bounds of the one before. Bounds are
+/// set so that the methods of a stage take about as long as each other.
 inline std::vector<std::vector<fanmill::Call>> race_for(const fanmill::BigInteger& number) {
   std::vector<std::vector<fanmill::Call>> stages;
   std::int64_t bound = 10'000;
   for (int stage = 0; stage < 5; ++stage, bound *= 10) {
-    const auto try_with = [&](const char* method, std::int64_t constant) {
-      return fanmill::call(method, Attempt{number, bound, constant});
+    const auto try_with = [&](const char* method, std::int64_t limit, std::int64_t constant = 1) {
+      return fanmill::call(method, Attempt{number, limit, constant});
     };
-    stages.push_back({try_with("trial", 0), try_with("rho", 1), try_with("p-1", 0), try_with("rho", 3),
-                      try_with("fermat", 0), try_with("rho", 7)});
+    stages.push_back({try_with("trial", bound), try_with("rho", bound, 1), try_with("p-1", bound / 10),
+                      try_with("rho", bound, 3), try_with("fermat", bound / 2, 1), try_with("fermat", bound / 2, 3)});
   }
   return stages;
 }

@@ -43,6 +43,11 @@ class FactorRace {
                            .functions({"trial", "rho", "p-1", "fermat"})
                            .group_tasks([](const Composite& item) { return race_for(item.number); })
                            .stages()
+                           .on_failure([](const Composite& item, const std::vector<fanmill::TaskError>& errors) {
+                             throw std::runtime_error("no method split " + item.number.to_decimal() +
+                                                      (errors.empty() ? "" : "; " + to_string(errors.front())));
+                             return fanmill::BigInteger();
+                           })
                            .update_results(0, [this](int&, const fanmill::BigInteger& factor, std::size_t,
                                                      const Composite& item) { split(item, factor); }));
     if (on_terminal_) std::fputs("\n", stderr);
@@ -137,7 +142,7 @@ int run_manager(const char* program, const std::string& list, std::size_t worker
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "worker") {
-    return fanmill::serve(fanmill::Join::find(), factor_functions());
+    return fanmill::serve(factor_functions());
   }
   CLI::App app("Factors every number of a list by racing methods against each other.");
   std::string list;

@@ -52,7 +52,7 @@ const flagUnstarted :UInt16 = 1;
 const flagNothing :UInt16 = 1;
 # Goodbye from a manager: finish what you hold, take no more, then say goodbye. From a worker: it drains, send no more.
 const flagDrain :UInt16 = 1;
-# Goodbye from a manager: do not come back, the farm is closed.
+# Goodbye from a manager: the farm is closed, nobody need come back. (Without either flag only this worker is meant.)
 const flagClosed :UInt16 = 2;
 # Heartbeat: please answer with a heartbeat at once.
 const flagEcho :UInt16 = 1;
@@ -153,7 +153,8 @@ struct Refuse {
   words @11 :Text;
 }
 
-# Manager -> peer that it does not know and that said anything but Hello. The peer answers with Hello.
+# Manager -> peer that it does not know and that said anything but Hello. A worker with an open session answers with
+# Hello; one without has said it already.
 struct Who {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -218,15 +219,15 @@ struct Killed {
   busyUs @5 :UInt64;
 }
 
-# Both ways. From a worker: how many tasks of the session were started so far. From a manager: how many results of the
-# session have been recorded so far. 32 bytes.
+# Both ways. From a worker: how far it is in starting the session's tasks, which start in the order in which they were
+# sent. From a manager: how many results of the session have been recorded so far. 32 bytes.
 struct Heartbeat {
   magic @0 :UInt16;
   version @1 :UInt16;
   kind @2 :UInt16;
   flags @3 :UInt16;           # flagEcho
   session @4 :UInt64;
-  started @5 :UInt32;         # from a worker; tasks start in the order in which they were sent
+  started @5 :UInt32;         # from a worker: the place, from 1, of the latest Task of the session that it started
   acknowledged @6 :UInt32;    # from a manager
 }
 

@@ -68,6 +68,8 @@ class IdSource {
   explicit IdSource(std::uint32_t incarnation)
       : next_((static_cast<std::uint64_t>(incarnation) << serial_bits) + 1) {}
   IdType next() { return IdType{next_++}; }
+  /// What `next` will give. Every id of this incarnation that was given out is smaller.
+  [[nodiscard]] IdType peek() const { return IdType{next_}; }
 
  private:
   std::uint64_t next_;

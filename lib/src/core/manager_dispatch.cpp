@@ -119,6 +119,7 @@ void ManagerState::dispatch() {
       for (std::uint32_t kind = kinds_with_ready.front(); kind != no_index;
            kind = kinds_with_ready.next(kinds, kind)) {
         const std::uint32_t task = kinds[kind].ready.front();
+        if (room == SessionRecord::Room::spare && races(tasks[task])) continue;
         if (chosen != no_index && tasks[chosen].order < tasks[task].order) continue;
         const std::uint32_t session = session_with_room(kinds[kind], room);
         if (session == no_index) continue;
@@ -129,6 +130,13 @@ void ManagerState::dispatch() {
       assign(chosen, taker);
     }
   }
+}
+
+/// Whether siblings of the task may decide its group. Such a task only goes to a free slot: prefetched, it could wait
+/// behind a task that ends only when its own group, or that of a task which waits elsewhere, is decided.
+bool ManagerState::races(const TaskRecord& task) const {
+  const GroupRecord& group = groups[task.group];
+  return group.policy.kind != Policy::Kind::all && group.members.size() > 1;
 }
 
 std::uint32_t ManagerState::session_with_room(const KindRecord& kind,
@@ -275,16 +283,18 @@ void ManagerState::refresh_backlog(std::uint32_t index) {
   }
 }
 
-/// When nothing is queued and a worker is idle, what waits behind a long task elsewhere is asked
-/// back: one task for each idle worker at a time.
+/// When a worker is idle (so nothing is queued that it could take), what waits behind a long task
+/// elsewhere is asked back: one task for each idle worker at a time.
 void ManagerState::recall_for_idle() {
-  if (backlog_total == 0 || ready_total > 0) return;
+  if (backlog_total == 0) return;
   profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
     std::size_t looks = profile.backlog.size();
     while (looks-- > 0 && profile.recalls < profile.idle.size()) {
       const std::uint32_t session = profile.backlog.front();
       profile.backlog.erase(sessions, session);
       profile.backlog.push_back(sessions, session);  // the next recall asks another worker
+      // Its slots are being freed by kills: what waits there is about to start.
+      if (sessions[session].room == SessionRecord::Room::idle) continue;
       const std::uint32_t last = sessions[session].waiting.back();
       if (!attempts[last].recalled && !attempts[last].killing) recall(last);
     }
@@ -295,6 +305,7 @@ void ManagerState::recall(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
   SessionRecord& session = sessions[attempt.session];
   attempt.recalled = true;
+  attempt.asked_back = true;
   profiles[session.profile].recalls += 1;
   counters.recalls_sent += 1;
   send(session, Kill{.attempt = attempt.id, .if_unstarted = true});

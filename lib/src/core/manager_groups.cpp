@@ -36,7 +36,7 @@ void ManagerState::on(GroupSubmitted&& event) {
       tasks[task].state = TaskRecord::State::waiting;
       group.waiting.push_back(tasks, task);
     }
-    release_stage(index);
+    release_stage(index, false);
   } else {
     for (const std::uint32_t task : added) {
       group.released += 1;
@@ -107,22 +107,21 @@ std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
   return added;
 }
 
-/// The next stage's tasks become ready, before those of groups that came later.
-void ManagerState::release_stage(std::uint32_t group_index) {
+/// The next stage's tasks become ready, in their own order.
+void ManagerState::release_stage(std::uint32_t group_index, bool front) {
   GroupRecord& group = groups[group_index];
   if (group.waiting.empty()) return;
   const std::uint32_t stage = tasks[group.waiting.front()].stage;
-  const bool first = stage == 0;
   std::vector<std::uint32_t> released;
   while (!group.waiting.empty() && tasks[group.waiting.front()].stage == stage) {
     const std::uint32_t task = group.waiting.front();
     group.waiting.erase(tasks, task);
     released.push_back(task);
   }
-  if (!first) std::reverse(released.begin(), released.end());
+  if (front) std::reverse(released.begin(), released.end());
   for (const std::uint32_t task : released) {
     group.released += 1;
-    make_ready(task, !first);
+    make_ready(task, front);
   }
 }
 
@@ -167,8 +166,9 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
   }
   if (!has_result) {
     for (TaskError& error : outcome.errors) {
-      if (group.result.errors.size() == limits::errors_kept_max) break;
-      group.result.errors.push_back(std::move(error));
+      std::vector<TaskError>& errors = group.result.errors;
+      if (errors.size() == limits::errors_kept_max) errors.erase(errors.begin());
+      errors.push_back(std::move(error));
     }
   }
 
@@ -177,7 +177,8 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
   } else if (group.members.empty()) {
     end_group(index, group.policy.kind == Policy::Kind::all);
   } else if (group.released == 0) {
-    release_stage(index);
+    // Before the tasks of groups that came later: a group that has begun is finished first.
+    release_stage(index, true);
   }
 }
 

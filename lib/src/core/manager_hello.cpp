@@ -50,6 +50,7 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
 
   const std::uint16_t version = std::min(hello.protocol_max, limits::protocol_max);
   const std::uint32_t index = open_session(peer, hello, std::move(address), version);
+  const bool drains = former != no_index && sessions[former].draining;
   if (former != no_index) {
     counters.sessions_resumed += 1;
     sessions[former].lost = true;  // nothing starts there any more
@@ -74,6 +75,8 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
   fill_running(index);
   refresh_room(index);
   refresh_backlog(index);
+  // It may not have heard of the drain, or have forgotten it with the session.
+  if (drains) on(DrainRequested{session.id});
   observe(
       former == no_index ? Observation::Kind::worker_joined : Observation::Kind::worker_returned,
       session, hello.software + ", " + counted(session.slots, "slot") + ", " + functions_of(hello));
@@ -104,7 +107,7 @@ std::optional<Refuse> ManagerState::reason_to_refuse(const Hello& hello) const {
     refusal.words = "the worker has seen incarnation " + std::to_string(hello.incarnation) +
                     " of this farm's manager, this is the older incarnation " +
                     std::to_string(options.incarnation);
-  } else if (sessions.size() >= options.sessions_max) {
+  } else if (sessions.size() >= options.sessions_max && !session_of_worker.contains(hello.uuid)) {
     refusal.code = RefuseCode::limit;
     refusal.retry = 5s;
     refusal.words = "this manager takes at most " + counted(options.sessions_max, "worker");
@@ -123,7 +126,8 @@ void ManagerState::refuse(PeerId peer, Refuse refusal, const std::string& who) {
   refusal.protocol_min = limits::protocol_min;
   refusal.protocol_max = limits::protocol_max;
   out->push_back(Send{.peer = peer, .message = std::move(refusal)});
-  out->push_back(ForgetPeer{peer});
+  // A session that this peer has is about to end, and forgets it then.
+  if (session_of_peer.find(peer.value) == no_index) out->push_back(ForgetPeer{peer});
 }
 
 std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::string&& address,
@@ -180,13 +184,19 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
   const bool has_result = holding.state == HoldingState::result;
   const Verdict not_needed = has_result ? Verdict::drop : Verdict::kill;
   const std::uint32_t index = attempt_of_id.find(holding.attempt.value);
-  if (index == no_index) return not_needed;
+  if (index == no_index) {
+    if (holding.state == HoldingState::running) hold_stranger(session, hello, holding);
+    return not_needed;
+  }
   AttemptRecord& attempt = attempts[index];
   if (attempt.worker != hello.uuid) {
     counters.claims_refused += 1;
     return not_needed;
   }
-  if (attempt.session == session) return not_needed;  // named twice; the first mention was judged
+  if (attempt.session == session) {
+    // Named twice: a worker that obeys the last word must not throw away what the first one kept.
+    return attempt.killing ? not_needed : Verdict::keep;
+  }
 
   if (attempt.killing) {
     // Its task went on without it. What still runs is held until the worker has answered for it.
@@ -215,6 +225,23 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
   }
   hold_again(session, index, holding);
   return Verdict::keep;
+}
+
+/// A task of the past (its group ended while the worker was away, or an older manager sent it) that
+/// still runs. Its slot is busy until the worker has answered, and that answer will be counted:
+/// otherwise new tasks would wait behind it unseen, and its result would never be acknowledged.
+void ManagerState::hold_stranger(std::uint32_t session, const Hello& hello,
+                                 const Holding& holding) {
+  // Ids that were not given out yet must stay free for those who will get them.
+  if (holding.attempt.value >= attempt_ids.peek().value) {
+    counters.claims_refused += 1;
+    return;
+  }
+  const std::uint32_t index =
+      attempts.insert(AttemptRecord{.id = holding.attempt, .worker = hello.uuid, .sequence = 1});
+  attempt_of_id.insert(holding.attempt.value, index);
+  hold(session, index, true);
+  kill_attempt(index, false);  // the welcome tells it
 }
 
 void ManagerState::hold_again(std::uint32_t session, std::uint32_t index, const Holding& holding) {

@@ -91,6 +91,8 @@ void ManagerState::heard(std::uint32_t index) {
   session.heard = now;
   if (!session.suspect) return;
   session.suspect = false;
+  // The timer stands at its death by now; the next silence must be noticed as early as the first.
+  timers.move(session.silence_timer, now + options.suspect);
   refresh_room(index);
   refresh_backlog(index);
   observe(Observation::Kind::worker_recovered, session, "heard again");
@@ -181,12 +183,14 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
   forget_peer(session);
   session.lost = true;  // so that what waits is not taken for started while the list empties
   refresh_room(index);
-  for (auto* list : {&session.running, &session.waiting}) {
+  // The last first: each goes to the front of the queue, so there they stand in their old order.
+  for (auto* list : {&session.waiting, &session.running}) {
     const bool started = list == &session.running;
     while (!list->empty()) {
-      const std::uint32_t attempt = list->front();
+      const std::uint32_t attempt = list->back();
       release_attempt(attempt);
-      attempt_lost(attempt, lost && started, departure == Departure::lost && !killed_itself, why);
+      attempt_lost(attempt, session.name, lost && started,
+                   departure == Departure::lost && !killed_itself, why);
     }
   }
   refresh_backlog(index);

@@ -81,6 +81,7 @@ struct ManagerState {
                              std::uint16_t version);
   std::vector<Judgement> judge_holdings(std::uint32_t session, const Hello& hello);
   Verdict judge(std::uint32_t session, const Hello& hello, const Holding& holding);
+  void hold_stranger(std::uint32_t session, const Hello& hello, const Holding& holding);
   void hold_again(std::uint32_t session, std::uint32_t attempt, const Holding& holding);
   void retire_session(std::uint32_t former, PeerId successor);
 
@@ -112,7 +113,8 @@ struct ManagerState {
   void erase_attempt(std::uint32_t attempt);
   void settle_attempts(std::uint32_t task);
   void kill_attempt(std::uint32_t attempt, bool tell);
-  void attempt_lost(std::uint32_t attempt, bool blamed, bool may_return, const std::string& why);
+  void attempt_lost(std::uint32_t attempt, const std::string& worker, bool blamed, bool may_return,
+                    const std::string& why);
   void attempt_failed(std::uint32_t attempt, TaskError error);
   void judge_task(std::uint32_t task, const char* why);
   void add_error(TaskRecord& task, TaskError error);
@@ -122,7 +124,7 @@ struct ManagerState {
 
   // manager_groups.cpp
   std::vector<std::uint32_t> add_tasks(std::uint32_t group, std::vector<TaskSpec>&& specs);
-  void release_stage(std::uint32_t group);
+  void release_stage(std::uint32_t group, bool front);
   void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome);
   void end_members(std::uint32_t group);
   void end_group(std::uint32_t group, bool decided);
@@ -138,6 +140,7 @@ struct ManagerState {
   void make_ready(std::uint32_t task, bool front);
   void unqueue(std::uint32_t task);
   void dispatch();
+  [[nodiscard]] bool races(const TaskRecord& task) const;
   std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room) const;
   void assign(std::uint32_t task, std::uint32_t session);
   void hold(std::uint32_t session, std::uint32_t attempt, bool running);

@@ -29,10 +29,12 @@ struct AttemptRecord {
   std::uint32_t sequence = 0;  // which Task of its session it was, from 1; heartbeats count by it
   std::uint32_t number = 0;    // which attempt of its task, from 1
   std::uint32_t bytes = 0;
-  bool running = false;   // in its session's running list: it has started, as far as can be known
-  bool killing = false;   // a Kill was sent, or the welcome said so; its task goes on without it
-  bool counted = false;   // against its session's credit
-  bool recalled = false;  // a Kill with if_unstarted was sent and not answered
+  bool running = false;     // in its session's running list: it has started, as far as can be known
+  bool killing = false;     // a Kill was sent, or the welcome said so; its task goes on without it
+  bool counted = false;     // against its session's credit
+  bool recalled = false;    // a Kill with if_unstarted was sent, and it has not started since
+  bool asked_back = false;  // such a Kill was sent in this session, so Killed may be its answer
+  bool blamed = false;      // its loss was counted; once, even if it returns and is lost again
   DeadlineHeap<struct Timer>::Handle time_limit = no_index;
   Links in_session;
   Links of_task;

@@ -79,7 +79,9 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   session.busy += killed.busy;
   counters.busy += killed.busy;
   AttemptRecord& attempt = attempts[index];
-  const bool asked = attempt.recalled || session.draining;
+  // Not only while it counts as recalled: a result that crossed the recall may have made it look
+  // started.
+  const bool asked = attempt.asked_back || session.draining;
   release_attempt(index);
   if (attempt.task == no_index) {
     counters.kills_confirmed += 1;
@@ -109,6 +111,7 @@ void ManagerState::release_attempt(std::uint32_t index) {
   (attempt.running ? session.running : session.waiting).erase(attempts, index);
   discount(attempt);
   attempt.running = false;
+  attempt.asked_back = false;
   attempt.session = no_index;
   fill_running(session_index);
   refresh_room(session_index);
@@ -174,8 +177,8 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
 
 /// The attempt, already released, ended with its worker. `may_return`: the worker may come back and
 /// bring it.
-void ManagerState::attempt_lost(std::uint32_t index, bool blamed, bool may_return,
-                                const std::string& why) {
+void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, bool blamed,
+                                bool may_return, const std::string& why) {
   AttemptRecord& attempt = attempts[index];
   if (attempt.task == no_index) {
     erase_attempt(index);
@@ -183,11 +186,12 @@ void ManagerState::attempt_lost(std::uint32_t index, bool blamed, bool may_retur
   }
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
-  if (blamed) {
+  if (blamed && !attempt.blamed) {
+    attempt.blamed = true;
     task.lost += 1;
     add_error(task, TaskError{.kind = TaskError::Kind::lost_worker,
                               .text = why,
-                              .worker = {},
+                              .worker = worker,
                               .attempt = attempt.number});
   }
   if (task.live == index) task.live = no_index;

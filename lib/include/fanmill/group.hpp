@@ -1,0 +1,21 @@
+// Group: what `group_tasks` makes of an item if the job has an `update_group`: a state to start
+// with, and the tasks.
+//
+// The state is the user's own (a count and a best so far); it never travels, and only the thread
+// that called `run` touches it.
+#pragma once
+
+#include <vector>
+
+namespace fanmill {
+
+template <typename State, typename Task>
+struct Group {
+  State state;
+  std::vector<Task> tasks;
+};
+
+template <typename State, typename Task>
+Group(State, std::vector<Task>) -> Group<State, Task>;
+
+}  // namespace fanmill

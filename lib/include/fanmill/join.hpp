@@ -1,0 +1,72 @@
+// Join: how a worker finds its manager: endpoints, and what it must show there.
+//
+// Found by itself for workers of the same user on the same host, handed over as a file elsewhere. A
+// join file is a few lines of text, readable by its owner only:
+//
+//     fanmill-join 1
+//     farm = 7c1f0a9b23d4e5f6
+//     endpoint = tcp://node3:5557
+//     endpoint = ipc:///run/user/1000/fanmill/3f2a/manager
+//     cookie = let-me-in
+//
+// `endpoint` may stand several times, `farm` and `cookie` may be missing; empty lines and lines
+// that begin with '#' are skipped, and so are names that this version does not know.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace fanmill {
+
+class Join {
+ public:
+  /// Where this user's manager is. The first of these that is there: the file that FANMILL_JOIN
+  /// names; the endpoint in FANMILL_ENDPOINT (with the cookie in FANMILL_COOKIE), which
+  /// `Manager::start_workers` sets; the user's join file, `default_path()`. Throws FarmError:
+  /// join_not_found if there is none, with the places and what to do; else as `file`.
+  static Join find();
+  /// One endpoint: "tcp://node3:5557", "ipc:///path". It is checked when it is used.
+  static Join endpoint(std::string endpoint);
+  /// Reads a join file. Throws FarmError: join_not_found if it can't be read, io_error if others
+  /// may read or write it (with the chmod to type), invalid_argument if it is not a join file (with
+  /// the line).
+  static Join file(const std::filesystem::path& path);
+  /// What a user types: an endpoint ("tcp://node3:5557", "node3:5557") or the path of a join file.
+  static Join parse(const std::string& typed);
+  /// The text of a join file; `name` stands in errors in place of the path.
+  static Join from_text(const std::string& text, const std::string& name);
+
+  /// $XDG_STATE_HOME/fanmill/join, or ~/.local/state/fanmill/join.
+  static std::filesystem::path default_path();
+
+  /// In order of preference; at least one.
+  [[nodiscard]] const std::vector<std::string>& endpoints() const noexcept { return endpoints_; }
+  /// Of the manager's farm; 0: any will do.
+  [[nodiscard]] std::uint64_t farm() const noexcept { return farm_; }
+  /// What a worker must show. A guard against mistakes, not against attackers.
+  [[nodiscard]] const std::string& cookie() const noexcept { return cookie_; }
+  /// Where this came from, for people: "/home/me/.local/state/fanmill/join", "FANMILL_ENDPOINT".
+  [[nodiscard]] const std::string& source() const noexcept { return source_; }
+
+  /// Changed copies.
+  [[nodiscard]] Join with_endpoint(std::string endpoint) const;  ///< one more
+  [[nodiscard]] Join with_farm(std::uint64_t farm) const;
+  [[nodiscard]] Join with_cookie(std::string cookie) const;
+
+  [[nodiscard]] std::string to_text() const;
+  /// Writes a join file, mode 0600, in one step (others see the old one or the new one). A folder
+  /// that is not there is made with mode 0700. Throws FarmError (io_error).
+  void save(const std::filesystem::path& path) const;
+
+ private:
+  Join() = default;
+
+  std::vector<std::string> endpoints_;
+  std::uint64_t farm_ = 0;
+  std::string cookie_;
+  std::string source_;
+};
+
+}  // namespace fanmill

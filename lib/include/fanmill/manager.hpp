@@ -1,0 +1,185 @@
+// Manager: takes lists of items and has them worked on by whatever workers are there.
+//
+//     fanmill::Manager manager;                   // listens; workers may join from now on
+//     manager.start_workers(0, {"./my_worker"});  // one per core on this host
+//     auto roots = manager.run(numbers, fanmill::job<double>());
+//
+// A handle to the manager's own thread, which speaks with the workers. `run` and its callbacks use
+// the thread that calls it. All members but `stop` belong to one thread at a time. Destroying a
+// Manager tells its workers that the farm is closed; they end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <fanmill/counters.hpp>
+#include <fanmill/detail/typed_run.hpp>
+#include <fanmill/error.hpp>
+#include <fanmill/feed.hpp>
+#include <fanmill/inlet.hpp>
+#include <fanmill/item_outcome.hpp>
+#include <fanmill/job.hpp>
+#include <fanmill/join.hpp>
+#include <fanmill/observer.hpp>
+#include <fanmill/worker_info.hpp>
+#include <filesystem>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <vector>
+
+namespace fanmill {
+
+struct ManagerOptions {
+  /// Where to listen: "tcp://127.0.0.1:5557", "tcp://127.0.0.1:*" (any free port), "ipc:///path".
+  /// Empty: a free tcp port of the loopback interface, and an ipc socket in a private folder.
+  std::vector<std::string> endpoints = {};
+
+  /// Listen beyond this host although nothing is encrypted and whoever reaches the port may join.
+  /// Without it such an endpoint is refused.
+  bool insecure_plaintext = false;
+
+  /// Workers must show the same one. A guard against mistakes, not against attackers. Empty: any
+  /// worker may join.
+  std::string cookie = {};
+
+  /// A worker with work sends a sign of life this often...
+  std::chrono::nanoseconds heartbeat = std::chrono::seconds(2);
+  /// ...after this much silence it gets no new tasks (at least two heartbeats)...
+  std::chrono::nanoseconds suspect = std::chrono::seconds(6);
+  /// ...and after this much its tasks go to others (at least four heartbeats, more than `suspect`).
+  std::chrono::nanoseconds dead = std::chrono::seconds(20);
+
+  /// How long the tasks of a lost connection wait for its return: on this host, where a lost
+  /// connection means a dead process, and elsewhere.
+  std::chrono::nanoseconds grace_same_host{0};
+  std::chrono::nanoseconds grace_remote = std::chrono::seconds(3);
+
+  /// Tasks per slot that a worker holds beside the running one, unless it asks for a number of its
+  /// own. 0 for tasks of very different length, more for tiny ones and long ways.
+  std::uint32_t prefetch = 1;
+  /// Bytes of task inputs that one worker may hold unanswered.
+  std::size_t credit_bytes = 8U << 20;
+
+  /// Lines on standard error: 0 none, 1 workers that join and leave, 2 also tasks and groups.
+  int verbose = 0;
+  /// Lines begin with the time.
+  bool timestamps = false;
+  /// Told every event, of both levels (observer.hpp). Costs a little for each task.
+  Observer observer = {};
+
+  /// Where to write a join file for workers, for example `Join::default_path()`. Removed when the
+  /// manager ends.
+  std::optional<std::filesystem::path> join_file = {};
+};
+
+/// How local workers are started.
+struct StartOptions {
+  /// Set in their environment, beside this process's own, FANMILL_ENDPOINT, FANMILL_COOKIE and
+  /// FANMILL_GIVE_UP_AFTER=3.
+  std::map<std::string, std::string> environment = {};
+  /// Where they run; empty: here.
+  std::filesystem::path directory = {};
+  /// How long they may take to end after SIGTERM when the manager ends; SIGKILL after that.
+  std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);
+};
+
+class Manager {
+ public:
+  /// Listens at once. Throws FarmError: bad_endpoint, address_in_use, io_error, invalid_argument.
+  explicit Manager(ManagerOptions options = {});
+  /// Workers are told that the farm is closed; those that `start_workers` started are awaited, at
+  /// most their stop_grace.
+  ~Manager();
+  Manager(Manager&& other) noexcept;
+  Manager& operator=(Manager&& other) noexcept;
+
+  /// Where it listens, ports filled in.
+  [[nodiscard]] std::vector<std::string> endpoints() const;
+  /// What a worker on this host needs. Others need `ManagerOptions::endpoints` that they can reach.
+  [[nodiscard]] Join join() const;
+
+  /// Works on `items`, any input range (a vector, a view, a generator, a
+  /// std::ranges::istream_view), pulled from on this thread as room comes free (Job::lookahead);
+  /// returns the results in the order of the items, or what the job's `update_results` and
+  /// `process_results` make of them. Waits for workers as long as there are none.
+  ///
+  /// Throws ItemFailed at the first item without a result; FarmError: payload_too_large (an item's
+  /// task is over 1 MiB), invalid_argument (options of the job), launch_failed (started workers end
+  /// at once and there is no other), stopped; and whatever a callback or the range throws. Before
+  /// it throws it ends what is under way; the manager is as good as new then, and may run the next
+  /// list.
+  template <std::ranges::input_range Items, typename TaskResult, typename... Parts>
+  auto run(Items&& items, const Job<TaskResult, Parts...>& job) {
+    return run_typed<false>(detail::RangeSource<std::remove_reference_t<Items>>(items), job);
+  }
+  /// Works on what `feed` holds and on what callbacks push to it; ends when it is empty and no item
+  /// is open.
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run(Feed<Item>& feed, const Job<TaskResult, Parts...>& job) {
+    return run_typed<false>(detail::FeedSource<Item>(feed), job);
+  }
+  /// Works on what other threads push to `inlet`, until it is closed and empty.
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run(Inlet<Item>& inlet, const Job<TaskResult, Parts...>& job) {
+    return run_typed<false>(detail::InletSource<Item>(inlet), job);
+  }
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run(std::initializer_list<Item> items, const Job<TaskResult, Parts...>& job) {
+    return run_typed<false>(detail::RangeSource<const std::initializer_list<Item>>(items), job);
+  }
+
+  /// As `run`, but failed items do not end it: gives a std::vector<ItemOutcome<Result>> in the
+  /// order of the items.
+  template <std::ranges::input_range Items, typename TaskResult, typename... Parts>
+  auto run_outcomes(Items&& items, const Job<TaskResult, Parts...>& job) {
+    return run_typed<true>(detail::RangeSource<std::remove_reference_t<Items>>(items), job);
+  }
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run_outcomes(Feed<Item>& feed, const Job<TaskResult, Parts...>& job) {
+    return run_typed<true>(detail::FeedSource<Item>(feed), job);
+  }
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run_outcomes(Inlet<Item>& inlet, const Job<TaskResult, Parts...>& job) {
+    return run_typed<true>(detail::InletSource<Item>(inlet), job);
+  }
+  template <typename Item, typename TaskResult, typename... Parts>
+  auto run_outcomes(std::initializer_list<Item> items, const Job<TaskResult, Parts...>& job) {
+    return run_typed<true>(detail::RangeSource<const std::initializer_list<Item>>(items), job);
+  }
+
+  /// Starts `count` worker processes on this host, 0: one for each core that this process may use.
+  /// They find this manager by FANMILL_ENDPOINT (Join::find), are started again when they crash or
+  /// were killed (any exit status but 5; after fast failures with growing pauses), and end with the
+  /// manager. Returns at once: a program that can't be started, or ends at once again and again,
+  /// makes `run` throw FarmError (launch_failed) with the end of its standard error, if no other
+  /// worker is there. Throws FarmError: invalid_argument for an empty command, io_error.
+  void start_workers(std::size_t count, std::vector<std::string> command,
+                     StartOptions options = {});
+
+  /// Workers that are joined now. O(workers).
+  [[nodiscard]] std::vector<WorkerInfo> workers() const;
+  /// Waits until `count` workers are joined; whether they were within the limit.
+  bool wait_for_workers(std::size_t count, std::chrono::nanoseconds time_limit);
+  [[nodiscard]] Counters counters() const;
+
+  /// From any thread: makes the `run` under way, or else the next one, throw FarmError (stopped).
+  void stop();
+
+ private:
+  struct Impl;
+
+  template <bool outcomes, typename Source, typename JobType>
+  auto run_typed(Source source, const JobType& job) {
+    detail::TypedRun<Source, JobType, outcomes> run(std::move(source), job);
+    drive(run, job.settings());
+    return run.take();
+  }
+  void drive(detail::Runner& runner, const detail::RunSettings& settings);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fanmill

@@ -1,0 +1,134 @@
+// ObjectView: reads a payload of encoding `object` without knowing its types and without building a
+// tree.
+//
+// It is for programs that take whatever comes; those that know what they expect call `decode`
+// (object.hpp). A view holds a place in the payload's bytes and keeps them alive; copies are cheap.
+// A view and those taken from it belong to one thread at a time; make one per thread from the
+// payload, which may be shared.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <fanmill/big_integer.hpp>
+#include <fanmill/payload.hpp>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace fanmill {
+
+/// Lists, tuples, maps and structs may lie in each other this deep.
+inline constexpr int object_depth_max = 64;
+
+enum class ObjectKind : std::uint8_t {
+  null,
+  boolean,
+  integer,      ///< fits std::int64_t or std::uint64_t
+  big_integer,  ///< any other integer
+  floating,
+  text,
+  bytes,
+  list,
+  tuple,
+  map,
+  structure,  ///< a struct of the user's: a name, and fields with names
+};
+
+/// The kind's name as error texts have it: "text", "list".
+const char* to_string(ObjectKind kind) noexcept;
+
+class ObjectList;
+
+/// All members throw FarmError (malformed_payload) if the payload's bytes are not what the encoding
+/// says, and those that give a value of one kind also if the value is of another: "expected text,
+/// got integer 17".
+class ObjectView {
+ public:
+  /// A view of null.
+  ObjectView() noexcept = default;
+  /// The value in `payload`: null for none; JSON is converted first. Refuses raw payloads.
+  explicit ObjectView(const Payload& payload);
+
+  [[nodiscard]] ObjectKind kind() const;
+  [[nodiscard]] bool is_null() const { return kind() == ObjectKind::null; }
+  [[nodiscard]] bool boolean() const;
+  [[nodiscard]] std::int64_t int64() const;
+  [[nodiscard]] std::uint64_t uint64() const;
+  [[nodiscard]] BigInteger big_integer() const;
+  /// Integers too, rounded to the nearest if they are beyond 2^53; not those of kind big_integer.
+  [[nodiscard]] double floating() const;
+  /// UTF-8, unless a careless writer sent something else. Valid as long as any view of this
+  /// payload.
+  [[nodiscard]] std::string_view text() const;
+  [[nodiscard]] std::span<const std::byte> bytes() const;
+
+  /// The elements of a list or tuple, the values of a struct's fields, or key, value, key, value...
+  /// of a map.
+  [[nodiscard]] ObjectList elements() const;
+  /// How many elements, fields, or entries of a map.
+  [[nodiscard]] std::size_t size() const;
+  /// The element of a list or tuple. Throws FarmError (invalid_argument) if there are not so many.
+  [[nodiscard]] ObjectView operator[](std::size_t index) const;
+  /// A struct's name and its fields' names, each after a newline: "Point\nx\ny". In the order of
+  /// `elements`.
+  [[nodiscard]] std::string_view names() const;
+  /// The field of a struct, or the value of a map's text key. Time grows with the number of
+  /// entries.
+  [[nodiscard]] std::optional<ObjectView> find(std::string_view name) const;
+
+  /// The integer if it is one and fits; big ones that do are among them.
+  [[nodiscard]] std::optional<std::int64_t> if_int64() const;
+  [[nodiscard]] std::optional<std::uint64_t> if_uint64() const;
+
+ private:
+  friend class ObjectList;
+  friend struct ObjectAccess;
+
+  // Elements of packed lists are not values of their own in the payload, so their numbers are kept
+  // here.
+  enum class Form : std::uint8_t { null, stored, integer, floating };
+
+  alignas(
+      8) std::array<std::byte, 48> place_{};  // Cap'n Proto's reader of the value, or the number
+  std::shared_ptr<const void> keeper_;  // keeps the payload's bytes alive; empty inside `decode`
+  std::uint32_t elements_max_ = 0;
+  std::int8_t depth_ = 0;
+  Form form_ = Form::null;
+};
+
+/// The elements of a list, tuple, map or struct; opening one costs a little, each element almost
+/// nothing.
+class ObjectList {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  /// `index` must be less than `size`.
+  [[nodiscard]] ObjectView operator[](std::size_t index) const;
+
+  /// All elements at once if they were sent as a packed list of integers or of floats; else
+  /// nothing, and also if the list is empty. Valid as long as any view of this payload.
+  [[nodiscard]] std::span<const std::int64_t> packed_integers() const;
+  [[nodiscard]] std::span<const double> packed_floats() const;
+
+ private:
+  friend class ObjectView;
+  friend struct ObjectAccess;
+
+  enum class Form : std::uint8_t { values, integers, floats };
+
+  alignas(8) std::array<std::byte, 48> place_{};  // Cap'n Proto's reader of the list
+  std::shared_ptr<const void> keeper_;
+  std::uint32_t size_ = 0;
+  std::uint32_t elements_max_ = 0;
+  std::int8_t depth_ = 0;
+  Form form_ = Form::values;
+};
+
+/// "text \"abc\"", "integer 17", "list of 3", "struct Point": the value in a few words, for error
+/// texts.
+std::string describe(const ObjectView& view);
+
+}  // namespace fanmill

@@ -1,0 +1,54 @@
+// Event: something that a manager wants to tell people about. Observer: a callback that is told.
+//
+// Events are told on a thread of their own, one at a time, in the order in which they happened. If
+// the observer is too slow, events are left out rather than kept: the next one says how many, and
+// Counters::lines_dropped counts them.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <fanmill/payload.hpp>
+#include <functional>
+#include <string>
+
+namespace fanmill {
+
+struct Event {
+  enum class Kind : std::uint8_t {
+    worker_joined,     ///< text: its address, software and functions
+    worker_returned,   ///< after a lost connection
+    worker_suspect,    ///< silent for a while; it gets no new tasks
+    worker_recovered,  ///< heard again
+    worker_left,       ///< text: why
+    worker_refused,    ///< text: who and why
+    task_assigned,     ///< payload: the task's input
+    task_ended,        ///< text: how; payload: the result
+    task_requeued,     ///< text: why
+    group_ended,       ///< killed, dropped
+    events_dropped,    ///< dropped: how many events were left out before this one
+  };
+  Kind kind = Kind::worker_joined;
+  int level = 1;                               ///< 1: workers, 2: tasks and groups
+  std::chrono::system_clock::time_point time;  ///< when it happened, for people
+  std::string worker;  ///< "host:pid at address", of events about a worker or a task on one
+  std::string text;
+  std::uint64_t item = 0;     ///< index of the item in its run's input, from 0
+  std::uint32_t task = 0;     ///< the task within its item's group, from 0
+  std::uint64_t attempt = 0;  ///< id of the sending; never used again
+  std::uint32_t killed = 0;   ///< group_ended: workers freed from its tasks
+  std::uint32_t dropped = 0;  ///< group_ended: its tasks that no worker had yet
+  Payload payload;
+};
+
+/// The event's name as it stands above.
+const char* to_string(Event::Kind kind) noexcept;
+
+/// Runs on the thread that tells events; must not call the manager. An exception ends the program.
+using Observer = std::function<void(const Event&)>;
+
+/// The event in one line, without a newline: "group 1 complete, ending 0 other workers". Items
+/// count from 1 here, as people do. Payloads are shown as JSON text, cut at 200 characters.
+/// `timestamp`: begins with the local time.
+std::string to_line(const Event& event, bool timestamp = false);
+
+}  // namespace fanmill

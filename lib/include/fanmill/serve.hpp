@@ -1,0 +1,74 @@
+// serve: makes this process (or this thread of it) a worker.
+//
+//     int main() {
+//       return fanmill::serve([](std::uint64_t n) { return factor(n); });
+//     }
+//
+// The calling thread speaks the protocol; functions run on threads of their own, one for each slot.
+//
+// EXIT STATUSES. A loop around the program can tell from them whether to start it again:
+//
+//     while :; do ./my_worker; [ $? -eq 5 ] && break; done
+//
+//   5       do not start me again: the manager said goodbye, drained or refused me; SIGTERM; I
+//           gave up waiting for a manager, or found none; or my options are wrong
+//   6       monitored: my task was killed while it ran
+//   7       monitored: my manager was lost while my task ran
+//   others  I crashed
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <fanmill/function.hpp>
+#include <fanmill/join.hpp>
+#include <string>
+#include <vector>
+
+namespace fanmill {
+
+struct ServeOptions {
+  /// Tasks that run at once, each on a thread: 1 to 4096.
+  std::uint16_t slots = 1;
+
+  /// Ends the whole process, at once and without destructors, when a task that runs is killed
+  /// (status 6) or the manager is lost meanwhile (status 7). For functions that do not look at
+  /// their stop token, in a program that something starts again. Needs slots = 1.
+  bool monitored = false;
+
+  /// Tasks per slot to hold beside the running one; hides the way to the manager and back. 0: as
+  /// the manager likes.
+  std::uint32_t prefetch = 0;
+
+  /// Words about this worker that jobs will be able to ask for.
+  std::vector<std::string> labels = {};
+
+  /// How long to go on without a manager before giving up. FANMILL_GIVE_UP_AFTER (seconds, "2.5" is
+  /// fine) in the environment is used if this is 0; without it, 60 s.
+  std::chrono::nanoseconds give_up_after{0};
+
+  /// How long a worker that leaves, or whose manager is gone, waits for functions that were told to
+  /// stop. After that the process ends, with status 5, whatever they do.
+  std::chrono::nanoseconds leave_grace = std::chrono::seconds(2);
+
+  /// On standard error: 0 only why the worker ended if that was its own fault, 1 connections, 2
+  /// also tasks.
+  int verbose = 0;
+
+  /// SIGTERM and SIGINT make the worker say goodbye and leave. False for workers on threads of a
+  /// larger program: they leave signals alone, and functions that do not stop are left behind on
+  /// their threads instead of ending the process.
+  bool handle_signals = true;
+};
+
+/// Works for the manager that `join` names until it ends; returns the exit status (always 5), or
+/// ends the process itself with 6 or 7 when monitored. What went wrong stands on standard error.
+/// Throws FarmError: invalid_argument for options outside their range, bad_endpoint.
+[[nodiscard]] int serve(const Join& join, Function function, ServeOptions options = {});
+[[nodiscard]] int serve(const Join& join, Functions functions, ServeOptions options = {});
+
+/// The same for the manager that `Join::find` finds. Throws nothing: an error is said on standard
+/// error and 5 returned, so that a loop around the program ends.
+[[nodiscard]] int serve(Function function, ServeOptions options = {});
+[[nodiscard]] int serve(Functions functions, ServeOptions options = {});
+
+}  // namespace fanmill

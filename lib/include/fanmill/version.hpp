@@ -1,0 +1,23 @@
+// The versions of this library, of its protocol, and of the libraries that it was linked with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace fanmill {
+
+/// "0.1.0": of the library that was linked, as it introduces itself to its peers.
+const char* version() noexcept;
+
+/// The protocol versions that this library speaks. Two peers use the highest that both have.
+struct ProtocolRange {
+  std::uint16_t lowest = 0;
+  std::uint16_t highest = 0;
+};
+ProtocolRange protocol_range() noexcept;
+
+/// For `--version`: "libzmq 4.3.4, Cap'n Proto 0.9.2", as they were found at run time where they
+/// can tell.
+std::string library_versions();
+
+}  // namespace fanmill

@@ -1,0 +1,253 @@
+#include <fanmill/manager.hpp>
+
+#include <algorithm>
+#include <fanmill/error.hpp>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "api/inbox.hpp"
+#include "api/local_workers.hpp"
+#include "api/manager_settings.hpp"
+#include "api/reporter.hpp"
+#include "api/run_engine.hpp"
+#include "net/manager_loop.hpp"
+#include "net/paths.hpp"
+
+namespace fanmill {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Long enough for a goodbye over the network, short enough that nobody notices.
+constexpr Duration goodbye_linger = 1s;
+
+WorkerInfo info_of(core::WorkerInfo&& from) {
+  WorkerInfo info{.name = std::move(from.name),
+                  .address = std::move(from.address),
+                  .software = std::move(from.software),
+                  .state = WorkerInfo::State::live,
+                  .slots = from.slots,
+                  .held = from.held,
+                  .tasks_done = from.tasks_done,
+                  .busy = from.busy};
+  switch (from.state) {
+    case core::WorkerInfo::State::live:
+      break;
+    case core::WorkerInfo::State::suspect:
+      info.state = WorkerInfo::State::suspect;
+      break;
+    case core::WorkerInfo::State::lost:
+      info.state = WorkerInfo::State::lost;
+      break;
+    case core::WorkerInfo::State::draining:
+      info.state = WorkerInfo::State::draining;
+      break;
+  }
+  return info;
+}
+
+Counters counters_of(const core::Counters& from) {
+  return {.items_started = from.groups_submitted,
+          .items_ended = from.groups_ended,
+          .tasks = from.tasks_submitted,
+          .results = from.tasks_ok,
+          .failed = from.tasks_failed,
+          .quarantined = from.tasks_quarantined,
+          .killed = from.tasks_killed,
+          .dropped = from.tasks_dropped,
+          .attempts = from.attempts,
+          .requeued = from.tasks_requeued,
+          .late_results = from.results_late,
+          .workers_joined = from.sessions_opened - from.sessions_resumed,
+          .workers_returned = from.sessions_resumed,
+          .workers_left = from.workers_left,
+          .workers_lost = from.workers_lost,
+          .workers_refused = from.hellos_refused,
+          .messages_malformed = from.messages_malformed,
+          .busy = from.busy};
+}
+
+bool is_joined(const core::WorkerInfo& worker) {
+  return worker.state != core::WorkerInfo::State::lost;
+}
+
+}  // namespace
+
+struct Manager::Impl {
+  explicit Impl(ManagerOptions given);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void take(core::ManagerActions&& actions);
+  [[nodiscard]] std::size_t joined_count() const;
+  void check_workers() const;
+  void remove_join_file() noexcept;
+
+  ManagerOptions options;
+  std::uint64_t farm = 0;
+  std::optional<net::SocketFolder> sockets;
+  api::Inbox inbox;
+  api::ChangeCounter workers_changed;
+  std::unique_ptr<api::Reporter> reporter;  // only if somebody wants to be told
+  // These two have threads that use what stands above them.
+  std::unique_ptr<net::ManagerLoop> loop;
+  std::unique_ptr<api::LocalWorkers> local_workers;
+  std::uint64_t jobs = 0;
+  bool running = false;
+};
+
+Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
+  api::check(options);
+  if (options.verbose > 0 || options.observer) {
+    reporter =
+        std::make_unique<api::Reporter>(api::ReporterOptions{.verbose = options.verbose,
+                                                             .timestamps = options.timestamps,
+                                                             .observer = options.observer});
+  }
+  std::vector<std::string> endpoints = options.endpoints;
+  if (endpoints.empty()) {
+    sockets.emplace(net::SocketFolder::make().value_or_raise());
+    endpoints = {sockets->endpoint("manager"), "tcp://127.0.0.1:*"};
+  }
+  core::ManagerOptions core = api::core_options(options);
+  farm = core.farm;
+  loop = net::ManagerLoop::start(
+             {.core = std::move(core),
+              .endpoints = std::move(endpoints),
+              .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); }})
+             .value_or_raise();
+  local_workers = std::make_unique<api::LocalWorkers>([this] {
+    inbox.workers_ended();
+    workers_changed.bump();
+  });
+}
+
+Manager::Impl::~Impl() {
+  if (options.join_file) remove_join_file();
+  // First the goodbye, which lets workers end by themselves; then SIGTERM for those that were
+  // started here.
+  loop->stop(goodbye_linger);
+  local_workers.reset();
+}
+
+/// On the loop's thread.
+void Manager::Impl::take(core::ManagerActions&& actions) {
+  bool deliveries = false;
+  for (core::ManagerAction& action : actions) {
+    auto* observation = std::get_if<core::Observation>(&action);
+    if (observation == nullptr) {
+      deliveries = true;
+      continue;
+    }
+    if (observation->level == 1) workers_changed.bump();
+    if (reporter) reporter->tell(std::move(*observation));
+  }
+  if (deliveries) inbox.deliver(std::move(actions));
+}
+
+std::size_t Manager::Impl::joined_count() const {
+  std::size_t count = 0;
+  loop->query([&](const core::Manager& manager) {
+    const auto workers = manager.workers();
+    count = static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(), is_joined));
+  });
+  return count;
+}
+
+void Manager::Impl::check_workers() const {
+  if (local_workers->are_over() && joined_count() == 0) {
+    throw FarmError(ErrorCode::launch_failed, local_workers->why());
+  }
+}
+
+void Manager::Impl::remove_join_file() noexcept {
+  try {
+    // Another manager may have put its own there meanwhile.
+    if (Join::file(*options.join_file).farm() == farm) std::filesystem::remove(*options.join_file);
+  } catch (const std::exception&) {
+    // It is gone, or is nobody's any more; either way there is nothing left to undo.
+  }
+}
+
+Manager::Manager(ManagerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
+  if (impl_->options.join_file) join().save(*impl_->options.join_file);
+}
+
+Manager::~Manager() = default;
+Manager::Manager(Manager&&) noexcept = default;
+Manager& Manager::operator=(Manager&&) noexcept = default;
+
+std::vector<std::string> Manager::endpoints() const { return impl_->loop->endpoints(); }
+
+Join Manager::join() const {
+  // ipc first: it is faster, and a worker elsewhere sees that there is no such socket and takes the
+  // next.
+  std::vector<std::string> endpoints = impl_->loop->endpoints();
+  std::stable_partition(endpoints.begin(), endpoints.end(),
+                        [](const std::string& endpoint) { return endpoint.starts_with("ipc:"); });
+  Join join = Join::endpoint(api::reachable_here(endpoints.front()));
+  for (std::size_t i = 1; i < endpoints.size(); ++i) {
+    join = join.with_endpoint(api::reachable_here(endpoints[i]));
+  }
+  return join.with_farm(impl_->farm).with_cookie(impl_->options.cookie);
+}
+
+void Manager::start_workers(std::size_t count, std::vector<std::string> command,
+                            StartOptions options) {
+  if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+  impl_->local_workers->start(count, std::move(command), std::move(options), join());
+}
+
+std::vector<WorkerInfo> Manager::workers() const {
+  std::vector<core::WorkerInfo> found;
+  impl_->loop->query([&](const core::Manager& manager) { found = manager.workers(); });
+  std::vector<WorkerInfo> workers;
+  workers.reserve(found.size());
+  for (core::WorkerInfo& worker : found) workers.push_back(info_of(std::move(worker)));
+  return workers;
+}
+
+bool Manager::wait_for_workers(std::size_t count, std::chrono::nanoseconds time_limit) {
+  const auto deadline = std::chrono::steady_clock::now() + time_limit;
+  for (;;) {
+    const std::uint64_t seen = impl_->workers_changed.count();
+    if (impl_->joined_count() >= count) return true;
+    if (!impl_->workers_changed.wait_beyond(seen, deadline)) return false;
+  }
+}
+
+Counters Manager::counters() const {
+  Counters counters;
+  impl_->loop->query(
+      [&](const core::Manager& manager) { counters = counters_of(manager.counters()); });
+  if (impl_->reporter) counters.lines_dropped = impl_->reporter->dropped();
+  return counters;
+}
+
+void Manager::stop() { impl_->inbox.fail({ErrorCode::stopped, "Manager::stop was called"}); }
+
+void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings) {
+  api::check(settings);
+  Impl& impl = *impl_;
+  if (impl.running) {
+    throw FarmError(
+        ErrorCode::invalid_argument,
+        "this manager is running another list; to add items from a callback, push them to a Feed");
+  }
+  impl.running = true;
+  const std::unique_ptr<bool, void (*)(bool*)> over(&impl.running,
+                                                    [](bool* running) { *running = false; });
+  impl.check_workers();
+  impl.jobs += 1;
+  api::RunEngine engine(
+      {.inbox = impl.inbox,
+       .post =
+           [&](std::vector<core::ManagerEvent>&& events) { impl.loop->post(std::move(events)); },
+       .check_workers = [&] { impl.check_workers(); }},
+      JobId{impl.jobs}, runner, settings);
+  engine.run();
+}
+
+}  // namespace fanmill

@@ -1,0 +1,214 @@
+#include "api/run_engine.hpp"
+
+#include <fanmill/error.hpp>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "core/limits.hpp"
+
+namespace fanmill::api {
+namespace {
+
+// Items pulled before deliveries are looked at again.
+constexpr int pulls_per_turn_max = 256;
+// How old a posted event may become while callbacks or a slow input keep this thread busy.
+constexpr std::chrono::microseconds event_age_max{200};
+
+core::ClientOptions client_options(JobId job, const detail::RunSettings& settings) {
+  core::ClientOptions options{
+      .job = job, .ordered = settings.in_order, .lookahead_tasks = settings.lookahead};
+  options.job_options.functions = {settings.function};
+  options.job_options.functions.insert(options.job_options.functions.end(),
+                                       settings.functions.begin(), settings.functions.end());
+  options.job_options.retries = settings.retries;
+  options.job_options.lost_attempts_max = settings.lost_attempts_max;
+  return options;
+}
+
+std::vector<core::TaskSpec> specs_of(std::vector<detail::TaskToSend>&& tasks) {
+  std::vector<core::TaskSpec> specs;
+  specs.reserve(tasks.size());
+  for (detail::TaskToSend& task : tasks) {
+    specs.push_back({.payload = std::move(task.payload),
+                     .function = task.function,
+                     .stage = task.stage,
+                     .time_limit = task.time_limit});
+  }
+  return specs;
+}
+
+detail::GroupEnd end_of(core::GroupResult&& result) {
+  detail::GroupEnd end{
+      .decided = result.decided, .answers = {}, .errors = std::move(result.errors)};
+  end.answers.reserve(result.answers.size());
+  for (core::Answer& answer : result.answers) {
+    end.answers.push_back(
+        {.task = answer.task, .nothing = answer.nothing, .payload = std::move(answer.payload)});
+  }
+  return end;
+}
+
+}  // namespace
+
+RunEngine::RunEngine(RunPorts ports, JobId job, detail::Runner& runner,
+                     const detail::RunSettings& settings)
+    : ports_(std::move(ports)),
+      job_(job),
+      runner_(runner),
+      client_(client_options(job, settings)),
+      flushed_(std::chrono::steady_clock::now()) {
+  runner_.payload_bytes_max = limits::frame_bytes_max;
+}
+
+void RunEngine::run() {
+  Inbox::Contents contents;
+  runner_.listen([&inbox = ports_.inbox] { inbox.nudge(); });
+  client_.open(actions_);
+  perform();
+  while (!client_.finished()) {
+    pull_some();
+    flush();
+    if (client_.finished()) break;
+    const bool more = !input_ended_ && !input_paused_ && client_.may_pull();
+    ports_.inbox.take(contents, !more);
+    take_in(contents);
+  }
+  flush();
+  runner_.listen({});
+  if (error_) std::rethrow_exception(error_);
+}
+
+void RunEngine::pull_some() {
+  for (int i = 0; i < pulls_per_turn_max; ++i) {
+    if (error_ || input_ended_ || input_paused_ || !client_.may_pull()) return;
+    pull_one();
+    flush_if_due();
+  }
+}
+
+void RunEngine::pull_one() {
+  detail::PulledItem pulled;
+  detail::Pull said = detail::Pull::ended;
+  guarded([&] { said = runner_.pull(pulled); });
+  if (error_) return;
+  if (said == detail::Pull::item) {
+    step(core::ItemPulled{.policy = pulled.policy, .tasks = specs_of(std::move(pulled.tasks))});
+    return;
+  }
+  // Only callbacks bring more, and only open items have callbacks; or another thread does, and says
+  // so.
+  if (said == detail::Pull::awaited ||
+      (said == detail::Pull::not_now && client_.open_groups() > 0)) {
+    input_paused_ = true;
+    return;
+  }
+  input_ended_ = true;
+  step(core::InputEnded{});
+}
+
+/// Calls the typed half. What it throws ends the run.
+template <typename Call>
+void RunEngine::guarded(const Call& call) {
+  try {
+    call();
+  } catch (...) {
+    error_ = std::current_exception();
+    client_.step(core::RunCancelled{}, actions_);
+    perform();
+  }
+}
+
+void RunEngine::step(core::ClientEvent event) {
+  client_.step(std::move(event), actions_);
+  perform();
+}
+
+/// Carries out `actions_`, and those that follow from them, in order.
+void RunEngine::perform() {
+  // An action's own steps come back here; the outermost call does the work, or the order would be
+  // lost.
+  if (performing_) return;
+  performing_ = true;
+  for (std::size_t i = 0; i < actions_.size(); ++i) {
+    core::ClientAction action = std::move(actions_[i]);
+    std::visit([&](auto&& one) { perform(std::forward<decltype(one)>(one)); }, std::move(action));
+  }
+  actions_.clear();
+  performing_ = false;
+}
+
+void RunEngine::perform(core::TellManager&& action) { events_.push_back(std::move(action.event)); }
+
+void RunEngine::perform(core::CallUpdate&& action) {
+  if (error_) return;
+  detail::GroupUpdate update;
+  guarded([&] { update = runner_.update(action.item, action.task, std::move(action.outcome)); });
+  input_paused_ = false;
+  if (error_) return;
+  step(core::UpdateAnswered{.item = action.item,
+                            .add = specs_of(std::move(update.add)),
+                            .replace = update.replace,
+                            .done = update.done});
+  flush_if_due();
+}
+
+void RunEngine::perform(core::CallConclude&& action) {
+  if (error_) return;
+  std::size_t bytes = 0;
+  guarded([&] { bytes = runner_.conclude(action.item, end_of(std::move(action.result))); });
+  input_paused_ = false;
+  if (error_) return;
+  step(core::ItemConcluded{.item = action.item, .bytes = bytes});
+  flush_if_due();
+}
+
+void RunEngine::perform(const core::ReleaseItem& action) {
+  if (error_) return;
+  guarded([&] { runner_.release(action.item); });
+  input_paused_ = false;
+  flush_if_due();
+}
+
+void RunEngine::perform(const core::RunFinished& action) {
+  if (action.complete || error_) return;
+  error_ = std::make_exception_ptr(
+      FarmError(ErrorCode::stopped, "the manager was shut down while this run was under way"));
+}
+
+void RunEngine::take_in(Inbox::Contents& contents) {
+  if (contents.error && !error_) {
+    guarded([&] { raise(*contents.error); });
+  }
+  if (contents.workers_ended && !error_) guarded(ports_.check_workers);
+  if (contents.nudged) input_paused_ = false;
+  for (core::ManagerAction& delivery : contents.deliveries) {
+    take_in(std::move(delivery));
+    flush_if_due();
+  }
+}
+
+void RunEngine::take_in(core::ManagerAction&& delivery) {
+  if (auto* task_end = std::get_if<core::DeliverTaskEnd>(&delivery)) {
+    if (task_end->job == job_) step(core::TaskEndReceived{.end = std::move(*task_end)});
+  } else if (auto* group_end = std::get_if<core::DeliverGroupEnd>(&delivery)) {
+    if (group_end->job == job_) step(core::GroupEndReceived{.end = std::move(*group_end)});
+  } else if (auto* job_end = std::get_if<core::DeliverJobEnd>(&delivery)) {
+    if (job_end->job == job_) step(core::JobEndReceived{});
+  }
+}
+
+void RunEngine::flush() {
+  if (events_.empty()) return;
+  ports_.post(std::move(events_));
+  events_.clear();
+  flushed_ = std::chrono::steady_clock::now();
+}
+
+void RunEngine::flush_if_due() {
+  if (events_.empty()) return;
+  if (runner_.pull_may_block || std::chrono::steady_clock::now() - flushed_ >= event_age_max)
+    flush();
+}
+
+}  // namespace fanmill::api

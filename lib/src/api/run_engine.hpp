@@ -1,0 +1,69 @@
+// RunEngine: one run, on the thread that called it: pulls items, carries out the orders of
+// core::Client, calls the typed half (detail::Runner) and passes events to the manager's loop in
+// batches.
+//
+// It knows no user type and no socket. Whatever the typed half throws ends the run: the job is
+// cancelled, its end is awaited, and then the exception goes on to the caller, so that the manager
+// can run the next list at once.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <fanmill/detail/run.hpp>
+#include <functional>
+#include <vector>
+
+#include "api/inbox.hpp"
+#include "core/client.hpp"
+#include "core/manager_events.hpp"
+
+namespace fanmill::api {
+
+/// What the engine needs of the manager.
+struct RunPorts {
+  Inbox& inbox;
+  /// Hands events to the loop.
+  std::function<void(std::vector<core::ManagerEvent>&&)> post;
+  /// Started workers will not come back: throws FarmError (launch_failed) if no other is there.
+  std::function<void()> check_workers;
+};
+
+class RunEngine {
+ public:
+  RunEngine(RunPorts ports, JobId job, detail::Runner& runner, const detail::RunSettings& settings);
+
+  /// Returns when the run is over; throws what ended it before.
+  void run();
+
+ private:
+  void pull_some();
+  void pull_one();
+  void step(core::ClientEvent event);
+  void perform();
+  void perform(core::TellManager&& action);
+  void perform(core::CallUpdate&& action);
+  void perform(core::CallConclude&& action);
+  void perform(const core::ReleaseItem& action);
+  void perform(const core::RunFinished& action);
+  void take_in(Inbox::Contents& contents);
+  void take_in(core::ManagerAction&& delivery);
+  void flush();
+  void flush_if_due();
+  template <typename Call>
+  void guarded(const Call& call);
+
+  RunPorts ports_;
+  JobId job_;
+  detail::Runner& runner_;
+  core::Client client_;
+  core::ClientActions actions_;
+  std::vector<core::ManagerEvent> events_;  // not yet posted
+  std::chrono::steady_clock::time_point flushed_;
+  std::exception_ptr error_;
+  bool performing_ = false;
+  bool input_ended_ = false;
+  bool input_paused_ =
+      false;  // the input had nothing, and neither a callback nor a nudge came since
+};
+
+}  // namespace fanmill::api

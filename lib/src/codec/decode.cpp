@@ -1,0 +1,385 @@
+// Frames to core structs: where everything that a peer says is checked.
+#include <capnp/message.h>
+#include <fanmill.capnp.h>
+#include <kj/exception.h>
+
+#include <cstring>
+#include <limits>
+
+#include "codec/check.hpp"
+#include "codec/codec.hpp"
+#include "codec/holdings.hpp"
+#include "codec/text.hpp"
+
+namespace fanmill::codec {
+namespace {
+
+// A header, where Cap'n Proto may read it: its words must be aligned, and frames are not (libzmq
+// hands out those of 33 bytes or more as they came from the network).
+class Header {
+ public:
+  explicit Header(std::string_view bytes)
+      : words_(bytes.size() / 8),
+        segment_(reinterpret_cast<const capnp::word*>(storage_), words_),
+        reader_(kj::arrayPtr(&segment_, 1), options(words_)) {
+    std::memcpy(storage_, bytes.data(), bytes.size());
+  }
+  Header(const Header&) = delete;
+  Header& operator=(const Header&) = delete;
+
+  [[nodiscard]] std::uint64_t word(std::size_t index) const {
+    return index < words_ ? storage_[index] : 0;
+  }
+  [[nodiscard]] std::size_t data_words() const { return word(0) >> 32U & 0xffffU; }
+  [[nodiscard]] std::size_t pointers() const { return word(0) >> 48U; }
+  // 16 bits of word 0 of the struct, the part of the header that is frozen for ever.
+  [[nodiscard]] std::uint16_t prefix(unsigned index) const {
+    return static_cast<std::uint16_t>(word(1) >> (16 * index));
+  }
+  [[nodiscard]] std::uint64_t id() const { return data_words() > 1 ? word(2) : 0; }
+
+  // The root must be a struct right behind its pointer, whole, with the frozen word.
+  [[nodiscard]] bool has_root() const {
+    const bool is_struct_at_0 = (word(0) & 0xffffffffU) == 0;
+    return is_struct_at_0 && data_words() >= 1 && 1 + data_words() + pointers() <= words_;
+  }
+
+  template <typename Schema>
+  typename Schema::Reader as() {
+    return reader_.getRoot<Schema>();
+  }
+
+ private:
+  static capnp::ReaderOptions options(std::size_t words) {
+    // Each byte is read once; twice that leaves room for Cap'n Proto's own way of counting and none
+    // for texts that share their bytes. Nothing here is deeper than a text in a struct.
+    return {.traversalLimitInWords = 2 * words, .nestingLimit = 4};
+  }
+
+  alignas(8) std::uint64_t storage_[limits::header_bytes_max / 8];  // only words_ of them are set
+  std::size_t words_;
+  kj::ArrayPtr<const capnp::word> segment_;
+  capnp::SegmentArrayMessageReader reader_;
+};
+
+std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+Duration microseconds(std::uint64_t count) {
+  // How long something took is only said: an absurd number is not worth a session.
+  constexpr std::uint64_t most = std::numeric_limits<Duration::rep>::max() / 1000;
+  return std::chrono::microseconds(static_cast<std::int64_t>(std::min(count, most)));
+}
+
+std::string cleaned(capnp::Text::Reader text, std::size_t bytes_max) {
+  if (text.size() == 0) return {};
+  std::string scratch;
+  return std::string(clean(view(text), bytes_max, scratch));
+}
+
+std::string plain(const char* field, capnp::Text::Reader text, Check& check) {
+  check.range(field, text.size(), 0, limits::text_bytes_max, "its length in bytes");
+  check.that(is_plain(view(text)), field, "not UTF-8 without control characters");
+  return std::string(view(text));
+}
+
+std::vector<std::string> names(const char* field, capnp::Text::Reader text, Check& check,
+                               bool first_may_be_empty) {
+  check.range(field, text.size(), 0, limits::text_bytes_max, "its length in bytes");
+  if (check.failed()) return {};
+  std::vector<std::string> list = split_names(view(text));
+  const std::string fault = names_fault(list, limits::functions_max, first_may_be_empty);
+  if (!fault.empty()) check.fail(std::string("Hello: ") + field + ": " + fault);
+  return list;
+}
+
+template <typename Record>
+void take(Result<std::vector<Record>> records, std::vector<Record>& to, Check& check) {
+  if (records) {
+    to = std::move(records).value();
+  } else {
+    check.fail(records.error().message);
+  }
+}
+
+// The payload frame is there exactly when the encoding says so; its bytes are not looked at here.
+Payload payload_of(std::uint16_t encoding, const Bytes* frame, Check& check) {
+  check.range("encoding", encoding, 0, schema::ENCODING_RAW);
+  if (encoding == schema::ENCODING_NONE) {
+    check.that(frame == nullptr, "encoding", "0 (none), but there is a payload frame");
+    return {};
+  }
+  check.that(frame != nullptr, "encoding", "not 0 (none), but there is no payload frame");
+  if (check.failed()) return {};
+  return {*frame, static_cast<Encoding>(encoding)};
+}
+
+void expect_no_payload(const Bytes* payload, Check& check) {
+  check.that(payload == nullptr, "payload", "a second frame, which this kind never has");
+}
+
+core::Containment containment(std::uint16_t number, std::uint16_t version, Check& check) {
+  // A newer worker may have a way that this build has no name for; nothing is promised for it then.
+  if (version > limits::protocol_max && number > 5) return core::Containment::none;
+  check.range("containment", number, 0, 5);
+  return static_cast<core::Containment>(number);
+}
+
+core::Hello read(schema::Hello::Reader in, const Bytes* payload, Check& check) {
+  core::Hello hello;
+  hello.resume = SessionId{in.getSession()};
+  hello.protocol_min = in.getProtocolMin();
+  hello.protocol_max = in.getProtocolMax();
+  hello.slots = in.getSlots();
+  hello.features = in.getFeatures();
+  hello.encodings = in.getEncodings();
+  hello.uuid = {.low = in.getUuidLow(), .high = in.getUuidHigh()};
+  hello.boot = {.low = in.getBootLow(), .high = in.getBootHigh()};
+  hello.farm = in.getFarm();
+  hello.pid = in.getPid();
+  hello.greeting = in.getGreeting();
+  hello.incarnation = in.getIncarnation();
+  hello.prefetch = in.getPrefetch();
+  check.range("protocolMin", hello.protocol_min, 0, hello.protocol_max);
+  // It will be refused for its version; whatever else it lacks must not be the reason.
+  if (hello.protocol_max < limits::protocol_min || hello.protocol_min > limits::protocol_max) {
+    return hello;
+  }
+  check.range("slots", hello.slots, 1, limits::slots_max);
+  hello.containment = containment(in.getContainment(), in.getVersion(), check);
+  check.that(hello.uuid.valid(), "uuid", "0, expected 128 random bits");
+  check.range("greeting", hello.greeting, 1, std::numeric_limits<std::uint32_t>::max());
+  check.range("incarnation", hello.incarnation, 0, incarnation_max);
+  check.range("prefetch", hello.prefetch, 0, limits::prefetch_max);
+  hello.software = plain("software", in.getSoftware(), check);
+  hello.host = plain("host", in.getHost(), check);
+  // A worker that names nothing has one function, without a name.
+  hello.functions = names("functions", in.getFunctions(), check, true);
+  if (in.getLabels().size() > 0) hello.labels = names("labels", in.getLabels(), check, false);
+  hello.cookie = plain("cookie", in.getCookie(), check);
+  if (payload != nullptr && !check.failed()) {
+    take(read_holdings(payload->view()), hello.holdings, check);
+  }
+  return hello;
+}
+
+core::Welcome read(schema::Welcome::Reader in, const Bytes* payload, Check& check) {
+  core::Welcome welcome;
+  welcome.version = in.getVersion();
+  welcome.session = SessionId{in.getSession()};
+  welcome.features = in.getFeatures();
+  welcome.farm = in.getFarm();
+  welcome.incarnation = in.getIncarnation();
+  welcome.greeting = in.getGreeting();
+  welcome.frame_bytes_max = in.getFrameBytesMax();
+  welcome.unacknowledged_max = in.getUnacknowledgedMax();
+  welcome.heartbeat = std::chrono::milliseconds(in.getHeartbeatMs());
+  welcome.suspect = std::chrono::milliseconds(in.getSuspectMs());
+  welcome.dead = std::chrono::milliseconds(in.getDeadMs());
+
+  constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  constexpr auto milliseconds = [](Duration duration) {
+    return static_cast<std::uint64_t>(duration / std::chrono::milliseconds(1));
+  };
+  check.nonzero("session", welcome.session.value);
+  check.range("incarnation", welcome.incarnation, 0, incarnation_max);
+  check.range("greeting", welcome.greeting, 1, most);
+  check.range("heartbeatMs", in.getHeartbeatMs(), milliseconds(limits::heartbeat_interval_min),
+              milliseconds(limits::heartbeat_interval_max));
+  check.range("suspectMs", in.getSuspectMs(), in.getHeartbeatMs(), most);
+  check.range("deadMs", in.getDeadMs(), in.getSuspectMs(), most);
+  check.range("frameBytesMax", welcome.frame_bytes_max, limits::header_bytes_max, most);
+  check.range("unacknowledgedMax", welcome.unacknowledged_max, 1, most);
+  if (payload != nullptr && !check.failed()) {
+    take(read_judgements(payload->view()), welcome.judgements, check);
+  }
+  return welcome;
+}
+
+core::Refuse read(schema::Refuse::Reader in, Check& check) {
+  core::Refuse refuse;
+  check.range("code", in.getCode(), 1, std::numeric_limits<std::uint16_t>::max());
+  // A newer manager may have reasons that this build has no name for. Its words tell them.
+  refuse.code = in.getCode() > schema::REFUSE_REPLACED ? core::RefuseCode::protocol
+                                                       : core::RefuseCode{in.getCode()};
+  refuse.session = SessionId{in.getSession()};
+  refuse.protocol_min = in.getProtocolMin();
+  refuse.protocol_max = in.getProtocolMax();
+  refuse.greeting = in.getGreeting();
+  refuse.retry = std::chrono::milliseconds(in.getRetryMs());
+  refuse.words = cleaned(in.getWords(), limits::text_bytes_max);
+  return refuse;
+}
+
+core::Who read(schema::Who::Reader in) { return {in.getProtocolMin(), in.getProtocolMax()}; }
+
+core::Task read(schema::Task::Reader in, const Bytes* payload, Check& check) {
+  core::Task task;
+  task.attempt = AttemptId{in.getAttempt()};
+  task.group = GroupId{in.getGroup()};
+  task.function = in.getFunction();
+  task.acknowledged = in.getAcknowledged();
+  task.time_limit = std::chrono::milliseconds(in.getTimeLimitMs());
+  task.number = in.getNumber();
+  task.item = in.getItem();
+  task.task = TaskId{in.getTask()};
+  check.nonzero("attempt", task.attempt.value);
+  check.nonzero("group", task.group.value);
+  check.nonzero("task", task.task.value);
+  check.range("function", task.function, 0, limits::functions_max - 1);
+  check.range("number", task.number, 1, std::numeric_limits<std::uint32_t>::max());
+  task.payload = payload_of(in.getEncoding(), payload, check);
+  return task;
+}
+
+core::Result read(schema::Result::Reader in, const Bytes* payload, Check& check) {
+  core::Result result;
+  result.attempt = AttemptId{in.getAttempt()};
+  result.outcome = core::AttemptOutcome{in.getOutcome()};
+  result.nothing = (in.getFlags() & schema::FLAG_NOTHING) != 0;
+  result.detail = in.getDetail();
+  result.busy = microseconds(in.getBusyUs());
+  result.error_type = cleaned(in.getErrorType(), limits::error_type_max);
+  result.error_text = cleaned(in.getErrorText(), limits::error_text_max);
+  check.nonzero("attempt", result.attempt.value);
+  check.range("outcome", in.getOutcome(), 0, schema::OUTCOME_REJECTED);
+  check.that(!result.nothing || result.outcome == core::AttemptOutcome::ok, "flags",
+             "flagNothing with an outcome other than 0 (ok)");
+  result.payload = payload_of(in.getEncoding(), payload, check);
+  return result;
+}
+
+core::Kill read(schema::Kill::Reader in, Check& check) {
+  core::Kill kill;
+  kill.if_unstarted = (in.getFlags() & schema::FLAG_IF_UNSTARTED) != 0;
+  if ((in.getFlags() & schema::FLAG_GROUP) != 0) {
+    kill.session = SessionId{in.getAttempt()};
+    kill.group = GroupId{in.getGroup()};
+    check.nonzero("attempt (here the session)", kill.session.value);
+    check.nonzero("group", kill.group.value);
+  } else {
+    kill.attempt = AttemptId{in.getAttempt()};
+    check.nonzero("attempt", kill.attempt.value);
+    check.range("group", in.getGroup(), 0, 0, "without flagGroup");
+  }
+  return kill;
+}
+
+core::Killed read(schema::Killed::Reader in, Check& check) {
+  check.nonzero("attempt", in.getAttempt());
+  return {.attempt = AttemptId{in.getAttempt()},
+          .unstarted = (in.getFlags() & schema::FLAG_UNSTARTED) != 0,
+          .busy = microseconds(in.getBusyUs())};
+}
+
+core::Heartbeat read(schema::Heartbeat::Reader in, Check& check) {
+  check.nonzero("session", in.getSession());
+  return {.session = SessionId{in.getSession()},
+          .started = in.getStarted(),
+          .acknowledged = in.getAcknowledged(),
+          .echo = (in.getFlags() & schema::FLAG_ECHO) != 0};
+}
+
+core::Goodbye read(schema::Goodbye::Reader in) {
+  return {.session = SessionId{in.getSession()},
+          .drain = (in.getFlags() & schema::FLAG_DRAIN) != 0,
+          .closed = (in.getFlags() & schema::FLAG_CLOSED) != 0,
+          .detail = in.getDetail(),
+          .words = cleaned(in.getWords(), limits::text_bytes_max)};
+}
+
+core::Message read_session_message(Header& header, std::uint16_t kind, std::uint16_t version,
+                                   const Bytes* payload, Check& check) {
+  check.range("version", version, limits::protocol_min, limits::protocol_max,
+              "a version of this build, for this kind is read in the session's version only");
+  if (check.failed()) return core::Unknown{};
+  if (kind == schema::KIND_TASK) return read(header.as<schema::Task>(), payload, check);
+  if (kind == schema::KIND_RESULT) return read(header.as<schema::Result>(), payload, check);
+  expect_no_payload(payload, check);
+  switch (kind) {
+    case schema::KIND_KILL:
+      return read(header.as<schema::Kill>(), check);
+    case schema::KIND_KILLED:
+      return read(header.as<schema::Killed>(), check);
+    case schema::KIND_HEARTBEAT:
+      return read(header.as<schema::Heartbeat>(), check);
+    case schema::KIND_GOODBYE:
+      return read(header.as<schema::Goodbye>());
+  }
+  FANMILL_ASSERT(false, "not a kind of a session", kind);
+  return core::Unknown{};
+}
+
+core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t version,
+                           const Bytes* payload, Check& check) {
+  switch (kind) {
+    case schema::KIND_HELLO:
+      return read(header.as<schema::Hello>(), payload, check);
+    case schema::KIND_WELCOME:
+      return read(header.as<schema::Welcome>(), payload, check);
+    case schema::KIND_REFUSE:
+      return read(header.as<schema::Refuse>(), check);
+    case schema::KIND_WHO:
+      return read(header.as<schema::Who>());
+    case schema::KIND_TASK:
+    case schema::KIND_RESULT:
+    case schema::KIND_KILL:
+    case schema::KIND_KILLED:
+    case schema::KIND_HEARTBEAT:
+    case schema::KIND_GOODBYE:
+      return read_session_message(header, kind, version, payload, check);
+    default:
+      // A newer peer's, or one of the reserved kinds: whatever its version, it is only counted.
+      return core::Unknown{.kind = kind, .id = header.id()};
+  }
+}
+
+Error malformed(const std::string& what) { return {ErrorCode::malformed_message, what}; }
+
+// What Cap'n Proto says may quote the bytes that it did not like.
+std::string words_of(const kj::Exception& exception) {
+  const auto words = exception.getDescription();
+  std::string scratch;
+  return std::string(
+      clean({words.begin(), words.size()}, limits::text_bytes_max, scratch, keep_nothing));
+}
+
+}  // namespace
+
+std::string kind_name(std::uint16_t kind) {
+  static constexpr const char* names[] = {"Hello",  "Welcome", "Refuse", "Who",       "Task",
+                                          "Result", "Kill",    "Killed", "Heartbeat", "Goodbye",
+                                          "Tasks",  "Results", "Part"};
+  if (kind >= 1 && kind <= std::size(names)) return names[kind - 1];
+  return "kind " + std::to_string(kind);
+}
+
+Result<Decoded> decode(std::string_view bytes, const Bytes* payload) {
+  if (bytes.size() < 16 || bytes.size() > limits::header_bytes_max || bytes.size() % 8 != 0) {
+    return malformed("a header of " + std::to_string(bytes.size()) +
+                     " bytes, expected a multiple of 8 from 16 to " +
+                     std::to_string(limits::header_bytes_max));
+  }
+  Header header(bytes);
+  if (!header.has_root()) {
+    return malformed(
+        "a root pointer that is not that of a struct right behind it, whole and with "
+        "a data section of a word or more: " +
+        hex(header.word(0)));
+  }
+  if (header.prefix(0) != schema::MAGIC) {
+    return malformed("the magic is " + hex(header.prefix(0)) + ", expected " + hex(schema::MAGIC));
+  }
+  const std::uint16_t version = header.prefix(1);
+  const std::uint16_t kind = header.prefix(2);
+  if (kind == 0) return malformed("the kind is 0, which is never valid");
+  Check check(kind);
+  try {
+    core::Message message = read_message(header, kind, version, payload, check);
+    if (check.failed()) return malformed(check.fault());
+    return Decoded{std::move(message), version};
+  } catch (const kj::Exception& exception) {
+    return malformed(kind_name(kind) + ": " + words_of(exception));
+  }
+}
+
+}  // namespace fanmill::codec

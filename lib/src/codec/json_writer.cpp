@@ -1,0 +1,218 @@
+// Object to JSON text. The rules are in schemas/object.capnp, "AS JSON"; the reverse is
+// json_reader.cpp.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fanmill/error.hpp>
+#include <fanmill/json.hpp>
+#include <fanmill/object_codec.hpp>
+#include <vector>
+
+#include "codec/json_base64.hpp"
+#include "codec/json_integer.hpp"
+#include "codec/object_utf8.hpp"
+
+namespace fanmill {
+namespace {
+
+class JsonWriter {
+ public:
+  void write(const ObjectView& view);
+  std::string take() { return std::move(out_); }
+
+ private:
+  void integer(const ObjectView& view);
+  void floating(double value);
+  void text(std::string_view value);
+  void bytes(std::span<const std::byte> value);
+  void quoted(std::string_view value);
+  void key(std::string_view name, bool first);
+  void list(const ObjectList& list);
+  void map(const ObjectList& list);
+  void structure(const ObjectView& view);
+
+  std::string out_;
+};
+
+void JsonWriter::write(const ObjectView& view) {
+  switch (view.kind()) {
+    case ObjectKind::null:
+      out_ += "null";
+      return;
+    case ObjectKind::boolean:
+      out_ += view.boolean() ? "true" : "false";
+      return;
+    case ObjectKind::integer:
+    case ObjectKind::big_integer:
+      return integer(view);
+    case ObjectKind::floating:
+      return floating(view.floating());
+    case ObjectKind::text:
+      return text(view.text());
+    case ObjectKind::bytes:
+      return bytes(view.bytes());
+    case ObjectKind::list:
+      return list(view.elements());
+    case ObjectKind::tuple:
+      out_ += R"({"$tuple": )";
+      list(view.elements());
+      out_ += '}';
+      return;
+    case ObjectKind::map:
+      return map(view.elements());
+    case ObjectKind::structure:
+      return structure(view);
+  }
+}
+
+void JsonWriter::integer(const ObjectView& view) {
+  const auto value = view.if_int64();
+  if (value && *value >= -codec::plain_integer_max && *value <= codec::plain_integer_max) {
+    out_ += std::to_string(*value);
+    return;
+  }
+  out_ += R"({"$int": ")" + codec::to_integer_text(view.big_integer()) + "\"}";
+}
+
+void JsonWriter::floating(double value) {
+  if (!std::isfinite(value)) {
+    const char* name = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    out_ += std::string(R"({"$float": ")") + name + "\"}";
+    return;
+  }
+  char buffer[32];
+  const std::string_view digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  out_ += digits;
+  // Without it the float would come back as an integer.
+  if (digits.find_first_of(".e") == digits.npos) out_ += ".0";
+}
+
+void JsonWriter::text(std::string_view value) {
+  if (!codec::is_utf8(value)) return bytes(std::as_bytes(std::span(value)));
+  quoted(value);
+}
+
+void JsonWriter::bytes(std::span<const std::byte> value) {
+  out_ += R"({"$bytes": ")";
+  codec::append_base64(value, out_);
+  out_ += "\"}";
+}
+
+void JsonWriter::quoted(std::string_view value) {
+  out_ += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\') {
+      out_ += '\\';
+      out_ += c;
+    } else if (static_cast<unsigned char>(c) >= 0x20) {
+      out_ += c;
+    } else if (c == '\n') {
+      out_ += "\\n";
+    } else {
+      out_ += "\\u00";
+      out_ += "0123456789abcdef"[c >> 4];
+      out_ += "0123456789abcdef"[c & 15];
+    }
+  }
+  out_ += '"';
+}
+
+void JsonWriter::key(std::string_view name, bool first) {
+  if (!first) out_ += ", ";
+  if (name.starts_with('$')) {
+    quoted('$' + std::string(name));
+  } else {
+    quoted(name);
+  }
+  out_ += ": ";
+}
+
+void JsonWriter::list(const ObjectList& list) {
+  out_ += '[';
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) out_ += ", ";
+    write(list[i]);
+  }
+  out_ += ']';
+}
+
+// A key that stands twice would be dropped by most JSON readers without a word.
+void refuse_twice(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice == names.end()) return;
+  throw FarmError(ErrorCode::malformed_payload,
+                  "object: \"" + std::string(*twice) + "\" stands twice in one map");
+}
+
+void JsonWriter::map(const ObjectList& list) {
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < list.size(); i += 2) {
+    const ObjectView key = list[i];
+    if (key.kind() != ObjectKind::text || !codec::is_utf8(key.text())) break;
+    names.push_back(key.text());
+  }
+  if (names.size() == list.size() / 2) {
+    refuse_twice(names);
+    out_ += '{';
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      key(names[i], i == 0);
+      write(list[2 * i + 1]);
+    }
+    out_ += '}';
+    return;
+  }
+  out_ += R"({"$map": [)";
+  for (std::size_t i = 0; i < list.size(); i += 2) {
+    out_ += i > 0 ? ", [" : "[";
+    write(list[i]);
+    out_ += ", ";
+    write(list[i + 1]);
+    out_ += ']';
+  }
+  out_ += "]}";
+}
+
+void JsonWriter::structure(const ObjectView& view) {
+  const ObjectList list = view.elements();
+  const std::string_view all = view.names();
+  std::vector<std::string_view> names;
+  for (std::size_t start = all.find('\n'); start != all.npos;) {
+    const std::size_t end = all.find('\n', start + 1);
+    names.push_back(all.substr(start + 1, end - start - 1));
+    start = end;
+  }
+  if (names.size() != list.size() || !codec::is_utf8(all)) {
+    throw FarmError(ErrorCode::malformed_payload,
+                    "object: a struct has " + std::to_string(names.size()) + " field names for " +
+                        std::to_string(list.size()) + " values");
+  }
+  refuse_twice(names);
+  out_ += '{';
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    key(names[i], i == 0);
+    write(list[i]);
+  }
+  out_ += '}';
+}
+
+}  // namespace
+
+std::string to_json(const Payload& payload) {
+  if (payload.encoding == Encoding::raw) {
+    throw FarmError(
+        ErrorCode::malformed_payload,
+        "raw bytes can't be converted to JSON; send text, or Payload::json if they are JSON");
+  }
+  if (payload.encoding == Encoding::json) {
+    json_to_object(payload.bytes.view());
+    return payload.bytes.str();
+  }
+  JsonWriter writer;
+  detail::read_object(payload, &writer, [](void* to, const ObjectView& root) {
+    static_cast<JsonWriter*>(to)->write(root);
+  });
+  return writer.take();
+}
+
+}  // namespace fanmill

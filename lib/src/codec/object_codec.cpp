@@ -1,0 +1,149 @@
+#include <fanmill/object_codec.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace fanmill {
+namespace {
+
+constexpr std::size_t quoted_max = 32;  // of a text, in error messages
+
+std::string in_words(const detail::Place& place) {
+  switch (place.part) {
+    case detail::Place::Part::element:
+      return "element " + std::to_string(place.index);
+    case detail::Place::Part::key:
+      return "key of entry " + std::to_string(place.index);
+    case detail::Place::Part::value:
+      return "value of entry " + std::to_string(place.index);
+    case detail::Place::Part::field:
+      break;
+  }
+  return "field " + std::string(place.field) + " of struct " +
+         std::string(place.names.substr(0, place.names.find('\n')));
+}
+
+// "field points of struct Line, element 3: ", from the outside in.
+std::string prefix(const detail::Place* place) {
+  std::string text;
+  for (; place != nullptr; place = place->outer)
+    text = in_words(*place) + (text.empty() ? ": " : ", " + text);
+  return text;
+}
+
+std::string quoted(std::string_view text) {
+  if (text.size() <= quoted_max) return '"' + std::string(text) + '"';
+  std::size_t cut = quoted_max;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80)
+    cut -= 1;  // not inside a character
+  return '"' + std::string(text.substr(0, cut)) + "...\"";
+}
+
+std::string number(double value) {
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  return {buffer, end};
+}
+
+}  // namespace
+
+std::string describe(const ObjectView& view) {
+  const ObjectKind kind = view.kind();
+  const std::string name = to_string(kind);
+  switch (kind) {
+    case ObjectKind::null:
+      return name;
+    case ObjectKind::boolean:
+      return view.boolean() ? "bool true" : "bool false";
+    case ObjectKind::integer:
+      return name + ' ' + view.big_integer().to_decimal();
+    case ObjectKind::floating:
+      return name + ' ' + number(view.floating());
+    case ObjectKind::text:
+      return name + ' ' + quoted(view.text());
+    case ObjectKind::structure:
+      return name + ' ' + std::string(view.names().substr(0, view.names().find('\n')));
+    case ObjectKind::bytes:
+      return std::to_string(view.bytes().size()) + " bytes";
+    case ObjectKind::big_integer:
+      return name + " of " + std::to_string(view.big_integer().magnitude().size()) + " bytes";
+    default:
+      return name + " of " + std::to_string(view.size());
+  }
+}
+
+namespace detail {
+
+void refuse(const Place* place, std::string_view expected, const ObjectView& got) {
+  refuse(place, "expected " + std::string(expected) + ", got " + describe(got));
+}
+
+void refuse(const Place* place, std::string_view what) {
+  throw FarmError(ErrorCode::malformed_payload, prefix(place) + std::string(what));
+}
+
+void refuse_integer(const Place* place, std::int64_t lowest, std::uint64_t highest,
+                    const ObjectView& got) {
+  const ObjectKind kind = got.kind();
+  if (kind != ObjectKind::integer && kind != ObjectKind::big_integer)
+    refuse(place, "an integer", got);
+  refuse(place, "an integer from " + std::to_string(lowest) + " to " + std::to_string(highest),
+         got);
+}
+
+void refuse_count(const Place* place, std::size_t expected, std::size_t got) {
+  refuse(place, "expected " + std::to_string(expected) + " elements, got " + std::to_string(got));
+}
+
+void refuse_missing_field(const Place* place, std::string_view field, std::string_view names) {
+  refuse(place,
+         in_words({.outer = nullptr, .part = Place::Part::field, .field = field, .names = names}) +
+             " is missing; only fields of type std::optional may be");
+}
+
+void refuse_depth() {
+  throw FarmError(ErrorCode::invalid_argument, "encode: the value is nested deeper than " +
+                                                   std::to_string(object_depth_max) + " levels");
+}
+
+ObjectList match_fields(const ObjectView& view, std::string_view names,
+                        std::span<std::uint32_t> positions) {
+  std::array<std::string_view, fields_max> fields;
+  std::size_t start = names.find('\n');
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const std::size_t end = names.find('\n', start + 1);
+    fields[i] = names.substr(start + 1, end - start - 1);
+    positions[i] = absent;
+    start = end;
+  }
+  std::size_t guess = 0;  // fields mostly come in the order of the struct
+  const auto take = [&](std::string_view key, std::size_t position) {
+    if (guess >= positions.size() || fields[guess] != key) {
+      guess =
+          static_cast<std::size_t>(std::find(fields.begin(), fields.end(), key) - fields.begin());
+      if (guess >= positions.size()) return;
+    }
+    if (positions[guess] == absent) positions[guess] = static_cast<std::uint32_t>(position);
+    guess += 1;
+  };
+
+  ObjectList list = view.elements();
+  if (view.kind() == ObjectKind::map) {
+    for (std::size_t i = 0; i < list.size(); i += 2) {
+      const ObjectView key = list[i];
+      if (key.kind() == ObjectKind::text) take(key.text(), i + 1);
+    }
+    return list;
+  }
+  const std::string_view others = view.names();  // throws if it is not a struct
+  std::size_t at = others.find('\n');
+  for (std::size_t i = 0; at != others.npos && i < list.size(); ++i) {
+    const std::size_t end = others.find('\n', at + 1);
+    take(others.substr(at + 1, end - at - 1), i);
+    at = end;
+  }
+  return list;
+}
+
+}  // namespace detail
+}  // namespace fanmill

@@ -1,0 +1,331 @@
+#include "core/client.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "base/assert.hpp"
+
+namespace fanmill::core {
+namespace {
+
+// A result that waits for an earlier item costs its bookkeeping here and at the driver, however
+// small it is.
+constexpr std::size_t waiting_item_bytes_min = 256;
+
+std::size_t bytes_of(const TaskSpec& task) { return task.payload.bytes.size(); }
+
+// One task of a group with Policy::client.
+struct OpenTask {
+  std::size_t bytes = 0;
+  bool ended = false;
+};
+
+struct Item {
+  enum class Phase : std::uint8_t {
+    submitted,   // its group is open at the manager
+    concluding,  // CallConclude is out
+    concluded,   // its result waits for an earlier item's
+  };
+  Phase phase = Phase::submitted;
+  bool asks = false;  // Policy::client
+  std::size_t tasks_open = 0;
+  std::size_t bytes_open = 0;
+  std::size_t result_bytes = 0;  // concluded
+  // Policy::client: the tasks from `first_task` on. Those before have ended, or were replaced:
+  // their ends are late.
+  GroupId group;  // known from the first end on
+  std::deque<OpenTask> tasks;
+  std::uint32_t first_task = 0;
+  bool calling = false;  // CallUpdate is out
+  std::deque<DeliverTaskEnd> uncalled;
+};
+
+}  // namespace
+
+struct ClientState {
+  explicit ClientState(ClientOptions given) : options(std::move(given)) {}
+
+  ClientOptions options;
+  bool opened = false;
+  bool input_ended = false;
+  bool cancelled = false;
+  bool job_ended = false;
+  bool finished = false;
+  // Those pulled and not released, so what it holds is bounded by the look-ahead even behind an
+  // item that takes for ever.
+  std::map<std::uint64_t, Item> items;
+  std::uint64_t pulled = 0;
+  std::uint64_t released = 0;
+  std::size_t items_open = 0;  // without their result
+  std::size_t tasks_open = 0;
+  std::size_t bytes_open = 0;
+  std::size_t result_bytes_waiting = 0;
+
+  void on(ItemPulled&& event, ClientActions& out);
+  void on(InputEnded&& event, ClientActions& out);
+  void on(TaskEndReceived&& event, ClientActions& out);
+  void on(GroupEndReceived&& event, ClientActions& out);
+  void on(JobEndReceived&& event, ClientActions& out);
+  void on(UpdateAnswered&& event, ClientActions& out);
+  void on(ItemConcluded&& event, ClientActions& out);
+  void on(RunCancelled&& event, ClientActions& out);
+
+  void open_tasks(Item& item, const std::vector<TaskSpec>& tasks);
+  void end_task(Item& item, std::uint32_t task);
+  void end_all_tasks(Item& item);
+  void update_group(Item& item, UpdateAnswered&& answer, ClientActions& out);
+  void call_or_conclude(std::uint64_t index, Item& item, ClientActions& out);
+  void conclude(std::uint64_t index, Item& item, GroupResult&& result, ClientActions& out);
+  void release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out);
+  void abandon();
+  void finish_if_done(ClientActions& out);
+  void tell(ManagerEvent event, ClientActions& out) {
+    out.emplace_back(TellManager{std::move(event)});
+  }
+  /// The item in this phase, or null: late answers and ends are normal after an item is over.
+  [[nodiscard]] Item* find(std::uint64_t index, Item::Phase phase);
+};
+
+Client::Client(ClientOptions options) : state_(std::make_unique<ClientState>(std::move(options))) {
+  FANMILL_ASSERT(state_->options.job.valid());
+  FANMILL_ASSERT(state_->options.lookahead_tasks >= 1);
+}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+void Client::open(ClientActions& out) {
+  ClientState& state = *state_;
+  FANMILL_ASSERT(!state.opened, state.options.job);
+  state.opened = true;
+  state.tell(JobOpened{.client = state.options.client,
+                       .job = state.options.job,
+                       .options = state.options.job_options},
+             out);
+}
+
+void Client::step(ClientEvent event, ClientActions& out) {
+  FANMILL_ASSERT(state_->opened, state_->options.job);
+  if (state_->finished) return;
+  std::visit([&](auto&& fact) { state_->on(std::move(fact), out); }, std::move(event));
+  state_->finish_if_done(out);
+}
+
+bool Client::may_pull() const {
+  const ClientState& state = *state_;
+  if (!state.opened || state.input_ended || state.cancelled || state.job_ended) return false;
+  // Nothing is under way that could make room later, so whatever the limits say, it goes on.
+  if (state.items_open == 0) return true;
+  const ClientOptions& options = state.options;
+  return state.items_open < options.lookahead_tasks && state.tasks_open < options.lookahead_tasks &&
+         state.bytes_open < options.lookahead_bytes &&
+         state.result_bytes_waiting < options.result_bytes_waiting_max;
+}
+
+bool Client::finished() const { return state_->finished; }
+std::size_t Client::result_bytes_waiting() const { return state_->result_bytes_waiting; }
+std::size_t Client::open_tasks() const { return state_->tasks_open; }
+std::size_t Client::open_bytes() const { return state_->bytes_open; }
+std::size_t Client::open_groups() const { return state_->items_open; }
+std::uint64_t Client::items_pulled() const { return state_->pulled; }
+std::uint64_t Client::items_released() const { return state_->released; }
+
+void ClientState::on(ItemPulled&& event, ClientActions& out) {
+  FANMILL_ASSERT(!input_ended, "an item after the end of the input", options.job);
+  if (cancelled || job_ended) return;
+  const std::uint64_t index = pulled++;
+  Item& item = items.emplace_hint(items.end(), index, Item{})->second;
+  item.asks = event.policy.kind == Policy::Kind::client;
+  items_open += 1;
+  open_tasks(item, event.tasks);
+  if (item.asks && event.tasks.empty()) {
+    // No end of a task would ever name the manager's group, so it is given none.
+    conclude(index, item, {}, out);
+    return;
+  }
+  tell(GroupSubmitted{.job = options.job,
+                      .item = index,
+                      .policy = event.policy,
+                      .tasks = std::move(event.tasks)},
+       out);
+}
+
+void ClientState::on(InputEnded&&, ClientActions& out) {
+  if (input_ended || cancelled || job_ended) return;
+  input_ended = true;
+  tell(JobClosed{options.job}, out);
+}
+
+void ClientState::on(TaskEndReceived&& event, ClientActions& out) {
+  DeliverTaskEnd& end = event.end;
+  if (end.job != options.job) return;
+  Item* item = find(end.item, Item::Phase::submitted);
+  // The group is decided, or these tasks were replaced while this was on its way.
+  if (item == nullptr || !item->asks || end.task < item->first_task) return;
+  const std::size_t at = end.task - item->first_task;
+  if (at >= item->tasks.size() || item->tasks[at].ended) return;
+  item->group = end.group;
+  end_task(*item, end.task);
+  const std::uint64_t index = end.item;
+  item->uncalled.push_back(std::move(end));
+  call_or_conclude(index, *item, out);
+}
+
+void ClientState::on(GroupEndReceived&& event, ClientActions& out) {
+  DeliverGroupEnd& end = event.end;
+  if (end.job != options.job) return;
+  Item* item = find(end.item, Item::Phase::submitted);
+  if (item == nullptr || item->asks) return;
+  conclude(end.item, *item, std::move(end.result), out);
+}
+
+void ClientState::on(JobEndReceived&&, ClientActions&) {
+  job_ended = true;
+  // What is still open at the manager now was ended from outside (it is shut down): no answer will
+  // come.
+  const bool cut_off =
+      !input_ended || std::any_of(items.begin(), items.end(), [](const auto& entry) {
+        return entry.second.phase == Item::Phase::submitted;
+      });
+  if (cut_off) abandon();
+}
+
+void ClientState::on(UpdateAnswered&& event, ClientActions& out) {
+  Item* item = find(event.item, Item::Phase::submitted);
+  if (item == nullptr || !item->calling) return;
+  item->calling = false;
+  if (event.done) {
+    tell(GroupUpdated{.group = item->group, .done = true}, out);
+    conclude(event.item, *item, {.decided = true}, out);
+    return;
+  }
+  const std::uint64_t index = event.item;
+  update_group(*item, std::move(event), out);
+  call_or_conclude(index, *item, out);
+}
+
+void ClientState::on(ItemConcluded&& event, ClientActions& out) {
+  Item* item = find(event.item, Item::Phase::concluding);
+  if (item == nullptr) return;
+  items_open -= 1;
+  item->phase = Item::Phase::concluded;
+  item->result_bytes = std::max(event.bytes, waiting_item_bytes_min);
+  result_bytes_waiting += item->result_bytes;
+  if (!options.ordered) {
+    release(items.find(event.item), out);
+    return;
+  }
+  while (!items.empty() && items.begin()->second.phase == Item::Phase::concluded) {
+    release(items.begin(), out);
+  }
+}
+
+void ClientState::on(RunCancelled&&, ClientActions& out) {
+  if (cancelled) return;
+  if (!job_ended) tell(JobCancelled{options.job}, out);
+  abandon();
+}
+
+void ClientState::open_tasks(Item& item, const std::vector<TaskSpec>& tasks) {
+  std::size_t bytes = 0;
+  for (const TaskSpec& task : tasks) {
+    bytes += bytes_of(task);
+    // A built-in policy ends its tasks as a whole; nothing need be known of each.
+    if (item.asks) item.tasks.push_back({.bytes = bytes_of(task)});
+  }
+  item.tasks_open += tasks.size();
+  item.bytes_open += bytes;
+  tasks_open += tasks.size();
+  bytes_open += bytes;
+}
+
+void ClientState::end_task(Item& item, std::uint32_t task) {
+  OpenTask& ended = item.tasks[task - item.first_task];
+  ended.ended = true;
+  item.tasks_open -= 1;
+  tasks_open -= 1;
+  item.bytes_open -= ended.bytes;
+  bytes_open -= ended.bytes;
+  while (!item.tasks.empty() && item.tasks.front().ended) {
+    item.tasks.pop_front();
+    item.first_task += 1;
+  }
+}
+
+void ClientState::end_all_tasks(Item& item) {
+  tasks_open -= item.tasks_open;
+  bytes_open -= item.bytes_open;
+  item.tasks_open = 0;
+  item.bytes_open = 0;
+  item.first_task += static_cast<std::uint32_t>(item.tasks.size());
+  item.tasks.clear();
+}
+
+void ClientState::update_group(Item& item, UpdateAnswered&& answer, ClientActions& out) {
+  if (answer.replace) {
+    end_all_tasks(item);
+    item.uncalled.clear();
+  }
+  open_tasks(item, answer.add);
+  // A group that has run out is closed next, which ends whatever was replaced.
+  const bool runs_out = item.tasks_open == 0 && item.uncalled.empty();
+  if (runs_out || (answer.add.empty() && !answer.replace)) return;
+  tell(GroupUpdated{.group = item.group, .add = std::move(answer.add), .replace = answer.replace},
+       out);
+}
+
+// One call at a time; when there is nothing left to ask about and nothing runs, the group has run
+// out of tasks.
+void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientActions& out) {
+  if (item.calling) return;
+  if (!item.uncalled.empty()) {
+    item.calling = true;
+    DeliverTaskEnd end = std::move(item.uncalled.front());
+    item.uncalled.pop_front();
+    out.emplace_back(
+        CallUpdate{.item = index, .task = end.task, .outcome = std::move(end.outcome)});
+    return;
+  }
+  if (item.tasks_open > 0) return;
+  tell(GroupUpdated{.group = item.group, .done = true}, out);
+  conclude(index, item, {}, out);
+}
+
+void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result,
+                           ClientActions& out) {
+  end_all_tasks(item);
+  item.uncalled.clear();
+  item.phase = Item::Phase::concluding;
+  out.emplace_back(CallConclude{.item = index, .result = std::move(result)});
+}
+
+void ClientState::release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out) {
+  result_bytes_waiting -= entry->second.result_bytes;
+  released += 1;
+  out.emplace_back(ReleaseItem{entry->first});
+  items.erase(entry);
+}
+
+void ClientState::abandon() {
+  cancelled = true;
+  items.clear();
+  items_open = 0;
+  tasks_open = 0;
+  bytes_open = 0;
+  result_bytes_waiting = 0;
+}
+
+void ClientState::finish_if_done(ClientActions& out) {
+  if (!job_ended || !items.empty()) return;
+  finished = true;
+  out.emplace_back(RunFinished{.complete = !cancelled});
+}
+
+Item* ClientState::find(std::uint64_t index, Item::Phase phase) {
+  const auto entry = items.find(index);
+  if (entry == items.end() || entry->second.phase != phase) return nullptr;
+  return &entry->second;
+}
+
+}  // namespace fanmill::core

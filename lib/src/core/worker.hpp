@@ -1,0 +1,194 @@
+// The worker's state machine: one connection to one manager, a few slots, the results not yet
+// acknowledged.
+//
+// A value like core::Manager: the shell tells it the time and what happened (`step`), it answers
+// with orders. It never runs user code; it orders an executor to (`StartTask`, `StopTask`) and is
+// told how that went.
+//
+// Two rules carry its promises: a result is kept until the manager has acknowledged it, across any
+// number of connections; and a task is started only while a session is open that brought it, or
+// that was told of it and said keep.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/limits.hpp"
+#include "core/message.hpp"
+
+namespace fanmill::core {
+
+/// M11: what a worker's process ends with, so that a loop around it knows whether to start it
+/// again.
+enum class ExitStatus : int {
+  do_not_restart = 5,  // goodbye, drained, SIGTERM, gave up, or an error that a restart can't mend
+  killed = 6,          // monitored: ended because its task was killed
+  manager_lost = 7,    // monitored: ended because its manager was lost while it computed
+};
+
+struct WorkerOptions {
+  Uuid uuid;  // must be valid: random, one for the life of the process
+  Uuid boot;
+  // 0: any. It then keeps to the farm that welcomes it first, so that no result goes to another.
+  std::uint64_t farm = 0;
+  std::string cookie;
+  std::uint32_t pid = 0;
+  std::uint16_t slots = 1;  // 1 to slots_max
+  std::uint32_t prefetch = 0;
+  Containment containment = Containment::stop_token;
+  FeatureSet features = feature::heartbeat | feature::kill | feature::time_limit;
+  EncodingSet encodings =
+      encoding_bit(Encoding::object) | encoding_bit(Encoding::json) | encoding_bit(Encoding::raw);
+  std::string software;
+  std::string host;
+  std::vector<std::string> functions = {""};
+  std::vector<std::string> labels;
+  // Ends the whole process at once on a kill of a running task, or on its manager's loss while it
+  // computes.
+  bool monitored = false;
+  // Monitored: how long a lost connection may last before the manager counts as lost. The welcome
+  // tells nothing about hosts, so the shell gives 0 for a manager on the same host and the remote
+  // grace else.
+  Duration manager_lost_after{};
+  // The first wait for a welcome; each further one is twice as long, up to 16 s, and 20 % more or
+  // less by a hash of uuid and greeting, so that a thousand workers do not all come back in the
+  // same moment.
+  Duration hello_repeat = limits::hello_repeat;
+  // Without a session for so long since the last word of a manager (or the start), the worker ends.
+  // Duration::max(): never.
+  Duration give_up_after = limits::give_up_after;
+  // After this long with stopped executors still running, a leaving worker ends without them.
+  Duration leave_grace = std::chrono::seconds(2);
+};
+
+// Events.
+
+struct WorkerStarted {};
+/// The connection that was opened last is gone, or was refused. Normal at any time.
+struct WorkerConnectionLost {};
+struct WorkerMessageReceived {
+  Message message;
+};
+struct WorkerMalformedReceived {
+  std::string reason;
+};
+/// The executor of a slot has finished: the function returned or threw, also after a StopTask. What
+/// a stopped function returns is never taken for a result: it may have returned early because it
+/// was stopped.
+struct TaskFinished {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  Result result;  // busy filled in; outcome ok, failed or rejected. Long error texts are cut here.
+};
+/// The executor of a slot died under its task. A slot can be used again at once.
+struct ExecutorDied {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  std::uint32_t detail = 0;  // the signal, or 256 + exit status
+  std::string text;
+  Duration busy{};
+};
+/// SIGTERM, or the caller wants the worker to leave. `drain`: it first finishes what it has
+/// started.
+struct StopRequested {
+  bool drain = false;
+};
+/// The worker's own loop did not run for so long (the process was suspended). Comes before the
+/// facts that waited meanwhile; the manager is not judged by that time.
+struct WorkerLoopStalled {
+  Duration gap{};
+};
+
+using WorkerEvent = std::variant<WorkerStarted, WorkerConnectionLost, WorkerMessageReceived,
+                                 WorkerMalformedReceived, TaskFinished, ExecutorDied, StopRequested,
+                                 WorkerLoopStalled>;
+
+// Actions.
+
+/// Close the connection, if there is one, dropping what it had not sent, and open a fresh one.
+struct OpenConnection {};
+struct WorkerSend {
+  std::uint16_t version = limits::protocol_max;
+  Message message;
+};
+struct StartTask {
+  std::uint32_t slot = 0;
+  Task task;
+};
+/// End the task of this slot; answered by TaskFinished or ExecutorDied. At most one for each
+/// StartTask.
+struct StopTask {
+  enum class Reason : std::uint8_t { killed, time_limit, leaving };
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  Reason reason = Reason::killed;
+};
+/// The worker is done; the last action. `at_once`: without waiting for threads or for unsent
+/// messages.
+struct EndWorker {
+  ExitStatus status = ExitStatus::do_not_restart;
+  bool at_once = false;
+  std::string words;  // for its log: why
+};
+/// For the worker's log.
+struct WorkerNote {
+  int level = 1;  // 0: always shown, 1: joins and leaves, 2: tasks
+  std::string text;
+};
+
+using WorkerAction =
+    std::variant<OpenConnection, WorkerSend, StartTask, StopTask, EndWorker, WorkerNote>;
+using WorkerActions = std::vector<WorkerAction>;
+
+struct WorkerCounters {
+  std::uint64_t tasks_started = 0;
+  std::uint64_t tasks_rejected = 0;    // of a function or encoding that this worker does not have
+  std::uint64_t results_sent = 0;      // without repetitions
+  std::uint64_t results_repeated = 0;  // sent again in a later session
+  std::uint64_t kills = 0;             // tasks that a manager's word ended, started or not
+  std::uint64_t sessions = 0;
+  std::uint64_t connections_lost =
+      0;  // of open sessions; also those given up for the manager's silence
+  std::uint64_t duplicates_ignored = 0;  // tasks that came twice, ends of tasks that had ended
+  std::uint64_t messages_ignored = 0;    // unknown kinds, or not for this session
+  std::uint64_t messages_malformed = 0;
+};
+
+class WorkerInvariants;
+struct WorkerState;
+
+class Worker {
+ public:
+  explicit Worker(WorkerOptions options);
+  ~Worker();
+  Worker(Worker&&) noexcept;
+  Worker& operator=(Worker&&) noexcept;
+
+  /// Takes in one fact. Appends to `out`. `now` must not go backwards. After EndWorker nothing more
+  /// is answered. O(log n) in the tasks and results that the worker holds.
+  void step(Instant now, WorkerEvent event, WorkerActions& out);
+  /// Once per turn, after the facts: passed deadlines.
+  void tick(Instant now, WorkerActions& out);
+  /// When `tick` next has something to do even if nothing happens; nothing before the start and
+  /// after the end.
+  [[nodiscard]] std::optional<Instant> next_deadline() const;
+
+  [[nodiscard]] const WorkerCounters& counters() const;
+  [[nodiscard]] bool ended() const;
+  /// Whether a session is open now.
+  [[nodiscard]] bool is_welcome() const;
+  /// Slots in use, also by tasks that were told to stop and have not yet.
+  [[nodiscard]] std::size_t running_count() const;
+  /// Results that no manager has acknowledged.
+  [[nodiscard]] std::size_t unacknowledged_count() const;
+
+ private:
+  friend class WorkerInvariants;
+  std::unique_ptr<WorkerState> state_;
+};
+
+}  // namespace fanmill::core

@@ -1,0 +1,134 @@
+#include "core/worker_invariants.hpp"
+
+#include <algorithm>
+
+#include "core/worker_state.hpp"
+
+namespace fanmill::core {
+namespace {
+
+class Statements {
+ public:
+  void that(bool holds, const char* statement) {
+    if (!holds) violated_.emplace_back(statement);
+  }
+  std::vector<std::string> take() { return std::move(violated_); }
+
+ private:
+  std::vector<std::string> violated_;
+};
+
+void check_slots(const WorkerState& state, Statements& statements) {
+  std::set<std::uint32_t> free;
+  std::map<AttemptId, std::uint32_t> slot_of;
+  std::set<std::pair<Instant, std::uint32_t>> due;
+  bool limits_fit = true;
+  for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
+    const std::optional<RunningTask>& task = state.slots[slot];
+    if (!task) {
+      free.insert(slot);
+      continue;
+    }
+    if (task->fate != Fate::forgotten) slot_of.emplace(task->attempt, slot);
+    if (task->due) due.emplace(*task->due, slot);
+    const bool may_be_due = task->fate == Fate::result || task->fate == Fate::time_limit;
+    if (task->due && (!may_be_due || task->time_limit <= Duration::zero())) limits_fit = false;
+  }
+  statements.that(state.slots.size() == state.options.slots,
+                  "there are as many slots as were asked for");
+  statements.that(free == state.free_slots, "the free slots are those without a task");
+  statements.that(slot_of == state.slot_of,
+                  "the slot of each attempt that is not forgotten is known");
+  statements.that(due == state.due_slots, "the order of time limits is that of the running tasks");
+  statements.that(
+      limits_fit,
+      "only a task with a time limit, not told to stop for another reason, has one running");
+}
+
+void check_held(const WorkerState& state, Statements& statements) {
+  std::set<AttemptId> held;
+  std::set<AttemptId> of_results;
+  for (const auto& [attempt, slot] : state.slot_of) held.insert(attempt);
+  bool filed = true;
+  std::uint32_t before = 0;
+  bool in_order = true;
+  for (const auto& [attempt, queued] : state.queue) {
+    held.insert(attempt);
+    filed = filed && queued.task.attempt == attempt;
+    in_order = in_order && (queued.sequence == 0 ? before == 0 : queued.sequence > before);
+    before = std::max(before, queued.sequence);
+  }
+  for (const KeptResult& kept : state.results) {
+    held.insert(kept.result.attempt);
+    of_results.insert(kept.result.attempt);
+  }
+  statements.that(filed && in_order, "tasks wait in the order in which they came");
+  statements.that(held.size() == state.held_count(),
+                  "each attempt is held once: running, waiting or as a result");
+  statements.that(state.held_count() <= limits::holdings_max, "what is held fits into one hello");
+  statements.that(of_results == state.result_attempts, "the attempts of the results are known");
+  statements.that(held.empty() || !state.is_open() || *held.rbegin() <= state.newest,
+                  "no attempt that is held is newer than the newest");
+  statements.that(state.tasks_passed <= state.tasks_taken,
+                  "no task was started that was not taken");
+}
+
+void check_link(const WorkerState& state, Statements& statements) {
+  const bool open = state.is_open();
+  statements.that(state.seeks_session() == state.hello_at.has_value(),
+                  "the next hello has its time exactly while a session is sought");
+  statements.that(state.results_sent == (open ? state.results.size() : 0),
+                  "every result was sent in the open session; without one, none counts as sent");
+  statements.that(!open || state.session.valid(), "an open session has an id");
+  statements.that(!open || !state.lost_at, "an open session is not lost");
+  statements.that(!open || (state.terms.features & ~state.options.features) == 0,
+                  "no feature is in force that was not offered");
+  statements.that(!open || !state.may_start(), "no task waits that could run");
+  statements.that(state.link == Link::fresh || state.greeting > 0 || state.link == Link::closed,
+                  "whoever has a manager has said hello");
+}
+
+void check_leaving(const WorkerState& state, Statements& statements) {
+  const bool leaves = state.intent == Intent::leave;
+  bool all_stopped = true;
+  bool any_given_back = false;
+  for (const auto& task : state.slots) {
+    if (task && task->fate == Fate::result) all_stopped = false;
+    if (task && task->fate == Fate::given_back) any_given_back = true;
+  }
+  statements.that(!leaves || all_stopped, "whoever leaves has told every task to stop");
+  statements.that(leaves || !any_given_back, "no task is given back by who stays");
+  statements.that(state.link != Link::closed || state.intent != Intent::stay,
+                  "whoever wants no session leaves");
+  statements.that(state.intent == Intent::stay || state.has_work() || state.wait != Wait::nothing,
+                  "whoever leaves works, waits with a limit, or has ended");
+  statements.that(state.wait == Wait::nothing || state.intent != Intent::stay,
+                  "only who leaves waits to leave");
+}
+
+}  // namespace
+
+std::vector<std::string> WorkerInvariants::check(const Worker& worker) {
+  std::vector<std::string> violated = check(*worker.state_);
+  const WorkerState& state = *worker.state_;
+  const bool has_deadline = worker.next_deadline().has_value();
+  const bool may_idle = state.link == Link::fresh || state.is_open();
+  if (state.ended && has_deadline) violated.emplace_back("an ended worker waits for nothing");
+  if (!state.ended && !may_idle && !has_deadline) {
+    violated.emplace_back("whoever waits for somebody has a limit");
+  }
+  return violated;
+}
+
+std::vector<std::string> WorkerInvariants::check(const WorkerState& state) {
+  Statements statements;
+  // What an ended worker held does not matter any more; its process goes.
+  if (state.ended) return {};
+  check_slots(state, statements);
+  check_held(state, statements);
+  check_link(state, statements);
+  check_leaving(state, statements);
+  return statements.take();
+}
+
+}  // namespace fanmill::core

@@ -1,0 +1,72 @@
+// Results: kept until the manager has acknowledged them, across any number of sessions.
+#include <fanmill/error.hpp>
+#include <limits>
+
+#include "base/assert.hpp"
+#include "core/worker_state.hpp"
+
+namespace fanmill::core {
+namespace {
+
+// Cuts at the end of a UTF-8 character.
+void cut(std::string& text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return;
+  std::size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  text.resize(end);
+}
+
+// A result that no frame of this session can carry would be refused, kept and sent again without
+// end.
+Result too_large(const Result& result, std::size_t bytes_max) {
+  return {.attempt = result.attempt,
+          .outcome = AttemptOutcome::failed,
+          .busy = result.busy,
+          .error_type = to_string(ErrorCode::payload_too_large),
+          .error_text = "the result has " + std::to_string(result.payload.bytes.size()) +
+                        " bytes; the manager takes " + std::to_string(bytes_max)};
+}
+
+}  // namespace
+
+void WorkerState::keep_result(Instant now, Result&& result, WorkerActions& out) {
+  cut(result.error_type, limits::error_type_max);
+  cut(result.error_text, limits::error_text_max);
+  const bool is_new = result_attempts.insert(result.attempt).second;
+  FANMILL_ASSERT(is_new, result.attempt);
+  results.push_back({.result = std::move(result)});
+  if (is_open()) send_unsent(now, out);
+}
+
+void WorkerState::send_unsent(Instant now, WorkerActions& out) {
+  for (; results_sent < results.size(); ++results_sent) {
+    KeptResult& kept = results[results_sent];
+    if (kept.result.payload.bytes.size() > terms.frame_bytes_max) {
+      kept.result = too_large(kept.result, terms.frame_bytes_max);
+    }
+    (kept.repeated ? counters.results_repeated : counters.results_sent) += 1;
+    send(now, kept.result, out);
+  }
+}
+
+// The number only grows, but old ones come late and the 32 bits go round, so differences are what
+// counts.
+void WorkerState::acknowledge(std::uint32_t count, WorkerActions& out) {
+  const std::uint32_t more = count - acknowledged;
+  if (more == 0 || more > std::numeric_limits<std::uint32_t>::max() / 2) return;
+  if (more > results_sent) {
+    note(0,
+         "ignored an acknowledgement of " + std::to_string(more) + " results; " +
+             std::to_string(results_sent) + " are waiting for one",
+         out);
+    return;
+  }
+  acknowledged = count;
+  results_sent -= more;
+  for (std::uint32_t i = 0; i < more; ++i) {
+    result_attempts.erase(results.front().result.attempt);
+    results.pop_front();
+  }
+}
+
+}  // namespace fanmill::core

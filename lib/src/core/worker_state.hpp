@@ -1,0 +1,203 @@
+// The inside of core::Worker. Its functions are spread over worker.cpp (facts in, deadlines),
+// worker_session.cpp (the connection, hello, welcome, liveness), worker_tasks.cpp (tasks, kills,
+// slots), worker_results.cpp (results and their acknowledgement) and worker_leaving.cpp (drain,
+// goodbye, the end).
+//
+// What is kept twice, for look-ups (free slots, the slot of an attempt, the attempts of results,
+// the order of time limits), is compared by WorkerInvariants.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/worker.hpp"
+
+namespace fanmill::core {
+
+/// Where the worker stands with its manager.
+enum class Link : std::uint8_t {
+  fresh,     // not started
+  waiting,   // no connection that counts; a fresh one is opened at `hello_at`
+  greeting,  // hello is said; without a welcome until `hello_at` it is said again on a fresh
+             // connection
+  open,      // a session is open
+  closed,    // no session, and none is wanted: the worker leaves
+};
+
+/// How long the worker means to stay.
+enum class Intent : std::uint8_t {
+  stay,
+  finish,  // the manager's drain: end what is held, also what is queued, then go
+  drain,   // the worker's own drain: end what is started; the goodbye gives the queue back
+  leave,   // running tasks are told to stop; go when they have
+};
+
+/// What a leaving worker that has nothing left to do still waits for, no longer than `wait_until`.
+enum class Wait : std::uint8_t { nothing, executors, acknowledgements };
+
+/// What will be answered when the task of a slot has ended. Other than `result`: it was told to
+/// stop.
+enum class Fate : std::uint8_t {
+  result,
+  time_limit,  // Result with the outcome time_limit
+  killed,      // Killed
+  given_back,  // nothing: the goodbye gives it back to the manager
+  forgotten,   // nothing: the manager has said that it does not know or need it
+};
+
+struct RunningTask {
+  AttemptId attempt;
+  GroupId group;
+  Fate fate = Fate::result;
+  Duration time_limit{};
+  std::optional<Instant>
+      due;  // time limit; when that has passed and the worker is monitored, its patience
+};
+
+struct KeptResult {
+  Result result;
+  bool repeated = false;  // it was sent in an earlier session
+};
+
+struct QueuedTask {
+  Task task;
+  std::uint32_t sequence =
+      0;  // which Task of its session it was, from 1; 0: kept from an earlier session
+};
+
+struct WorkerState {
+  explicit WorkerState(WorkerOptions given);
+
+  WorkerOptions options;
+  WorkerCounters counters;
+
+  // The link.
+  Link link = Link::fresh;
+  SessionId session;  // the open one, or the last that was: hello asks to resume it
+  Welcome terms;      // of that session; the protocol's defaults before the first
+  std::uint64_t farm = 0;
+  std::uint32_t incarnation = 0;  // the newest seen
+  std::uint32_t greeting = 0;     // of the latest hello
+  std::uint32_t repeats = 0;      // hellos in a row whose welcome did not come in time
+  std::uint32_t losses = 0;       // connections in a row that were lost at once
+  std::optional<Instant> hello_at;
+  std::optional<Instant>
+      lost_at;  // when the session's connection was lost; nothing once welcomed again
+  Instant opened_at;
+  Instant heard_at;  // the manager's last word, or the start
+  Instant sent_at;   // the worker's last word in this session
+
+  // Tasks. Attempt ids grow, so the queue's order by attempt is the order in which they came.
+  std::vector<std::optional<RunningTask>> slots;
+  std::set<std::uint32_t> free_slots;
+  std::map<AttemptId, std::uint32_t> slot_of;  // without those forgotten
+  std::map<AttemptId, QueuedTask> queue;
+  std::set<std::pair<Instant, std::uint32_t>> due_slots;
+  AttemptId newest;  // of the session's tasks and of those kept; not newer is a repetition
+  std::uint32_t tasks_taken = 0;  // Tasks of this session, without repetitions
+  std::uint32_t tasks_passed =
+      0;  // the sequence of the latest that was started: what heartbeats tell
+
+  // Results that no manager has acknowledged, oldest first. The first `results_sent` were sent in
+  // this session; while it is open that is all of them.
+  std::deque<KeptResult> results;
+  std::set<AttemptId> result_attempts;
+  std::size_t results_sent = 0;
+  std::uint32_t acknowledged = 0;  // of this session, modulo 2^32 as on the wire
+
+  // Leaving.
+  Intent intent = Intent::stay;
+  Wait wait = Wait::nothing;
+  Instant wait_until;
+  std::string leave_words;
+  bool ended = false;
+
+  // worker.cpp
+  void on(Instant now, WorkerStarted& fact, WorkerActions& out);
+  void on(Instant now, WorkerConnectionLost& fact, WorkerActions& out);
+  void on(Instant now, WorkerMessageReceived& fact, WorkerActions& out);
+  void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);
+  void on(Instant now, TaskFinished& fact, WorkerActions& out);
+  void on(Instant now, ExecutorDied& fact, WorkerActions& out);
+  void on(Instant now, StopRequested& fact, WorkerActions& out);
+  void on(Instant now, WorkerLoopStalled& fact, WorkerActions& out);
+  void settle(Instant now, WorkerActions& out);
+  void ignore_message() { counters.messages_ignored += 1; }
+
+  // worker_session.cpp
+  void connect(Instant now, WorkerActions& out);
+  void greet(Instant now, WorkerActions& out);
+  [[nodiscard]] std::vector<Holding> holdings() const;
+  [[nodiscard]] Duration jittered(Duration duration) const;
+  void back_off(Instant now);
+  void close_session();
+  void lose_session(Instant now, const std::string& why, WorkerActions& out);
+  void on_message(Instant now, Welcome& welcome, WorkerActions& out);
+  void on_message(Instant now, Refuse& refuse, WorkerActions& out);
+  void on_message(Instant now, Who& who, WorkerActions& out);
+  void on_message(Instant now, Heartbeat& heartbeat, WorkerActions& out);
+  [[nodiscard]] std::string fault_of(const Welcome& welcome) const;
+  void judge(Instant now, const std::vector<Judgement>& judgements, WorkerActions& out);
+  void send(Instant now, Message message, WorkerActions& out);
+  void send_heartbeat(Instant now, bool echo, WorkerActions& out);
+  [[nodiscard]] bool is_open() const { return link == Link::open; }
+  [[nodiscard]] bool has_feature(FeatureSet bit) const { return (terms.features & bit) != 0; }
+  [[nodiscard]] bool seeks_session() const {
+    return link == Link::waiting || link == Link::greeting;
+  }
+  [[nodiscard]] std::optional<Instant> silence_deadline() const;
+  [[nodiscard]] std::optional<Instant> heartbeat_deadline() const;
+  [[nodiscard]] std::optional<Instant> give_up_deadline() const;
+  [[nodiscard]] std::optional<Instant> manager_lost_deadline() const;
+
+  // worker_tasks.cpp
+  void on_message(Instant now, Task& task, WorkerActions& out);
+  void on_message(Instant now, Kill& kill, WorkerActions& out);
+  [[nodiscard]] std::string reason_to_reject(const Task& task) const;
+  [[nodiscard]] bool may_start() const;
+  void start_ready(Instant now, WorkerActions& out);
+  void kill_group(Instant now, const Kill& kill, WorkerActions& out);
+  void kill_running(std::uint32_t slot, WorkerActions& out);
+  void forget_running(std::uint32_t slot, WorkerActions& out);
+  void stop_running(std::uint32_t slot, Fate fate, StopTask::Reason reason, WorkerActions& out);
+  void pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out);
+  void set_due(std::uint32_t slot, std::optional<Instant> due);
+  [[nodiscard]] std::optional<RunningTask> release_slot(std::uint32_t slot, AttemptId attempt);
+  void answer_end(Instant now, const RunningTask& task, Result&& result, WorkerActions& out);
+  void answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
+                     WorkerActions& out);
+  [[nodiscard]] std::size_t running_count() const { return slots.size() - free_slots.size(); }
+  /// Attempts that a hello would name.
+  [[nodiscard]] std::size_t held_count() const {
+    return slot_of.size() + queue.size() + results.size();
+  }
+
+  // worker_results.cpp
+  void keep_result(Instant now, Result&& result, WorkerActions& out);
+  void send_unsent(Instant now, WorkerActions& out);
+  void acknowledge(std::uint32_t count, WorkerActions& out);
+
+  // worker_leaving.cpp
+  void on_message(Instant now, Goodbye& goodbye, WorkerActions& out);
+  void leave(Instant now, std::string words, WorkerActions& out);
+  void end_if_done(Instant now, WorkerActions& out);
+  [[nodiscard]] bool has_work() const;
+  void await(Instant until, Wait what);
+  void pass_wait(Instant now, WorkerActions& out);
+  void end(ExitStatus status, bool at_once, std::string words, WorkerActions& out);
+  void say_goodbye_and_end(Instant now, bool at_once, std::string words, WorkerActions& out);
+  [[nodiscard]] std::optional<Instant> wait_deadline() const;
+};
+
+/// A duration from an instant; the end of time if it does not fit.
+Instant after(Instant from, Duration duration);
+/// "60 s", "250 ms".
+std::string in_words(Duration duration);
+void note(int level, std::string text, WorkerActions& out);
+
+}  // namespace fanmill::core

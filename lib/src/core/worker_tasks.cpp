@@ -1,0 +1,227 @@
+// Tasks: taken, started, killed, ended.
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "core/worker_state.hpp"
+
+namespace fanmill::core {
+
+void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
+  if (!is_open()) {
+    ignore_message();
+    return;
+  }
+  acknowledge(task.acknowledged, out);
+  if (task.attempt <= newest) {
+    counters.duplicates_ignored += 1;
+    return;
+  }
+  newest = task.attempt;
+  tasks_taken += 1;
+  // What is held must fit into one hello. No manager with sane credit comes near.
+  if (held_count() >= limits::holdings_max) {
+    answer_killed(now, task.attempt, true, {}, out);
+    return;
+  }
+  if (std::string reason = reason_to_reject(task); !reason.empty()) {
+    counters.tasks_rejected += 1;
+    keep_result(now,
+                Result{.attempt = task.attempt,
+                       .outcome = AttemptOutcome::rejected,
+                       .error_text = std::move(reason)},
+                out);
+    return;
+  }
+  queue.emplace_hint(queue.end(), task.attempt, QueuedTask{std::move(task), tasks_taken});
+}
+
+std::string WorkerState::reason_to_reject(const Task& task) const {
+  if (task.function >= options.functions.size()) {
+    return "this worker has no function number " + std::to_string(task.function);
+  }
+  const Encoding encoding = task.payload.encoding;
+  if (encoding != Encoding::none && (options.encodings & encoding_bit(encoding)) == 0) {
+    return "this worker does not take payload encoding " +
+           std::to_string(static_cast<unsigned>(encoding));
+  }
+  return {};
+}
+
+bool WorkerState::may_start() const {
+  const bool wants = intent == Intent::stay || intent == Intent::finish;
+  return wants && is_open() && !queue.empty() && !free_slots.empty() &&
+         results.size() < terms.unacknowledged_max;
+}
+
+void WorkerState::start_ready(Instant now, WorkerActions& out) {
+  while (may_start()) {
+    const auto next = queue.begin();
+    const std::uint32_t slot = *free_slots.begin();
+    free_slots.erase(free_slots.begin());
+    Task& task = next->second.task;
+    slots[slot] =
+        RunningTask{.attempt = task.attempt, .group = task.group, .time_limit = task.time_limit};
+    slot_of.emplace(task.attempt, slot);
+    if (task.time_limit > Duration::zero() && has_feature(feature::time_limit)) {
+      set_due(slot, after(now, task.time_limit));
+    }
+    if (next->second.sequence != 0) tasks_passed = next->second.sequence;
+    counters.tasks_started += 1;
+    out.emplace_back(StartTask{.slot = slot, .task = std::move(task)});
+    queue.erase(next);
+  }
+}
+
+void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
+  if (!is_open() || (kill.group.valid() && kill.session != session)) {
+    ignore_message();
+    return;
+  }
+  if (kill.group.valid()) {
+    kill_group(now, kill, out);
+    return;
+  }
+  if (const auto running = slot_of.find(kill.attempt); running != slot_of.end()) {
+    // Too late for a recall: the manager learns what has started.
+    if (kill.if_unstarted) {
+      send_heartbeat(now, false, out);
+    } else {
+      kill_running(running->second, out);
+    }
+    return;
+  }
+  // Its result is on its way; that is the answer.
+  if (result_attempts.contains(kill.attempt)) return;
+  const bool unstarted = queue.erase(kill.attempt) != 0;
+  if (unstarted) counters.kills += 1;
+  answer_killed(now, kill.attempt, unstarted, {}, out);
+}
+
+void WorkerState::kill_group(Instant now, const Kill& kill, WorkerActions& out) {
+  bool started = false;
+  for (std::uint32_t slot = 0; slot < slots.size() && !ended; ++slot) {
+    const bool meant =
+        slots[slot] && slots[slot]->group == kill.group && slots[slot]->fate != Fate::forgotten;
+    if (!meant) continue;
+    started = true;
+    if (!kill.if_unstarted) kill_running(slot, out);
+  }
+  if (ended) return;
+  for (auto entry = queue.begin(); entry != queue.end();) {
+    if (entry->second.task.group != kill.group) {
+      ++entry;
+      continue;
+    }
+    counters.kills += 1;
+    answer_killed(now, entry->first, true, {}, out);
+    entry = queue.erase(entry);
+  }
+  if (started && kill.if_unstarted) send_heartbeat(now, false, out);
+}
+
+// The manager wants it ended and waits for the answer.
+void WorkerState::kill_running(std::uint32_t slot, WorkerActions& out) {
+  if ((options.features & feature::kill) == 0) {
+    ignore_message();  // Not offered, so nobody should have asked. Its result is the answer.
+    return;
+  }
+  if (slots[slot]->fate == Fate::killed) return;
+  counters.kills += 1;
+  if (options.monitored) {
+    end(ExitStatus::killed, true, "its task was killed", out);
+    return;
+  }
+  stop_running(slot, Fate::killed, StopTask::Reason::killed, out);
+}
+
+// The manager does not know it, or does not need it: it ends without an answer.
+void WorkerState::forget_running(std::uint32_t slot, WorkerActions& out) {
+  counters.kills += 1;
+  if (options.monitored && (options.features & feature::kill) != 0) {
+    end(ExitStatus::killed, true, "the manager does not want its task any more", out);
+    return;
+  }
+  slot_of.erase(slots[slot]->attempt);
+  stop_running(slot, Fate::forgotten, StopTask::Reason::killed, out);
+}
+
+void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason reason,
+                               WorkerActions& out) {
+  RunningTask& task = *slots[slot];
+  const bool was_stopped = task.fate != Fate::result;
+  task.fate = fate;
+  if (fate != Fate::time_limit) set_due(slot, std::nullopt);
+  if (was_stopped) return;
+  out.emplace_back(StopTask{.slot = slot, .attempt = task.attempt, .reason = reason});
+}
+
+void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out) {
+  if (slots[slot]->fate == Fate::time_limit) {
+    end(ExitStatus::killed, true,
+        "its task ran past its time limit of " + in_words(slots[slot]->time_limit) +
+            " and did not stop when told to",
+        out);
+    return;
+  }
+  stop_running(slot, Fate::time_limit, StopTask::Reason::time_limit, out);
+  // A function in the worker's own process may be deaf. A monitored worker is meant to be ended
+  // then.
+  set_due(slot, options.monitored ? std::optional(after(now, options.leave_grace)) : std::nullopt);
+}
+
+void WorkerState::set_due(std::uint32_t slot, std::optional<Instant> due) {
+  RunningTask& task = *slots[slot];
+  if (task.due) due_slots.erase({*task.due, slot});
+  task.due = due;
+  if (due) due_slots.emplace(*due, slot);
+}
+
+// Nothing if this slot runs another task or none: the end was told twice, say by a function that
+// returned while its process was being killed.
+std::optional<RunningTask> WorkerState::release_slot(std::uint32_t slot, AttemptId attempt) {
+  FANMILL_ASSERT(slot < slots.size(), slot);
+  if (!slots[slot] || slots[slot]->attempt != attempt) {
+    counters.duplicates_ignored += 1;
+    return std::nullopt;
+  }
+  set_due(slot, std::nullopt);
+  RunningTask task = *slots[slot];
+  if (task.fate != Fate::forgotten) slot_of.erase(attempt);
+  slots[slot].reset();
+  free_slots.insert(slot);
+  return task;
+}
+
+// A task that was told to stop has no result, whatever its function returned: it may have returned
+// early because of that, and it would be a different outcome each time.
+void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& result,
+                             WorkerActions& out) {
+  switch (task.fate) {
+    case Fate::result:
+      keep_result(now, std::move(result), out);
+      break;
+    case Fate::time_limit:
+      keep_result(now,
+                  Result{.attempt = task.attempt,
+                         .outcome = AttemptOutcome::time_limit,
+                         .busy = result.busy,
+                         .error_text = "ended at its time limit of " + in_words(task.time_limit)},
+                  out);
+      break;
+    case Fate::killed:
+      answer_killed(now, task.attempt, false, result.busy, out);
+      break;
+    case Fate::given_back:
+    case Fate::forgotten:
+      break;
+  }
+}
+
+// Not kept for a later session: hello does not name what is not held, and that says as much.
+void WorkerState::answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
+                                WorkerActions& out) {
+  if (!is_open()) return;
+  send(now, Killed{.attempt = attempt, .unstarted = unstarted, .busy = busy}, out);
+}
+
+}  // namespace fanmill::core

@@ -1,0 +1,78 @@
+// Executor: what runs user code for a worker's loop, which itself never does.
+//
+// The loop starts and stops tasks by slot and takes completions when the executor's descriptor is
+// readable. There is exactly one completion for each `start`, also after a `stop`; a slot must not
+// be started again before its completion was taken. All calls come from the loop's thread and none
+// of them blocks but `wait_idle`.
+#pragma once
+
+#include <cstdint>
+#include <fanmill/payload.hpp>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace fanmill::exec {
+
+/// One attempt of a task, as the user's function sees it.
+struct Invocation {
+  AttemptId attempt;
+  TaskId task;
+  std::uint64_t item = 0;
+  std::uint32_t function = 0;  // index into the executor's functions
+  std::uint32_t number = 1;    // which attempt of this task, from 1
+  Duration time_limit{};       // 0: none; for the function's information, the worker's loop ends it
+  Payload payload;
+};
+
+struct FunctionResult {
+  Payload payload;
+  bool nothing = false;  // the function ran to its end and found nothing
+};
+
+/// A user's function. What it throws becomes a failed result. `stop` is requested when its task is
+/// killed.
+using Function = std::function<FunctionResult(const Invocation&, std::stop_token stop)>;
+
+struct Completion {
+  enum class Kind : std::uint8_t {
+    returned,  // payload and nothing
+    failed,    // it threw: error_type and error_text
+    rejected,  // not run: error_text
+    died,      // its process ended under it: detail and error_text
+  };
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  Kind kind = Kind::returned;
+  bool nothing = false;
+  Payload payload;
+  std::string error_type;
+  std::string error_text;
+  std::uint32_t detail = 0;  // of `died`: the signal, or 256 + exit status
+  Duration busy{};           // time that the function ran
+};
+
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor() = default;
+
+  [[nodiscard]] virtual std::uint32_t slot_count() const = 0;
+  virtual void start(std::uint32_t slot, Invocation invocation) = 0;
+  /// Ends the slot's task as far as this executor can. Nothing happens if the slot is idle.
+  virtual void stop(std::uint32_t slot) = 0;
+  /// Readable while completions wait to be taken.
+  [[nodiscard]] virtual int completions_fd() const = 0;
+  /// Appends all completions that wait to `out`.
+  virtual void take(std::vector<Completion>& out) = 0;
+  /// Whether every slot was idle at some time within `limit` from now.
+  virtual bool wait_idle(Duration limit) = 0;
+};
+
+}  // namespace fanmill::exec

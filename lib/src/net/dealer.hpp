@@ -1,0 +1,59 @@
+// Dealer: a worker's socket, opened afresh for each connection that its core asks for.
+//
+// A fresh socket drops what the old one had not sent: libzmq would send it over the next connection, where it belongs to
+// a session that is over. Given several endpoints (the manager's socket on this host, then its port), each opening
+// takes the next one after the one that failed.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "base/time.hpp"
+#include "codec/codec.hpp"
+#include "net/endpoint.hpp"
+#include "net/socket_frames.hpp"
+#include "net/socket_monitor.hpp"
+
+namespace fanmill::net {
+
+/// A worker obeys its manager, whose frame limit it learns only after connecting: this is against nonsense.
+inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
+
+class Dealer {
+ public:
+  /// At least one endpoint. Throws FarmError (io_error) when descriptors run out, as `open` does.
+  explicit Dealer(std::vector<ResolvedEndpoint> endpoints);
+  ~Dealer();
+  Dealer(const Dealer&) = delete;
+  Dealer& operator=(const Dealer&) = delete;
+
+  /// Closes the connection, if there is one, and starts another. Never waits for it.
+  void open();
+  [[nodiscard]] bool is_open() const { return socket_ != nullptr; }
+  /// Nothing happens if it is closed.
+  void send(const codec::Frames& frames);
+  [[nodiscard]] bool receive(ReceivedFrames& into);
+  /// What the monitor told since the last call: whether the connection is gone, or could not be made.
+  [[nodiscard]] bool take_loss();
+  /// Blocks for at most `linger` while what was sent leaves. Idempotent.
+  void close(Duration linger);
+
+  /// For polling; null while closed.
+  [[nodiscard]] void* handle() { return socket_ == nullptr ? nullptr : socket_->handle(); }
+  [[nodiscard]] void* monitor_handle() {
+    return monitor_ == nullptr ? nullptr : monitor_->handle();
+  }
+
+ private:
+  std::vector<ResolvedEndpoint> endpoints_;
+  std::size_t current_ = 0;
+  zmq::context_t context_;
+  std::unique_ptr<zmq::socket_t> socket_;
+  std::unique_ptr<SocketMonitor> monitor_;
+  bool lost_ = false;  // told once for each opening
+};
+
+}  // namespace fanmill::net

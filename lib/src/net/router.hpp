@@ -1,0 +1,76 @@
+// Router: the manager's socket. Knows frames and routing ids, nothing of messages or peers.
+//
+// Made and bound on one thread, then used by one other. Nothing here blocks but `close`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <zmq.hpp>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "core/limits.hpp"
+#include "net/endpoint.hpp"
+#include "net/socket_frames.hpp"
+#include "net/socket_monitor.hpp"
+
+namespace fanmill::net {
+
+struct RouterOptions {
+  std::size_t frame_bytes_max = limits::frame_bytes_max;
+  // Messages to one peer that libzmq holds before `send` says `full`. Not flow control, which is
+  // the core's credit: it bounds what a peer can make us hold that asks and asks and never reads an
+  // answer.
+  int send_queue_max = 16384;
+  // Messages of one peer that libzmq reads ahead of us. Then TCP pushes back on that peer alone.
+  int receive_queue_max = 1024;
+};
+
+class Router {
+ public:
+  /// Error: io_error when descriptors or threads run out.
+  [[nodiscard]] static Result<std::unique_ptr<Router>> open(const RouterOptions& options);
+  ~Router();
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  /// Returns the endpoint as bound, with its port. Error: bad_endpoint, address_in_use, io_error,
+  /// with what to do.
+  [[nodiscard]] Result<std::string> bind(const Endpoint& endpoint);
+
+  enum class Sent : std::uint8_t {
+    yes,   // handed to libzmq, which proves nothing about arrival
+    full,  // this peer's queue: keep the message and try again later
+    gone,  // there is no connection of this routing id
+  };
+  [[nodiscard]] Sent send(std::string_view routing_id, std::string_view header,
+                          const Bytes* payload);
+
+  struct Received {
+    zmq::message_t routing_id;
+    ReceivedFrames frames;
+    /// The descriptor of the connection that it came by; -1 if libzmq doesn't say. It may be
+    /// closed, or another's, by now. Costs a search among texts: ask seldom.
+    [[nodiscard]] int fd() const;
+  };
+  /// False if nothing is there.
+  [[nodiscard]] bool receive(Received& into);
+
+  [[nodiscard]] void* handle() { return socket_.handle(); }
+  [[nodiscard]] SocketMonitor& monitor() { return *monitor_; }
+
+  /// Closes all connections; what was sent has `linger` to leave, and this blocks as long.
+  /// Idempotent.
+  void close(Duration linger);
+
+ private:
+  Router();
+
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+  std::unique_ptr<SocketMonitor> monitor_;
+};
+
+}  // namespace fanmill::net

@@ -1,0 +1,38 @@
+#include "net/signal_watch.hpp"
+
+#include <atomic>
+
+#include "base/assert.hpp"
+
+namespace fanmill::net {
+namespace {
+
+std::atomic<const exec::Wakeup*> watched{nullptr};
+static_assert(std::atomic<const exec::Wakeup*>::is_always_lock_free, "used in a signal handler");
+
+void on_signal(int) {
+  if (const exec::Wakeup* wakeup = watched.load()) wakeup->signal();
+}
+
+}  // namespace
+
+SignalWatch::SignalWatch() {
+  const exec::Wakeup* nobody = nullptr;
+  const bool is_only = watched.compare_exchange_strong(nobody, &wakeup_);
+  FANMILL_ASSERT(is_only,
+                 "two workers of one process want its signals: set handle_signals = false");
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGTERM, &action, &terminate_before_);
+  ::sigaction(SIGINT, &action, &interrupt_before_);
+}
+
+SignalWatch::~SignalWatch() {
+  ::sigaction(SIGTERM, &terminate_before_, nullptr);
+  ::sigaction(SIGINT, &interrupt_before_, nullptr);
+  watched = nullptr;
+}
+
+}  // namespace fanmill::net

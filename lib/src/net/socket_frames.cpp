@@ -1,0 +1,68 @@
+#include "net/socket_frames.hpp"
+
+#include <cerrno>
+
+#include "base/assert.hpp"
+
+namespace fanmill::net {
+namespace {
+
+// libzmq calls it, maybe on a thread of its own, when the bytes have left.
+void release_shared([[maybe_unused]] void* data, void* detached) {
+  const Bytes last = Bytes::adopt(detached);
+}
+
+}  // namespace
+
+zmq::message_t frame_of(std::string_view bytes) {
+  return zmq::message_t(bytes.data(), bytes.size());
+}
+
+zmq::message_t frame_of(const Bytes& bytes) {
+  if (bytes.size() <= copied_bytes_max) return frame_of(bytes.view());
+  Bytes shared = bytes;
+  // libzmq wants a pointer that is not const; it only reads.
+  auto* data = const_cast<char*>(shared.data());
+  const std::size_t size = shared.size();
+  return zmq::message_t(data, size, release_shared, shared.detach());
+}
+
+int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more) {
+  const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+  // The C call: a full queue and a lost peer are ordinary here, no matter for exceptions.
+  while (zmq_msg_send(frame.handle(), socket.handle(), flags) < 0) {
+    if (zmq_errno() != EINTR) return zmq_errno();
+  }
+  return 0;
+}
+
+bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
+  while (zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) {
+    if (zmq_errno() == EINTR) continue;
+    if (zmq_errno() == EAGAIN) return false;
+    // Nothing else can happen to an open socket of a context that only its owner ends.
+    FANMILL_ASSERT(false, zmq_strerror(zmq_errno()));
+  }
+  return true;
+}
+
+bool receive_frames(zmq::socket_t& socket, ReceivedFrames& into) {
+  into.payload = {};
+  into.has_payload = false;
+  into.count = 0;
+  if (!receive_frame(socket, into.header)) return false;
+  into.count = 1;
+  bool more = into.header.more();
+  zmq::message_t frame;
+  while (more && receive_frame(socket, frame)) {
+    into.count += 1;
+    if (into.count == 2) {
+      into.payload = Bytes(view(frame));
+      into.has_payload = true;
+    }
+    more = frame.more();
+  }
+  return true;
+}
+
+}  // namespace fanmill::net

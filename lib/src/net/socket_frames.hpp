@@ -1,0 +1,37 @@
+// Frames of a socket: sent without blocking and, when big, without a copy.
+#pragma once
+
+#include <fanmill/bytes.hpp>
+#include <string_view>
+#include <zmq.hpp>
+
+namespace fanmill::net {
+
+/// Below this a copy is cheaper than sharing (an allocation and a call when libzmq is done with
+/// it).
+inline constexpr std::size_t copied_bytes_max = 1024;
+
+[[nodiscard]] inline std::string_view view(const zmq::message_t& frame) {
+  return {static_cast<const char*>(frame.data()), frame.size()};
+}
+
+/// A frame that shares `bytes` if there are many, else a copy.
+[[nodiscard]] zmq::message_t frame_of(const Bytes& bytes);
+[[nodiscard]] zmq::message_t frame_of(std::string_view bytes);
+
+/// 0, or the errno: EAGAIN if the queue is full, EHOSTUNREACH if a ROUTER's peer is gone.
+[[nodiscard]] int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more);
+/// Whether there was one.
+[[nodiscard]] bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame);
+
+/// What a DEALER reads, or a ROUTER behind the routing id. Keep one per loop.
+struct ReceivedFrames {
+  zmq::message_t header;
+  Bytes payload;
+  bool has_payload = false;
+  std::size_t count = 0;  // of frames; those beyond the second were read and dropped
+};
+/// Reads a whole message. False if there is none.
+[[nodiscard]] bool receive_frames(zmq::socket_t& socket, ReceivedFrames& into);
+
+}  // namespace fanmill::net

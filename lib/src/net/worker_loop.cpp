@@ -1,0 +1,314 @@
+#include "net/worker_loop.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <fanmill/error.hpp>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "codec/codec.hpp"
+#include "exec/thread_executor.hpp"
+#include "net/clock.hpp"
+#include "net/dealer.hpp"
+#include "net/endpoint.hpp"
+#include "net/poll.hpp"
+#include "net/signal_watch.hpp"
+
+namespace fanmill::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+static_assert(exec::error_type_bytes_max == limits::error_type_max);
+static_assert(exec::error_text_bytes_max == limits::error_text_max);
+
+constexpr Duration idle_turn = 500ms;
+// For the goodbye and the last results to leave; on a live connection they need a millisecond.
+constexpr Duration linger_at_end = 1s;
+constexpr Duration linger_at_once = 100ms;
+
+core::AttemptOutcome outcome_of(exec::Completion::Kind kind) {
+  switch (kind) {
+    case exec::Completion::Kind::returned:
+      return core::AttemptOutcome::ok;
+    case exec::Completion::Kind::rejected:
+      return core::AttemptOutcome::rejected;
+    case exec::Completion::Kind::failed:
+    case exec::Completion::Kind::died:
+      break;
+  }
+  return core::AttemptOutcome::failed;
+}
+
+core::WorkerEvent event_of(exec::Completion&& completion) {
+  if (completion.kind == exec::Completion::Kind::died) {
+    return core::ExecutorDied{.slot = completion.slot,
+                              .attempt = completion.attempt,
+                              .detail = completion.detail,
+                              .text = std::move(completion.error_text),
+                              .busy = completion.busy};
+  }
+  return core::TaskFinished{.slot = completion.slot,
+                            .attempt = completion.attempt,
+                            .result = core::Result{.attempt = completion.attempt,
+                                                   .outcome = outcome_of(completion.kind),
+                                                   .nothing = completion.nothing,
+                                                   .busy = completion.busy,
+                                                   .error_type = std::move(completion.error_type),
+                                                   .error_text = std::move(completion.error_text),
+                                                   .payload = std::move(completion.payload)}};
+}
+
+class WorkerLoop {
+ public:
+  WorkerLoop(const WorkerLoopOptions& options, std::vector<ResolvedEndpoint> endpoints,
+             exec::Executor& executor)
+      : log_(options.log),
+        exit_process_(options.exit_process),
+        stop_fd_(options.stop_fd),
+        leave_grace_(options.core.leave_grace),
+        core_(options.core),
+        executor_(executor),
+        dealer_(std::move(endpoints)) {
+    if (options.handle_signals) signals_.emplace();
+  }
+
+  int run();
+
+ private:
+  void turn();
+  void wait();
+  void take_facts();
+  void take_messages();
+  void step(core::WorkerEvent event) { core_.step(now_, std::move(event), actions_); }
+  void carry_out();
+  void perform(core::OpenConnection&&) { dealer_.open(); }
+  void perform(core::WorkerSend&& send);
+  void perform(core::StartTask&& start);
+  void perform(core::StopTask&& stop) { executor_.stop(stop.slot); }
+  void perform(core::EndWorker&& end);
+  void perform(core::WorkerNote&& note) { log(note.level, note.text); }
+  void plan();
+  [[nodiscard]] int leave();
+  [[nodiscard]] int end_process(int status) const;
+  void log(int level, const std::string& text) const {
+    if (log_) log_(level, text);
+  }
+
+  const std::function<void(int, const std::string&)> log_;
+  const std::function<void(int)> exit_process_;
+  const int stop_fd_;
+  const Duration leave_grace_;
+  core::Worker core_;
+  exec::Executor& executor_;
+  Dealer dealer_;
+  std::optional<SignalWatch> signals_;
+
+  core::WorkerActions actions_;
+  std::vector<exec::Completion> completions_;
+  codec::HeaderBuffer header_;
+  ReceivedFrames received_;
+  Instant now_{};
+  Instant planned_{};  // when the coming turn is to begin at the latest
+  bool socket_empty_ = true;
+  bool has_completions_ = false;
+  bool stop_seen_ = false;  // a signal, or the caller's descriptor
+  bool stop_given_ = false;
+  std::optional<core::EndWorker> end_;
+};
+
+int WorkerLoop::run() {
+  now_ = planned_ = steady_now();
+  step(core::WorkerStarted{});
+  carry_out();
+  while (!end_) turn();
+  return leave();
+}
+
+void WorkerLoop::turn() {
+  wait();
+  now_ = steady_now();
+  if (now_ - planned_ > limits::stall_noticed) {
+    step(core::WorkerLoopStalled{now_ - planned_});
+  }
+  take_facts();
+  core_.tick(now_, actions_);
+  carry_out();
+  plan();
+}
+
+void WorkerLoop::wait() {
+  const Duration limit = planned_ - steady_now();
+  std::array<zmq_pollitem_t, 5> items{};
+  std::size_t count = 0;
+  const auto add = [&](void* socket, int fd) {
+    items[count] = {socket, fd, ZMQ_POLLIN, 0};
+    return count++;
+  };
+  const std::size_t completions = add(nullptr, executor_.completions_fd());
+  std::optional<std::size_t> signal;
+  std::optional<std::size_t> stop;
+  if (signals_) signal = add(nullptr, signals_->fd());
+  if (stop_fd_ >= 0 && !stop_seen_) stop = add(nullptr, stop_fd_);
+  if (dealer_.is_open()) {
+    add(dealer_.handle(), 0);
+    add(dealer_.monitor_handle(), 0);
+  }
+  poll({items.data(), count}, limit);
+  has_completions_ = items[completions].revents != 0;
+  if (signal && items[*signal].revents != 0) {
+    signals_->clear();
+    stop_seen_ = true;
+  }
+  if (stop && items[*stop].revents != 0) stop_seen_ = true;
+}
+
+void WorkerLoop::take_facts() {
+  take_messages();
+  // The end of the connection comes behind what was still read from it.
+  if (socket_empty_ && dealer_.take_loss()) step(core::WorkerConnectionLost{});
+  if (has_completions_) {
+    completions_.clear();
+    executor_.take(completions_);
+    for (exec::Completion& completion : completions_) step(event_of(std::move(completion)));
+  }
+  if (stop_seen_ && !std::exchange(stop_given_, true)) step(core::StopRequested{});
+}
+
+void WorkerLoop::take_messages() {
+  socket_empty_ = false;
+  for (std::size_t i = 0; i < limits::events_per_turn_max; ++i) {
+    if (!dealer_.receive(received_)) {
+      socket_empty_ = true;
+      return;
+    }
+    if (received_.count > limits::frames_max) {
+      step(core::WorkerMalformedReceived{std::to_string(received_.count) +
+                                         " frames, expected at most " +
+                                         std::to_string(limits::frames_max)});
+      continue;
+    }
+    Result<codec::Decoded> decoded =
+        codec::decode(view(received_.header), received_.has_payload ? &received_.payload : nullptr);
+    if (decoded.ok()) {
+      step(core::WorkerMessageReceived{std::move(decoded.value().message)});
+    } else {
+      step(core::WorkerMalformedReceived{decoded.error().message});
+    }
+  }
+}
+
+void WorkerLoop::carry_out() {
+  for (core::WorkerAction& action : actions_) {
+    std::visit([this](auto&& order) { perform(std::move(order)); }, std::move(action));
+    if (end_) break;  // the last one
+  }
+  actions_.clear();
+}
+
+void WorkerLoop::perform(core::WorkerSend&& send) {
+  const Result<codec::Frames> frames = codec::encode(send.message, send.version, header_);
+  if (frames.ok()) {
+    dealer_.send(frames.value());
+    return;
+  }
+  // Only a hello has what can't be cut to fit: names and cookie, which were given at the start.
+  end_ =
+      core::EndWorker{.status = core::ExitStatus::do_not_restart, .words = frames.error().message};
+}
+
+void WorkerLoop::perform(core::StartTask&& start) {
+  core::Task& task = start.task;
+  executor_.start(start.slot, {.attempt = task.attempt,
+                               .task = task.task,
+                               .item = task.item,
+                               .function = task.function,
+                               .number = task.number,
+                               .time_limit = task.time_limit,
+                               .payload = std::move(task.payload)});
+}
+
+void WorkerLoop::perform(core::EndWorker&& end) {
+  // M11: whoever watches a monitored worker counts on its end at this moment.
+  if (end.at_once && end.status != core::ExitStatus::do_not_restart) {
+    (void)end_process(static_cast<int>(end.status));
+  }
+  end_ = std::move(end);
+}
+
+void WorkerLoop::plan() {
+  Instant next = now_ + idle_turn;
+  if (const auto deadline = core_.next_deadline()) next = std::min(next, *deadline);
+  if (!socket_empty_) next = now_;
+  planned_ = std::max(next, now_);
+}
+
+int WorkerLoop::end_process(int status) const {
+  if (exit_process_) {
+    exit_process_(status);
+  } else {
+    ::_exit(status);
+  }
+  return status;
+}
+
+int WorkerLoop::leave() {
+  const int status = static_cast<int>(end_->status);
+  if (!end_->words.empty()) log(1, end_->words);
+  if (end_->at_once && end_->status != core::ExitStatus::do_not_restart) return status;
+  dealer_.close(end_->at_once ? linger_at_once : linger_at_end);
+  // The core has waited for stopped functions already; one that has just returned is told by the
+  // executor in no time.
+  if (executor_.wait_idle(end_->at_once ? Duration::zero() : leave_grace_)) return status;
+  log(0, "a function did not stop when told to: ending the process");
+  return end_process(status);
+}
+
+Result<std::vector<ResolvedEndpoint>> resolve_all(const std::vector<std::string>& texts,
+                                                  bool& all_local) {
+  all_local = true;
+  std::vector<ResolvedEndpoint> endpoints;
+  for (const std::string& text : texts) {
+    const Result<Endpoint> endpoint = parse_endpoint(text, Endpoint::Use::connect);
+    if (!endpoint.ok()) return endpoint.error();
+    Result<ResolvedEndpoint> resolved = resolve(endpoint.value());
+    if (!resolved.ok()) return resolved.error();
+    all_local = all_local && endpoint.value().is_loopback();
+    endpoints.push_back(std::move(resolved).value());
+  }
+  if (endpoints.empty()) {
+    return Error{ErrorCode::bad_endpoint,
+                 "a worker needs its manager's endpoint, such as tcp://node7:5557"};
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+int run_worker(WorkerLoopOptions options, exec::Executor& executor) {
+  constexpr int do_not_restart = static_cast<int>(core::ExitStatus::do_not_restart);
+  constexpr int crashed = EXIT_FAILURE;
+  FANMILL_ASSERT(executor.slot_count() == options.core.slots, executor.slot_count(),
+                 options.core.slots);
+  bool all_local = true;
+  Result<std::vector<ResolvedEndpoint>> endpoints = resolve_all(options.endpoints, all_local);
+  if (!endpoints.ok()) {
+    if (options.log) options.log(0, endpoints.error().message);
+    return do_not_restart;
+  }
+  options.core.manager_lost_after = all_local ? Duration::zero() : limits::grace_remote;
+  try {
+    WorkerLoop loop(options, std::move(endpoints).value(), executor);
+    return loop.run();
+  } catch (const FarmError& error) {
+    if (options.log) options.log(0, error.what());
+    return crashed;
+  }
+}
+
+}  // namespace fanmill::net

@@ -1,0 +1,183 @@
+#include "catch.hpp"
+#include "codec/samples.hpp"
+
+namespace fanmill::codec_test {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+core::Hello hello() { return std::get<core::Hello>(sample("hello")); }
+
+std::string refusal_of(const core::Message& message) {
+  codec::HeaderBuffer buffer;
+  const auto frames = codec::encode(message, 1, buffer);
+  if (frames) return "sent";
+  CHECK(frames.error().code == ErrorCode::invalid_argument);
+  return frames.error().message;
+}
+
+template <typename Body>
+Body round_trip(const Body& body) {
+  const OwnedFrames frames = encoded(body);
+  CHECK(frames.header.size() <= limits::header_bytes_max);
+  return std::get<Body>(decoded(frames).value_or_raise().message);
+}
+
+std::vector<std::string> names_of(std::size_t count, std::size_t bytes_each) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string name = "f" + std::to_string(i);
+    name.resize(bytes_each, '-');
+    names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a Hello with as many names as the limits allow is sent whole", "[unit][codec]") {
+  core::Hello full = hello();
+  full.functions = names_of(256, 7);  // 2047 bytes with the newlines
+  full.labels = names_of(64, 20);
+  const core::Hello read = round_trip(full);
+  CHECK(read.functions == full.functions);
+  CHECK(read.labels == full.labels);
+  CHECK(read.software == full.software);
+}
+
+TEST_CASE("software and host are cut so that the header is never over 4096 bytes",
+          "[unit][codec]") {
+  core::Hello full = hello();
+  full.functions = names_of(256, 7);
+  full.labels = names_of(88, 20);  // leaves a few dozen bytes
+  full.host = std::string(300, 'h');
+  full.software = std::string(300, 's');
+  const OwnedFrames frames = encoded(full);
+  CHECK(frames.header.size() <= 4096);
+  CHECK(frames.header.size() > 4080);
+  const core::Hello read = round_trip(full);
+  CHECK(read.labels == full.labels);
+  CHECK(read.host.size() < 255);
+}
+
+TEST_CASE("a long host is cut between characters", "[unit][codec]") {
+  core::Hello full = hello();
+  for (int i = 0; i < 200; ++i) full.host += "ö";
+  const core::Hello read = round_trip(full);
+  CHECK(read.host.size() % 2 == 1);  // "alder" and whole characters of two bytes
+  CHECK(read.host.size() == 255);
+}
+
+TEST_CASE("a worker's only function needs no name", "[unit][codec]") {
+  core::Hello nameless = hello();
+  nameless.functions = {""};
+  CHECK(round_trip(nameless).functions == std::vector<std::string>{""});
+  nameless.functions = {"", "other"};
+  CHECK(round_trip(nameless).functions == nameless.functions);
+  nameless.functions = {};
+  CHECK(refusal_of(nameless) == "functions: there is none");
+}
+
+TEST_CASE("functions that don't fit are an error, not cut", "[unit][codec]") {
+  core::Hello too_long = hello();
+  too_long.functions = {std::string(2049, 'f')};
+  CHECK(refusal_of(too_long) == "functions: 2049 bytes of names, at most 2048 fit in a Hello");
+  too_long.functions = names_of(257, 5);
+  CHECK(refusal_of(too_long) == "functions: 257 names, expected at most 256");
+}
+
+TEST_CASE("functions and labels that fit alone but not together are an error", "[unit][codec]") {
+  core::Hello too_long = hello();
+  too_long.functions = {std::string(2048, 'f')};
+  too_long.labels = {std::string(2048, 'l')};
+  CHECK_THAT(refusal_of(too_long),
+             ContainsSubstring("functions, labels and cookie need 4112 bytes"));
+}
+
+TEST_CASE("what can't be said in a Hello is an error that names it", "[unit][codec]") {
+  core::Hello bad = hello();
+  bad.functions = {"a", "a"};
+  CHECK(refusal_of(bad) == "functions: \"a\" stands there twice");
+  bad = hello();
+  bad.labels = {"two\nlines"};
+  CHECK_THAT(refusal_of(bad), ContainsSubstring("labels: name 0 is not UTF-8"));
+  bad = hello();
+  bad.cookie = "\xff";
+  CHECK_THAT(refusal_of(bad), ContainsSubstring("cookie"));
+  bad = hello();
+  bad.slots = 0;
+  CHECK(refusal_of(bad) == "slots: 0, expected 1 to 4096");
+  bad = hello();
+  bad.holdings.resize(limits::holdings_max + 1);
+  CHECK_THAT(refusal_of(bad), ContainsSubstring("holdings: 65537"));
+}
+
+TEST_CASE("a failed task's texts are cleaned and cut to fit", "[unit][codec]") {
+  core::Result failed{.attempt = AttemptId{1}, .outcome = core::AttemptOutcome::failed};
+  failed.error_type = std::string(1000, 't');
+  failed.error_text = "\x1b[1mfirst\r\nsecond\xff" + std::string(5000, 'x');
+  const core::Result read = round_trip(failed);
+  CHECK(read.error_type.size() == limits::error_type_max);
+  CHECK(read.error_text.size() == limits::error_text_max);
+  CHECK(read.error_text.starts_with(" [1mfirst \nsecond?xxx"));
+}
+
+TEST_CASE("words of Refuse and Goodbye are cut to one text's limit", "[unit][codec]") {
+  core::Refuse refuse{.words = std::string(10000, 'w')};
+  CHECK(round_trip(refuse).words.size() == limits::text_bytes_max);
+  core::Goodbye goodbye{.session = session, .words = std::string(10000, 'w')};
+  CHECK(round_trip(goodbye).words.size() == limits::text_bytes_max);
+}
+
+// 0 means "none" in a Task and "never again" in a Refuse: a short time must not become that.
+TEST_CASE("times are rounded up to the unit of the wire", "[unit][codec]") {
+  core::Task task = std::get<core::Task>(sample("task"));
+  task.time_limit = 1ns;
+  CHECK(round_trip(task).time_limit == 1ms);
+  task.time_limit = 1001us;
+  CHECK(round_trip(task).time_limit == 2ms);
+  task.time_limit = std::chrono::hours(24 * 365);
+  CHECK(round_trip(task).time_limit == std::chrono::milliseconds(0xffffffff));
+  core::Killed killed{.attempt = AttemptId{1}, .busy = -5ms};
+  CHECK(round_trip(killed).busy == 0ms);
+}
+
+TEST_CASE("the session's version stands in word 0, but for the four frozen kinds",
+          "[unit][codec]") {
+  const auto version_in = [](const core::Message& message) {
+    return static_cast<int>(encoded(message, 9).header[10]);
+  };
+  core::Hello newer = hello();
+  newer.protocol_max = 4;
+  CHECK(version_in(newer) == 4);
+  CHECK(version_in(core::Welcome{.version = 3, .session = session, .greeting = 1}) == 3);
+  CHECK(version_in(core::Refuse{.protocol_min = 1, .protocol_max = 5}) == 5);
+  CHECK(version_in(core::Who{1, 6}) == 6);
+  CHECK(version_in(sample("task")) == 9);
+  CHECK(version_in(sample("heartbeat-worker")) == 9);
+}
+
+TEST_CASE("a buffer used for a long header leaves nothing in a later short one", "[unit][codec]") {
+  codec::HeaderBuffer buffer;
+  const auto encode_here = [&](const core::Message& message) {
+    return std::string(codec::encode(message, 1, buffer).value_or_raise().header);
+  };
+  encode_here(core::Refuse{.words = std::string(2000, '\x7e')});
+  CHECK(encode_here(sample("heartbeat-worker")) == encoded(sample("heartbeat-worker")).header);
+  encode_here(sample("hello-resume"));
+  CHECK(encode_here(sample("task")) == encoded(sample("task")).header);
+}
+
+TEST_CASE("a payload is shared, not copied", "[unit][codec]") {
+  const core::Task task = std::get<core::Task>(sample("task-raw"));
+  codec::HeaderBuffer buffer;
+  const codec::Frames frames = codec::encode(task, 1, buffer).value_or_raise();
+  CHECK(frames.payload.data() == task.payload.bytes.data());
+  const auto read = codec::decode(frames.header, &frames.payload);
+  CHECK(std::get<core::Task>(read.value().message).payload.bytes.data() ==
+        task.payload.bytes.data());
+}
+
+}  // namespace fanmill::codec_test

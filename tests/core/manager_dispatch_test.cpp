@@ -1,0 +1,203 @@
+// Who gets what: order, room, matching, conversion.
+#include "manager_fixture.hpp"
+
+namespace fanmill::core::test {
+namespace {
+
+ManagerOptions with_prefetch(std::uint32_t prefetch) {
+  ManagerOptions options = bench_options();
+  options.prefetch = prefetch;
+  return options;
+}
+
+TaskSpec task_of(Payload payload, std::uint32_t function = 0) {
+  return {.payload = std::move(payload), .function = function};
+}
+
+constexpr EncodingSet only(Encoding encoding) { return encoding_bit(encoding); }
+
+}  // namespace
+
+TEST_CASE("a task names its group, item, attempt and limits", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.items(1);
+  farm.submit({{.payload = Payload::json("[1]"), .time_limit = 30s}});
+  farm.join(1, {.slots = 2});
+  farm.expect_sent<Task>(1);
+  const Task task = farm.expect_sent<Task>(1);
+  CHECK(task.attempt == attempt(2));
+  CHECK(task.group == farm.group_of(1));
+  CHECK(task.function == 0);
+  CHECK(task.acknowledged == 0);
+  CHECK(task.time_limit == 30s);
+  CHECK(task.number == 1);
+  CHECK(task.item == 1);
+  CHECK(task.task.valid());
+  CHECK(task.payload == Payload::json("[1]"));
+}
+
+TEST_CASE("the task that has waited longest goes first, whatever its function", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.open_job({.functions = {"square", "cube"}});
+  for (const std::uint32_t function : {1U, 0U, 0U, 1U}) farm.submit({{.function = function}});
+  farm.join(1, {.functions = {"", "square", "cube"}});
+  CHECK(farm.take() == "1: task 1 (0.0)");
+  farm.say(1, result_of(1));
+  farm.say(1, result_of(2));
+  farm.say(1, result_of(3));
+  CHECK(farm.take() ==
+        "item 0 decided by 0, 1: task 2 (1.0), item 1 decided by 0, 1: task 3 (2.0), "
+        "item 2 decided by 0, 1: task 4 (3.0)");
+}
+
+TEST_CASE("free slots are filled before anything is prefetched", "[unit][manager]") {
+  ManagerFixture farm(with_prefetch(1));
+  farm.items(5);
+  farm.step(MessageReceived{.peer = PeerId{1}, .message = farm.hello_of(1, {})});
+  farm.step(MessageReceived{.peer = PeerId{2}, .message = farm.hello_of(2, {.slots = 2})});
+  CHECK(farm.take() == "1: welcome, 2: welcome");  // tasks are handed out by the tick
+  farm.tick();
+  CHECK(farm.take() ==
+        "1: task 1 (0.0), 2: task 2 (1.0), 2: task 3 (2.0), 1: task 4 (3.0), 2: task 5 (4.0)");
+}
+
+TEST_CASE("a worker holds at most its slots and the prefetch for each", "[unit][manager]") {
+  ManagerFixture farm(with_prefetch(1));
+  farm.items(20);
+  farm.join(1, {.slots = 2, .prefetch = 2});
+  CHECK(farm.manager.ready_count() == 14);
+  farm.join(2, {.slots = 3});
+  CHECK(farm.manager.ready_count() == 8);
+  CHECK(farm.manager.workers()[0].held == 6);
+  farm.say(1, result_of(1));
+  CHECK(farm.manager.ready_count() == 7);
+  farm.take();
+}
+
+TEST_CASE("a worker is not sent more bytes than its credit", "[unit][manager]") {
+  ManagerOptions options = with_prefetch(8);
+  options.credit_bytes = 10;
+  ManagerFixture farm(options);
+  farm.join(1);
+  for (int i = 0; i < 4; ++i) farm.submit({task_of(Payload::raw("sixsix"))});
+  CHECK(farm.take() == "1: task 1 (sixsix), 1: task 2 (sixsix)");
+  farm.say(1, result_of(1));
+  CHECK(farm.take() == "item 0 decided by 0, 1: task 3 (sixsix)");
+}
+
+TEST_CASE("a payload larger than all credit goes to a worker that holds nothing else",
+          "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.credit_bytes = 4;
+  ManagerFixture farm(options);
+  farm.join(1, {.slots = 4});
+  for (int i = 0; i < 2; ++i) farm.submit({task_of(Payload::raw("sixsix"))});
+  CHECK(farm.take() == "1: task 1 (sixsix)");
+  farm.say(1, result_of(1));
+  CHECK(farm.take() == "item 0 decided by 0, 1: task 2 (sixsix)");
+}
+
+TEST_CASE("a task names its function by the index in the worker's hello", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.open_job({.functions = {"cube", ""}});
+  farm.submit({{.function = 0}, {.function = 1}}, Policy::all());
+  farm.join(1, {.functions = {"square"}});
+  CHECK(farm.expect_sent<Task>(1).function == 0);  // no name: the first function, whatever it is
+  farm.join(2, {.functions = {"square", "root", "cube"}});
+  CHECK(farm.expect_sent<Task>(2).function == 2);
+  CHECK(farm.take() == "-");
+}
+
+TEST_CASE("a task that nobody can take waits, and stops nobody else", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.open_job({.functions = {"cube", "square"}});
+  farm.submit({{.function = 0}});
+  farm.submit({{.function = 1}});
+  farm.join(1, {.functions = {"square"}});
+  CHECK(farm.take() == "1: task 1 (1.0)");
+  farm.join(2, {.functions = {"square"}});
+  CHECK(farm.take() == "-");
+  farm.join(3, {.functions = {"cube"}});
+  CHECK(farm.take() == "3: task 2 (0.0)");
+}
+
+TEST_CASE("raw payloads go only to workers that take raw", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.submit({task_of(Payload::raw("raw"))});
+  farm.submit({task_of(Payload::json("json"))});
+  farm.join(1, {.encodings = only(Encoding::json)});
+  CHECK(farm.take() == "1: task 1 (json)");
+  farm.join(2, {.encodings = only(Encoding::raw)});
+  CHECK(farm.take() == "2: task 2 (raw)");
+}
+
+TEST_CASE("a worker that takes nothing is given nothing", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.items(1);
+  farm.join(1, {.encodings = 0});
+  CHECK(farm.take() == "-");
+}
+
+TEST_CASE("structured payloads are converted for workers that do not take theirs",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  const Payload object{.bytes = Bytes("object"), .encoding = Encoding::object};
+  farm.submit({task_of(object)});
+  farm.join(1, {.encodings = only(Encoding::json)});
+  CHECK(farm.take() == "1: task 1 (object) as json");
+  farm.submit({task_of(Payload::json("json"))});
+  farm.join(2, {.encodings = only(Encoding::object)});
+  CHECK(farm.take() == "2: task 2 (json) as object");
+  farm.submit({task_of(object)});
+  farm.join(3, {.encodings = only(Encoding::object) | only(Encoding::json)});
+  CHECK(farm.take() == "3: task 3 (object)");
+}
+
+TEST_CASE("results are acknowledged by the next task, without a message of their own",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1, {.slots = 2});
+  farm.items(3);
+  CHECK(farm.take() == "1: task 1 (0.0), 1: task 2 (1.0)");
+  farm.say(1, result_of(1));
+  CHECK(farm.expect<DeliverGroupEnd>().result.decided);
+  CHECK(farm.expect_sent<Task>(1).acknowledged == 1);
+  CHECK(farm.take() == "-");
+}
+
+TEST_CASE("results that no task follows are acknowledged together in the same tick",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1, {.slots = 2});
+  farm.items(2);
+  farm.take();
+  farm.step(MessageReceived{.peer = PeerId{1}, .message = result_of(1)});
+  farm.step(MessageReceived{.peer = PeerId{1}, .message = result_of(2)});
+  CHECK(farm.take() == "item 0 decided by 0, item 1 decided by 0");
+  farm.tick();
+  CHECK(farm.take() == "1: heartbeat 2");
+}
+
+TEST_CASE("assignments are observed with their payload", "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.observe_level = 2;
+  ManagerFixture farm(options);
+  farm.join(1);
+  CHECK(farm.take() == "saw joined");
+  farm.items(1);
+  farm.expect_sent<Task>(1);
+  const Observation assigned = farm.expect<Observation>();
+  CHECK(assigned.kind == Observation::Kind::task_assigned);
+  CHECK(assigned.worker == "node:1");
+  CHECK(assigned.attempt == attempt(1));
+  CHECK(assigned.payload == Payload::json("0.0"));
+  farm.say(1, result_of(1, "42"));
+  const Observation ended = farm.expect<Observation>();
+  CHECK(ended.kind == Observation::Kind::task_ended);
+  CHECK(ended.payload == Payload::json("42"));
+  CHECK(farm.take() == "item 0 decided by 0, saw group ended, 1: heartbeat 1");
+  farm.say(1, Goodbye{.session = farm.session_of(1)});
+  CHECK(farm.take() == "forget 1, saw left");
+}
+
+}  // namespace fanmill::core::test

@@ -1,0 +1,212 @@
+// Functions on threads: completions, exceptions, stops, and functions that don't stop.
+#include "exec/thread_executor.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <fanmill/error.hpp>
+#include <future>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "catch.hpp"
+#include "exec/exception_text.hpp"
+
+using namespace fanmill;
+using namespace fanmill::exec;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A limit for hangs, not for speed.
+constexpr int patience_ms = 60'000;
+
+bool is_readable(int fd, int limit_ms) {
+  pollfd item{fd, POLLIN, 0};
+  return ::poll(&item, 1, limit_ms) == 1;
+}
+
+std::vector<Completion> take_at_least(Executor& executor, std::size_t count) {
+  std::vector<Completion> completions;
+  while (completions.size() < count) {
+    REQUIRE(is_readable(executor.completions_fd(), patience_ms));
+    executor.take(completions);
+  }
+  return completions;
+}
+
+Completion run_one(Function function, Invocation invocation = {.attempt = AttemptId{1}}) {
+  ThreadExecutor executor({.functions = {std::move(function)}});
+  executor.start(0, std::move(invocation));
+  auto completions = take_at_least(executor, 1);
+  REQUIRE(completions.size() == 1);
+  return completions.front();
+}
+
+struct OwnError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Blocks until it is told to stop.
+FunctionResult wait_for_stop(const Invocation&, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  changed.wait(lock, stop, [] { return false; });
+  return {Payload::raw("stopped"), false};
+}
+
+}  // namespace
+
+TEST_CASE("a function's result comes back with slot, attempt and time") {
+  const Completion done = run_one(
+      [](const Invocation& in, const std::stop_token&) {
+        return FunctionResult{Payload::raw("<" + in.payload.bytes.str() + ">"), true};
+      },
+      {.attempt = AttemptId{7}, .payload = Payload::raw("in")});
+  CHECK(done.kind == Completion::Kind::returned);
+  CHECK(done.slot == 0);
+  CHECK(done.attempt == AttemptId{7});
+  CHECK(done.nothing);
+  CHECK(done.payload.bytes.view() == "<in>");
+  CHECK(done.busy >= Duration::zero());
+}
+
+TEST_CASE("what a function throws becomes a type and a text") {
+  const Completion own = run_one([](const Invocation&, const std::stop_token&) -> FunctionResult {
+    throw OwnError("no such curve");
+  });
+  CHECK(own.kind == Completion::Kind::failed);
+  CHECK_THAT(own.error_type, Catch::Matchers::ContainsSubstring("OwnError"));
+  CHECK(own.error_text == "no such curve");
+
+  const Completion number =
+      run_one([](const Invocation&, const std::stop_token&) -> FunctionResult { throw 42; });
+  CHECK(number.error_type == "int");
+
+  const Completion text =
+      run_one([](const Invocation&, const std::stop_token&) -> FunctionResult { throw "words"; });
+  CHECK(text.error_text == "words");
+}
+
+TEST_CASE("a long error text is cut between characters") {
+  const Completion done = run_one([](const Invocation&, const std::stop_token&) -> FunctionResult {
+    std::string text = "x";
+    while (text.size() < 4 * error_text_bytes_max) text += "\u00e4";
+    throw OwnError(text);
+  });
+  CHECK(done.error_text.size() == error_text_bytes_max - 1);
+  CHECK(cut_text("a\u00e4", 2) == "a");
+  CHECK(cut_text("a\u00e4", 3) == "a\u00e4");
+}
+
+TEST_CASE("an unknown function is rejected, not run") {
+  const Completion done =
+      run_one([](const Invocation&, const std::stop_token&) { return FunctionResult{}; },
+              {.attempt = AttemptId{1}, .function = 3});
+  CHECK(done.kind == Completion::Kind::rejected);
+  CHECK_THAT(done.error_text, Catch::Matchers::ContainsSubstring("index 3"));
+}
+
+TEST_CASE("a stop reaches the running function of its slot only") {
+  ThreadExecutor executor({.functions = {wait_for_stop}, .slots = 2});
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.start(1, {.attempt = AttemptId{2}});
+  executor.stop(1);
+  auto first = take_at_least(executor, 1);
+  REQUIRE(first.size() == 1);
+  CHECK(first.front().attempt == AttemptId{2});
+  CHECK_FALSE(executor.wait_idle(0s));
+  executor.stop(0);
+  CHECK(take_at_least(executor, 1).front().attempt == AttemptId{1});
+  CHECK(executor.wait_idle(60s));
+}
+
+// A stop is carried out by another thread. Were its token that of the slot, the next task of the
+// slot could be hit by it.
+TEST_CASE("a stop of one task never reaches the next one of its slot") {
+  std::atomic<int> hits{0};
+  const Function look = [&](const Invocation&, const std::stop_token& stop) {
+    if (stop.stop_requested()) hits += 1;
+    return FunctionResult{};
+  };
+  ThreadExecutor executor({.functions = {look, wait_for_stop}});
+  for (std::uint64_t i = 1; i <= 200; ++i) {
+    executor.start(0, {.attempt = AttemptId{2 * i}, .function = 1});
+    executor.stop(0);
+    (void)take_at_least(executor, 1);
+    executor.start(0, {.attempt = AttemptId{2 * i + 1}, .function = 0});
+    (void)take_at_least(executor, 1);
+  }
+  CHECK(hits == 0);
+}
+
+// The loop that asks for a stop speaks the protocol: it must not run what users register.
+TEST_CASE("a function's stop callback does not run on the thread that asks for the stop") {
+  std::promise<std::thread::id> ran_on;
+  std::promise<void> registered;
+  const Function function = [&](const Invocation& in, const std::stop_token& stop) {
+    const std::stop_callback callback(stop, [&] { ran_on.set_value(std::this_thread::get_id()); });
+    registered.set_value();
+    return wait_for_stop(in, stop);
+  };
+  ThreadExecutor executor({.functions = {function}});
+  executor.start(0, {.attempt = AttemptId{1}});
+  registered.get_future().wait();
+  executor.stop(0);
+  CHECK(ran_on.get_future().get() != std::this_thread::get_id());
+  (void)take_at_least(executor, 1);
+}
+
+TEST_CASE("an idle slot can be stopped, and a stop can be repeated") {
+  ThreadExecutor executor({.functions = {wait_for_stop}});
+  executor.stop(0);
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.stop(0);
+  executor.stop(0);
+  CHECK(take_at_least(executor, 1).size() == 1);
+}
+
+TEST_CASE("many completions of many slots all arrive") {
+  constexpr std::uint32_t slots = 8;
+  constexpr std::uint64_t tasks = 4000;
+  ThreadExecutor executor(
+      {.functions = {[](const Invocation&, const std::stop_token&) { return FunctionResult{}; }},
+       .slots = slots});
+  std::uint64_t started = 0;
+  std::vector<std::uint64_t> seen;
+  for (std::uint32_t slot = 0; slot < slots; ++slot) {
+    executor.start(slot, {.attempt = AttemptId{++started}});
+  }
+  while (seen.size() < tasks) {
+    for (const Completion& done : take_at_least(executor, 1)) {
+      seen.push_back(done.attempt.value);
+      if (started < tasks) executor.start(done.slot, {.attempt = AttemptId{++started}});
+    }
+  }
+  std::sort(seen.begin(), seen.end());
+  CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());
+  CHECK(seen.back() == tasks);
+  CHECK(executor.wait_idle(60s));
+}
+
+TEST_CASE("a deaf function does not keep the executor from going") {
+  std::promise<void> let_go;
+  const std::shared_future<void> may_go = let_go.get_future().share();
+  std::promise<void> returned;
+  {
+    ThreadExecutor executor({.functions = {[&](const Invocation&, const std::stop_token&) {
+                               may_go.wait();
+                               returned.set_value();
+                               return FunctionResult{};
+                             }},
+                             .leave_grace = 1ms});
+    executor.start(0, {.attempt = AttemptId{1}});
+    CHECK_FALSE(executor.wait_idle(1ms));
+  }
+  let_go.set_value();
+  returned.get_future().wait();
+}

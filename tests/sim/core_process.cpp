@@ -1,0 +1,184 @@
+#include "core_process.hpp"
+
+#include "oracle.hpp"
+
+namespace fanmill::sim {
+namespace {
+
+core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& identity) {
+  const core::Hello hello = hello_of(plan, identity);
+  return {.uuid = hello.uuid,
+          .boot = hello.boot,
+          .pid = hello.pid,
+          .slots = hello.slots,
+          .prefetch = hello.prefetch,
+          .containment = plan.monitored        ? core::Containment::process
+                         : plan.stops_by_death ? core::Containment::process_group
+                                               : core::Containment::stop_token,
+          .features = hello.features,
+          .encodings = hello.encodings,
+          .software = hello.software,
+          .host = hello.host,
+          .functions = hello.functions,
+          .monitored = plan.monitored,
+          .manager_lost_after = plan.same_host ? Duration{} : limits::grace_remote};
+}
+
+}  // namespace
+
+CoreProcess::CoreProcess(Surroundings& around, const WorkerPlan& plan, Identity identity, Rng rng)
+    : Process(around, plan, identity, rng),
+      worker_(options_of(plan, identity)),
+      executors_(plan.slots) {}
+
+void CoreProcess::start() { step(core::WorkerStarted{}); }
+
+void CoreProcess::receive(const Wire& wire) {
+  Result<codec::Decoded> decoded = read(wire);
+  if (!decoded.ok()) {
+    step(core::WorkerMalformedReceived{decoded.error().message});
+    return;
+  }
+  around_.oracle.worker_received(identity_, decoded.value().message);
+  step(core::WorkerMessageReceived{std::move(decoded.value().message)});
+}
+
+void CoreProcess::connection_lost() {
+  close_link(false);
+  step(core::WorkerConnectionLost{});
+}
+
+void CoreProcess::stop_requested(bool drain) { step(core::StopRequested{drain}); }
+
+void CoreProcess::step(core::WorkerEvent event) {
+  worker_.step(around_.now(), std::move(event), actions_);
+  around_.oracle.check_worker(worker_);
+  carry_out();
+}
+
+void CoreProcess::finish_turn() {
+  if (ended()) return;
+  worker_.tick(around_.now(), actions_);
+  around_.oracle.check_worker(worker_);
+  carry_out();
+  if (ended()) return;
+  if (const std::optional<Instant> next = worker_.next_deadline()) ask_wake(*next);
+}
+
+void CoreProcess::carry_out() {
+  // Carrying out an order never steps the worker, so the list does not change under the loop.
+  for (const core::WorkerAction& action : actions_) {
+    if (ended()) break;
+    std::visit([this](const auto& order) { on(order); }, action);
+  }
+  actions_.clear();
+}
+
+void CoreProcess::on(const core::OpenConnection&) { open_link(); }
+
+void CoreProcess::on(const core::WorkerSend& order) {
+  around_.oracle.worker_sent(identity_, order.message);
+  send(order.message, order.version);
+}
+
+void CoreProcess::on(const core::StartTask& order) {
+  Executor& executor = executors_.at(order.slot);
+  FANMILL_ASSERT(!executor.busy, "a slot is given a second task", order.task.attempt);
+  const std::optional<Work> work = work_of(order.task.payload);
+  FANMILL_ASSERT(work.has_value(), "a task arrives with another payload", order.task.attempt);
+  around_.oracle.task_started(identity_, plan_, order.task, *work);
+  around_.tally.add(Count::task_started);
+  if (work->deaf != 0) around_.tally.add(Count::deaf_to_stop);
+  around_.trace.note(around_.now(), "worker ", identity_.worker, " starts ", order.task.attempt);
+  executor.busy = true;
+  executor.stopped = false;
+  executor.started = around_.now();
+  executor.task = order.task;
+  executor.work = *work;
+  executor.ends = around_.now() + work->duration();
+  if (work->behaviour == Work::Behaviour::hangs) {
+    executor.task_count += 1;
+    executor.ends = Instant::max();
+    // Nobody could end it at a worker that can do neither: it is only very long there.
+    if ((plan_.features & (core::feature::kill | core::feature::time_limit)) != 0) return;
+    executor.ends = around_.now() + hang_length;
+  }
+  schedule_end(order.slot, executor.ends);
+}
+
+void CoreProcess::schedule_end(std::uint32_t slot, Instant at) {
+  Executor& executor = executors_[slot];
+  executor.task_count += 1;
+  executor.ends = at;
+  around_.agenda.add(
+      at, Event::Kind::executor_ended, identity_.worker,
+      (std::uint64_t{identity_.life} << 48U) | (std::uint64_t{slot} << 32U) | executor.task_count);
+}
+
+void CoreProcess::on(const core::StopTask& order) {
+  Executor& executor = executors_.at(order.slot);
+  FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
+                 "a task is stopped that does not run there", order.attempt);
+  around_.tally.add(Count::task_stopped);
+  around_.trace.note(around_.now(), "worker ", identity_.worker, " stops ", order.attempt);
+  if (executor.work.deaf != 0 && !plan_.stops_by_death) return;
+  const Instant stopped = around_.now() + plan_.stop_delay;
+  if (stopped >= executor.ends) return;  // it ends by itself before it notices
+  executor.stopped = true;
+  schedule_end(order.slot, stopped);
+}
+
+void CoreProcess::executor_ended(std::uint64_t detail) {
+  const auto slot = static_cast<std::uint32_t>((detail >> 32U) & 0xffffU);
+  Executor& executor = executors_.at(slot);
+  if (!executor.busy || executor.task_count != static_cast<std::uint32_t>(detail)) return;
+  executor.busy = false;
+  const Duration busy = around_.now() - executor.started;
+  const AttemptId attempt = executor.task.attempt;
+  if (executor.stopped && plan_.stops_by_death) {
+    step(core::ExecutorDied{slot, attempt, 9, "killed", busy});
+    return;
+  }
+  if (executor.stopped) {
+    core::Result result{.attempt = attempt, .outcome = core::AttemptOutcome::failed, .busy = busy};
+    result.error_type = "Stopped";
+    step(core::TaskFinished{slot, attempt, std::move(result)});
+    return;
+  }
+  if (executor.work.behaviour == Work::Behaviour::poisons) {
+    around_.tally.add(Count::poison);
+    around_.oracle.worker_died(identity_);
+    die();
+    return;
+  }
+  std::optional<core::Result> result = result_of(executor.task, executor.work);
+  if (!result) {
+    around_.tally.add(Count::executor_crash);
+    step(core::ExecutorDied{slot, attempt, 11, "crashed", busy});
+    return;
+  }
+  step(core::TaskFinished{slot, attempt, std::move(*result)});
+}
+
+void CoreProcess::on(const core::EndWorker& order) {
+  around_.trace.note(around_.now(), "worker ", identity_.worker, " is done: ", order.words);
+  around_.oracle.worker_died(identity_);
+  end(order.status != core::ExitStatus::do_not_restart, !order.at_once);
+}
+
+void CoreProcess::on(const core::WorkerNote& note) {
+  around_.trace.note(around_.now(), "worker ", identity_.worker, " notes: ", note.text);
+}
+
+std::string CoreProcess::leftovers() const {
+  if (ended()) return {};
+  for (const Executor& executor : executors_)
+    if (executor.busy) return "an executor is still busy";
+  if (worker_.running_count() != 0)
+    return "running_count is " + std::to_string(worker_.running_count());
+  if (worker_.unacknowledged_count() != 0)
+    return "unacknowledged_count is " + std::to_string(worker_.unacknowledged_count());
+  return {};
+}
+
+}  // namespace fanmill::sim

@@ -1,0 +1,49 @@
+// A worker as the product has it: core::Worker, driven by simulated executors.
+#pragma once
+
+#include <vector>
+
+#include "core/worker.hpp"
+#include "process.hpp"
+
+namespace fanmill::sim {
+
+class CoreProcess : public Process {
+ public:
+  CoreProcess(Surroundings& around, const WorkerPlan& plan, Identity identity, Rng rng);
+
+  void start() override;
+  void receive(const Wire& wire) override;
+  void connection_lost() override;
+  void executor_ended(std::uint64_t detail) override;
+  void stop_requested(bool drain) override;
+  void stalled(Duration gap) override { step(core::WorkerLoopStalled{gap}); }
+  void finish_turn() override;
+  [[nodiscard]] std::string leftovers() const override;
+
+ private:
+  struct Executor {
+    bool busy = false;
+    bool stopped = false;
+    std::uint32_t task_count = 0;  // tells a later end from one that was called off
+    Instant started;
+    Instant ends;
+    core::Task task;
+    Work work;
+  };
+  void step(core::WorkerEvent event);
+  void carry_out();
+  void on(const core::OpenConnection&);
+  void on(const core::WorkerSend& order);
+  void on(const core::StartTask& order);
+  void on(const core::StopTask& order);
+  void on(const core::EndWorker& order);
+  void on(const core::WorkerNote& note);
+  void schedule_end(std::uint32_t slot, Instant at);
+
+  core::Worker worker_;
+  core::WorkerActions actions_;
+  std::vector<Executor> executors_;
+};
+
+}  // namespace fanmill::sim

@@ -1,0 +1,388 @@
+#include "session_oracle.hpp"
+
+#include <algorithm>
+
+namespace fanmill::sim {
+namespace {
+
+std::uint64_t serial(std::uint64_t id) { return id & ((std::uint64_t{1} << serial_bits) - 1); }
+
+}  // namespace
+
+SessionOracle::Session* SessionOracle::session_of(PeerId peer) {
+  const auto found = session_of_peer_.find(peer);
+  if (found == session_of_peer_.end()) return nullptr;
+  Session& session = sessions_[found->second];
+  return session.open && !session.lost ? &session : nullptr;
+}
+
+SessionOracle::Attempt* SessionOracle::find(AttemptId id) {
+  const std::uint64_t number = serial(id.value);
+  if (incarnation_of(id) != options_.incarnation || number == 0 || number > attempts_.size()) return nullptr;
+  return &attempts_[number - 1];
+}
+
+void SessionOracle::release(Attempt& attempt) {
+  if (attempt.session == nobody) return;
+  std::erase(sessions_[attempt.session].held, attempt.id);
+  attempt.session = nobody;
+}
+
+// Facts.
+
+void SessionOracle::received(Instant now, PeerId peer, const core::Message& message) {
+  if (const auto* hello = std::get_if<core::Hello>(&message)) {
+    on_hello(peer, *hello);
+    return;
+  }
+  Session* session = session_of(peer);
+  if (session == nullptr) return;
+  session->heard = attentive(now);
+  if (const auto* result = std::get_if<core::Result>(&message)) {
+    on_result(*session, *result);
+  } else if (const auto* killed = std::get_if<core::Killed>(&message)) {
+    on_killed(*session, *killed);
+  } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {
+    if (goodbye->session != session->id) return;
+    session->draining = true;
+    session->may_end = session->left = !goodbye->drain;
+  } else if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
+    if (heartbeat->session == session->id)
+      session->claimed_started = std::max(session->claimed_started, heartbeat->started);
+  } else if (!std::holds_alternative<core::Unknown>(message)) {
+    session->may_end = true;  // what only managers say
+  }
+}
+
+void SessionOracle::on_hello(PeerId peer, const core::Hello& hello) {
+  hellos_[peer] = hello;
+  greeted_ = hello.uuid;
+  // Two workers on one connection: that is nobody's right.
+  Session* session = session_of(peer);
+  if (session != nullptr && session->hello.uuid != hello.uuid) session->may_end = true;
+}
+
+void SessionOracle::on_result(Session& session, const core::Result& result) {
+  Attempt* attempt = find(result.attempt);
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session) return;
+  release(*attempt);
+  attempt->answered = attempt->result_delivered = true;
+  if (!attempt->killing) groups_.result(attempt->task, result);
+}
+
+void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
+  Attempt* attempt = find(killed.attempt);
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session) return;
+  release(*attempt);
+  attempt->answered = true;
+  if (!attempt->killing && !attempt->recalled && !session.draining) groups_.given_up(attempt->task);
+}
+
+void SessionOracle::malformed(PeerId peer) {
+  if (Session* session = session_of(peer)) session->may_end = true;
+}
+
+void SessionOracle::connection_lost(Instant now, PeerId peer) {
+  if (Session* session = session_of(peer)) session->lost = attentive(now);
+}
+
+void SessionOracle::drain_requested(SessionId id) {
+  for (Session& session : sessions_)
+    if (session.id == id) session.draining = true;
+}
+
+void SessionOracle::shutdown() {
+  shut_ = true;
+  for (Session& session : sessions_) session.may_end = session.left = true;
+}
+
+// Who is still there.
+
+void SessionOracle::sessions_seen(Instant now, const std::vector<core::WorkerInfo>& workers) {
+  for (SessionIndex index = 0; index < sessions_.size(); ++index) {
+    Session& session = sessions_[index];
+    if (!session.open || session.ending) continue;
+    const bool there = std::any_of(workers.begin(), workers.end(),
+                                   [&](const core::WorkerInfo& worker) { return worker.session == session.id; });
+    if (there) continue;
+    session.ending = true;
+    if (greeted_ == session.hello.uuid) continue;  // it goes on under a newer session: the welcome tells
+    const Duration grace =
+        session.hello.boot == options_.boot ? options_.grace_same_host : options_.grace_remote;
+    const bool grace_passed = session.lost && attentive(now) - *session.lost >= grace;
+    const bool silent = attentive(now) - session.heard >= options_.dead;
+    demand(session.may_end || grace_passed || silent, "no worker is given up without cause", session.id, "of worker pid",
+           session.hello.pid, "silent for", (attentive(now) - session.heard).count(), "ns; lost",
+           session.lost.has_value());
+    end_session(index);
+  }
+}
+
+/// Its attempts become orphans: the worker may come back with them.
+void SessionOracle::end_session(SessionIndex index) {
+  Session& session = sessions_[index];
+  const std::vector<AttemptId> held = session.held;
+  std::size_t place = 0;
+  for (const AttemptId id : held) {
+    Attempt& attempt = *find(id);
+    release(attempt);
+    // Whoever left, or broke the rules, has no claim to what it was given.
+    if (session.may_end) attempt.worker = core::Uuid{};
+    if (attempt.killing) continue;
+    // A worker with a free slot starts at once, so its first tasks count as started.
+    const bool started = attempt.started || place++ < session.hello.slots ||
+                         attempt.sequence <= session.claimed_started ||
+                         distrusted_.count(session.hello.uuid) != 0;
+    if (!session.left) groups_.lost(attempt.task, started);
+  }
+}
+
+void SessionOracle::count_silent_time_limits(Instant now) {
+  for (const Session& session : sessions_)
+    if (session.open && session.lost) count_time_limits(now, session);
+}
+
+void SessionOracle::count_time_limits(Instant now, const Session& session) {
+  for (const AttemptId id : session.held) {
+    Attempt& attempt = *find(id);
+    const Duration limit = std::chrono::milliseconds(groups_.work(attempt.task).time_limit_ms);
+    if (limit == Duration{} || attempt.time_limit_counted || attempt.killing) continue;
+    if (attentive(now) - attempt.sent < limit) continue;
+    attempt.time_limit_counted = true;
+    groups_.time_limit(attempt.task, false);
+  }
+}
+
+// Orders.
+
+void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message) {
+  if (const auto* welcome = std::get_if<core::Welcome>(&message)) {
+    sent_welcome(now, peer, *welcome);
+    return;
+  }
+  if (std::holds_alternative<core::Who>(message)) return;
+  const auto found = session_of_peer_.find(peer);
+  if (std::holds_alternative<core::Refuse>(message)) return;
+  demand(found != session_of_peer_.end(), "only sessions are spoken to", peer, message.index());
+  Session& session = sessions_[found->second];
+  demand(session.open && !session.lost && session.peer == peer,
+         "nothing is sent to a session that is gone", session.id, message.index());
+  if (const auto* task = std::get_if<core::Task>(&message)) sent_task(now, session, *task);
+  if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
+  if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
+    demand(heartbeat->session == session.id, "a heartbeat names its session", session.id);
+    check_acknowledged(session, heartbeat->acknowledged);
+  }
+}
+
+/// From here on in the list of orders the connection is nobody's.
+void SessionOracle::forgotten(PeerId peer) {
+  if (Session* session = session_of(peer)) session->peer = PeerId{};
+}
+
+void SessionOracle::sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome) {
+  const auto hello = hellos_.find(peer);
+  demand(hello != hellos_.end() && hello->second.greeting == welcome.greeting, "a welcome answers a hello", peer);
+  demand(serial(welcome.session.value) == sessions_.size() + 1 && incarnation_of(welcome.session) == options_.incarnation,
+         "session ids are never used again", welcome.session);
+  const auto index = static_cast<SessionIndex>(sessions_.size());
+  sessions_.push_back({.id = welcome.session, .peer = peer, .hello = hello->second, .heard = attentive(now)});
+  Session& session = sessions_.back();
+  session.features = welcome.features;
+  demand((welcome.features & ~session.hello.features) == 0, "only offered features are in force", welcome.session);
+  const std::uint32_t prefetch =
+      session.hello.prefetch != 0 ? session.hello.prefetch : (beats(session) ? options_.prefetch : 0);
+  session.tasks_max = session.hello.slots * (1 + prefetch);
+  demand(welcome.judgements.size() == session.hello.holdings.size(), "a welcome judges all that a hello names",
+         welcome.session);
+  for (std::size_t i = 0; i < welcome.judgements.size(); ++i) {
+    demand(welcome.judgements[i].attempt == session.hello.holdings[i].attempt,
+           "a welcome judges all that a hello names", welcome.session);
+    judged(index, welcome.judgements[i], session.hello.holdings[i].state);
+  }
+
+  const auto former = session_of_worker_.find(session.hello.uuid);
+  if (former != session_of_worker_.end() && sessions_[former->second].open) {
+    // What the worker did not name never reached it.
+    const std::vector<AttemptId> held = sessions_[former->second].held;
+    for (const AttemptId id : held) {
+      release(*find(id));
+      find(id)->worker = core::Uuid{};  // and it has no claim to it later
+    }
+    sessions_[former->second].open = false;
+  }
+  session_of_worker_[session.hello.uuid] = index;
+  session_of_peer_[peer] = index;
+}
+
+void SessionOracle::judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state) {
+  Attempt* attempt = find(judgement.attempt);
+  const bool mine = attempt != nullptr && attempt->worker == sessions_[session].hello.uuid;
+  switch (judgement.verdict) {
+    case core::Verdict::keep:
+      tally_.add(Count::keep_judged);
+      demand(mine, "only attempts that the worker was given are kept", judgement.attempt);
+      demand(!attempt->answered && !attempt->killing, "only attempts that are still wanted are kept", judgement.attempt);
+      demand(groups_.is_open(attempt->task), "only attempts of open tasks are kept", judgement.attempt);
+      release(*attempt);
+      attempt->spare = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& other) {
+        return other.task == attempt->task && other.session != nobody && !other.killing;
+      });
+      attempt->session = session;
+      attempt->recalled = false;
+      attempt->sent = sessions_[session].heard;
+      sessions_[session].held.push_back(attempt->id);
+      return;
+    case core::Verdict::drop:
+      tally_.add(Count::drop_judged);
+      demand(state == core::HoldingState::result || attempt == nullptr || !mine || attempt->answered ||
+                 !groups_.is_open(attempt->task),
+             "nothing that is wanted is dropped", judgement.attempt);
+      demand(!mine || attempt->answered || attempt->killing || attempt->session == session ||
+                 groups_.may_have_ended(attempt->task),
+             "a result that is wanted is asked for", judgement.attempt);
+      return;
+    case core::Verdict::kill:
+      tally_.add(Count::kill_judged);
+      if (!mine || attempt->answered || attempt->session == session) return;
+      release(*attempt);
+      attempt->session = session;
+      attempt->killing = true;
+      sessions_[session].held.push_back(attempt->id);
+  }
+}
+
+void SessionOracle::sent_task(Instant now, Session& session, const core::Task& task) {
+  const std::optional<Work> work = work_of(task.payload);
+  demand(work.has_value(), "payloads arrive as they were submitted", task.attempt);
+  demand(serial(task.attempt.value) == attempts_.size() + 1 && incarnation_of(task.attempt) == options_.incarnation,
+         "attempt ids are never used again", task.attempt);
+  demand(task.attempt > session.newest, "attempt ids grow within a session", task.attempt, session.newest);
+  session.newest = task.attempt;
+  demand(!session.draining, "a worker that leaves gets no work", session.id, task.attempt);
+  const bool judged_by_silence = beats(session) || session.held.empty();
+  demand(!judged_by_silence || attentive(now) - session.heard <= options_.suspect, "a suspect gets no work", session.id,
+         task.attempt, "silent for", (attentive(now) - session.heard).count(), "ns");
+  demand(task.function < session.hello.functions.size(), "a task names a function of its worker", task.attempt);
+  check_acknowledged(session, task.acknowledged);
+
+  std::uint32_t active = 0;
+  std::size_t bytes = 0;
+  for (const AttemptId id : session.held) {
+    const Attempt& held = *find(id);
+    if (held.killing) continue;
+    active += 1;
+    bytes += held.bytes;
+  }
+  demand(active < session.tasks_max, "credit in tasks is kept", session.id, task.attempt, "active", active);
+  demand(active == 0 || bytes < options_.credit_bytes, "credit in bytes is kept", session.id, task.attempt, bytes);
+
+  const TaskIndex index = groups_.find(*work);
+  for (const Attempt& other : attempts_) {
+    if (other.task != index || other.session == nobody || other.killing || other.spare) continue;
+    count_time_limits(now, sessions_[other.session]);
+    demand(other.time_limit_counted, "a task has one attempt at a time", task.attempt, "and", other.id);
+  }
+  groups_.sent(index, task);
+  attempts_.push_back({.id = task.attempt,
+                       .task = index,
+                       .worker = session.hello.uuid,
+                       .session = static_cast<SessionIndex>(&session - sessions_.data()),
+                       .sent = attentive(now),
+                       .bytes = task.payload.bytes.size(),
+                       .sequence = ++session.tasks_sent});
+  session.held.push_back(task.attempt);
+}
+
+void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& kill) {
+  Attempt* attempt = find(kill.attempt);
+  demand(attempt != nullptr && attempt->session != nobody && &sessions_[attempt->session] == &session,
+         "a kill names an attempt that the session holds", kill.attempt, session.id);
+  tally_.add(kill.if_unstarted ? Count::recall_sent : Count::kill_sent);
+  const bool can_kill = (session.features & core::feature::kill) != 0;
+  demand(can_kill || kill.if_unstarted, "a worker that can't kill is not asked to", kill.attempt);
+  if (!groups_.is_open(attempt->task)) {
+    demand(!attempt->killing, "an attempt is killed once", kill.attempt);
+    attempt->killing = true;
+    return;
+  }
+  // The manager waits a while for a worker that does not keep the time limit itself. At a worker
+  // that can't kill, its order then looks like a recall; its counters tell which it was.
+  const Duration limit =
+      std::chrono::milliseconds(groups_.work(attempt->task).time_limit_ms) + limits::time_limit_slack;
+  const bool too_long = limit > limits::time_limit_slack && attentive(now) - attempt->sent >= limit;
+  const bool recall = kill.if_unstarted && (can_kill || (recalls_ && !(too_long && attempt->started)));
+  if (recall) {
+    attempt->recalled = true;
+    return;
+  }
+  attempt->killing = true;
+  if (too_long) {
+    if (!attempt->time_limit_counted) groups_.time_limit(attempt->task, true);
+    attempt->time_limit_counted = true;
+    return;
+  }
+  // The task may be over in a way that only its delivery, later in this step, tells.
+  demand(groups_.may_have_ended(attempt->task), "no kill comes before its cause", kill.attempt, session.id);
+}
+
+void SessionOracle::check_acknowledged(Session& session, std::uint32_t count) {
+  demand(count >= session.acknowledged, "acknowledgements do not go back", session.id, count);
+  session.acknowledged = count;
+  const auto voice = voices_.find(session.hello.uuid);
+  if (voice == voices_.end() || voice->second.greeting != session.hello.greeting) return;  // it has moved on
+  const std::vector<AttemptId>& results = voice->second.results;
+  demand(count <= results.size(), "only results that came are acknowledged", session.id, count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Attempt* attempt = find(results[i]);
+    demand(attempt == nullptr || attempt->result_delivered, "only results that came are acknowledged", session.id,
+           results[i], count);
+  }
+}
+
+void SessionOracle::step_ended() {
+  greeted_.reset();
+  for (Session& session : sessions_) {
+    if (session.ending) session.open = session.ending = false;
+  }
+  for (const TaskIndex task : groups_.take_ended()) {
+    for (const Attempt& attempt : attempts_)
+      if (attempt.task == task && attempt.session != nobody) must_be_killed_.push_back(attempt.id);
+  }
+}
+
+void SessionOracle::turn_ended() {
+  for (const AttemptId id : must_be_killed_) {
+    const Attempt& attempt = *find(id);
+    if (attempt.session == nobody || attempt.killing) continue;
+    const Session& session = sessions_[attempt.session];
+    demand(!session.open || session.lost || shut_, "what a decision ends is killed in the same turn", id, session.id);
+  }
+  must_be_killed_.clear();
+}
+
+// The truth about workers.
+
+void SessionOracle::worker_sent(const core::Uuid& worker, const core::Message& message) {
+  if (const auto* hello = std::get_if<core::Hello>(&message)) voices_[worker] = {.greeting = hello->greeting, .results = {}};
+  if (const auto* result = std::get_if<core::Result>(&message)) voices_[worker].results.push_back(result->attempt);
+}
+
+void SessionOracle::task_started(AttemptId id) {
+  if (Attempt* attempt = find(id)) attempt->started = true;
+}
+
+bool SessionOracle::was_given(const core::Uuid& worker, AttemptId id) const {
+  const Attempt* attempt = const_cast<SessionOracle*>(this)->find(id);
+  return attempt != nullptr && attempt->worker == worker;
+}
+
+std::string SessionOracle::leftovers() const {
+  for (const Session& session : sessions_) {
+    if (!session.open || session.held.empty()) continue;
+    return assert_context(session.id, "of worker pid", session.hello.pid, "still holds", session.held.front());
+  }
+  return {};
+}
+
+}  // namespace fanmill::sim

@@ -1,0 +1,135 @@
+// What must hold between the manager and each worker's session: credit, ids, kills and their causes, who may be given
+// up, what may be acknowledged. Fed with what was delivered to the manager and what it sent.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "core/manager.hpp"
+#include "group_oracle.hpp"
+#include "scenario.hpp"
+#include "tally.hpp"
+#include "violation.hpp"
+
+namespace fanmill::sim {
+
+class SessionOracle {
+ public:
+  SessionOracle(core::ManagerOptions options, GroupOracle& groups, Tally& tally)
+      : options_(std::move(options)), groups_(groups), tally_(tally) {}
+
+  // Facts, before the manager steps.
+  void received(Instant now, PeerId peer, const core::Message& message);
+  void malformed(PeerId peer);
+  void connection_lost(Instant now, PeerId peer);
+  void drain_requested(SessionId session);
+  void shutdown();
+  void stalled(Duration gap) { stalled_ += gap; }
+
+  // After the manager's step: who it still knows, before its orders are looked at.
+  void sessions_seen(Instant now, const std::vector<core::WorkerInfo>& workers);
+  /// The step sends recalls: tasks that have not started are asked back.
+  void recalls_sent(bool some) { recalls_ = some; }
+  /// While a connection is down its tasks' time limits pass without a sign to the onlooker.
+  void count_silent_time_limits(Instant now);
+  void sent(Instant now, PeerId peer, const core::Message& message);
+  void forgotten(PeerId peer);
+  /// All orders of the step were looked at.
+  void step_ended();
+  /// All orders of the turn were looked at: what had to be killed was.
+  void turn_ended();
+
+  // The truth about workers.
+  void worker_sent(const core::Uuid& worker, const core::Message& message);
+  void task_started(AttemptId attempt);
+  /// Nothing that this worker says about what it has started is to be believed.
+  void distrust(const core::Uuid& worker) { distrusted_.insert(worker); }
+  [[nodiscard]] bool was_given(const core::Uuid& worker, AttemptId attempt) const;
+  [[nodiscard]] std::uint64_t attempts_made() const { return attempts_.size(); }
+
+  /// Empty, or what is left over.
+  [[nodiscard]] std::string leftovers() const;
+
+ private:
+  using SessionIndex = std::uint32_t;
+  static constexpr SessionIndex nobody = ~SessionIndex{0};
+
+  struct Attempt {
+    AttemptId id;
+    TaskIndex task = 0;
+    core::Uuid worker;
+    SessionIndex session = nobody;  // that holds it, as far as the manager can know
+    Instant sent;
+    std::size_t bytes = 0;
+    std::uint32_t sequence = 0;  // which Task of its session it was
+    bool started = false;        // the truth
+    bool killing = false;
+    bool recalled = false;
+    bool spare = false;  // taken back though another is expected to answer
+    bool answered = false;        // its result or its Killed was delivered
+    bool result_delivered = false;
+    bool time_limit_counted = false;
+  };
+  struct Session {
+    SessionId id;
+    PeerId peer;
+    core::Hello hello;
+    core::FeatureSet features = 0;
+    std::uint32_t tasks_max = 1;
+    bool open = true;
+    bool ending = false;   // the manager ended it in this step
+    bool may_end = false;  // it gave cause: goodbye, or a message that it may not send
+    bool left = false;     // that cause was a goodbye
+    bool draining = false;
+    std::optional<Instant> lost;
+    Instant heard;
+    AttemptId newest;
+    std::vector<AttemptId> held;
+    std::uint32_t tasks_sent = 0;
+    std::uint32_t claimed_started = 0;  // by heartbeats, true or not
+    std::uint32_t acknowledged = 0;
+  };
+  /// What a worker's process has said since its latest hello.
+  struct Voice {
+    std::uint32_t greeting = 0;
+    std::vector<AttemptId> results;
+  };
+
+  [[nodiscard]] Instant attentive(Instant now) const { return now - stalled_; }
+  Session* session_of(PeerId peer);
+  Attempt* find(AttemptId id);
+  void release(Attempt& attempt);
+  void end_session(SessionIndex index);
+  void count_time_limits(Instant now, const Session& session);
+  void on_hello(PeerId peer, const core::Hello& hello);
+  void on_result(Session& session, const core::Result& result);
+  void on_killed(Session& session, const core::Killed& killed);
+  void sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome);
+  void judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state);
+  void sent_task(Instant now, Session& session, const core::Task& task);
+  void sent_kill(Instant now, Session& session, const core::Kill& kill);
+  void check_acknowledged(Session& session, std::uint32_t count);
+  [[nodiscard]] bool beats(const Session& session) const {
+    return (session.features & core::feature::heartbeat) != 0;
+  }
+
+  core::ManagerOptions options_;
+  GroupOracle& groups_;
+  Tally& tally_;
+  Duration stalled_{};
+  bool shut_ = false;
+  bool recalls_ = false;
+  std::vector<Attempt> attempts_;  // by serial number
+  std::vector<Session> sessions_;  // by serial number
+  std::map<PeerId, SessionIndex> session_of_peer_;
+  std::map<core::Uuid, SessionIndex> session_of_worker_;
+  std::map<PeerId, core::Hello> hellos_;  // the latest on each connection
+  std::optional<core::Uuid> greeted_;     // whose hello this step brought
+  std::map<core::Uuid, Voice> voices_;
+  std::set<core::Uuid> distrusted_;
+  std::vector<AttemptId> must_be_killed_;
+};
+
+}  // namespace fanmill::sim

@@ -1,0 +1,43 @@
+#include "work.hpp"
+
+#include <cstring>
+
+#include "rng.hpp"
+
+namespace fanmill::sim {
+namespace {
+
+static_assert(std::is_trivially_copyable_v<Work>);
+static_assert(std::has_unique_object_representations_v<Work>);
+
+Payload number_payload(std::uint64_t number) {
+  return Payload::raw({reinterpret_cast<const char*>(&number), sizeof number});
+}
+
+std::uint64_t digest(const Work& work) {
+  std::uint64_t result = mix(work.run);
+  for (std::uint64_t part : {work.job, work.item, work.task, work.micros})
+    result = mix(result ^ part);
+  return result;
+}
+
+}  // namespace
+
+core::TaskSpec task_spec(const Work& work) {
+  return {.payload = Payload::raw({reinterpret_cast<const char*>(&work), sizeof work}),
+          .function = work.function,
+          .stage = work.stage,
+          .time_limit = std::chrono::milliseconds(work.time_limit_ms)};
+}
+
+std::optional<Work> work_of(const Payload& payload) {
+  Work work;
+  if (payload.encoding != Encoding::raw || payload.bytes.size() != sizeof work) return std::nullopt;
+  std::memcpy(&work, payload.bytes.data(), sizeof work);
+  return work;
+}
+
+Payload answer_of(const Work& work) { return number_payload(digest(work) | 1U); }
+Payload lie_of(const Work& work) { return number_payload(digest(work) & ~std::uint64_t{1}); }
+
+}  // namespace fanmill::sim

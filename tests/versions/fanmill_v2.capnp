@@ -1,0 +1,264 @@
+# The wire of fanmill as a version 2 may be: a newer peer for the tests of version negotiation. It speaks 1 and 2.
+# Against version 1: Hello, Welcome, Task and Result have more fields, there are more features, one more encoding, one
+# more way of containment, one more reason to refuse, and the kind Telemetry. Nothing of version 1 was moved or given
+# another meaning; that is what makes the new fields readable as absent by those who don't know them.
+
+@0xb8a7c4e2d90f3165;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("fanmill_v2");
+
+# "fm" read as a little-endian number.
+const magic :UInt16 = 0x6d66;
+
+const protocolMin :UInt16 = 1;
+const protocolMax :UInt16 = 2;
+
+# Kinds. Numbers are never used again. The flag bits of a kind stand beside it.
+const kindHello :UInt16 = 1;
+const kindWelcome :UInt16 = 2;
+const kindRefuse :UInt16 = 3;
+const kindWho :UInt16 = 4;
+const kindTask :UInt16 = 5;
+const kindResult :UInt16 = 6;
+const kindKill :UInt16 = 7;
+const kindKilled :UInt16 = 8;
+const kindHeartbeat :UInt16 = 9;
+const kindGoodbye :UInt16 = 10;
+const kindTasks :UInt16 = 11;    # feature batch
+const kindResults :UInt16 = 12;  # feature batch
+const kindPart :UInt16 = 13;     # feature parts
+const kindTelemetry :UInt16 = 200;  # new in 2; feature telemetry
+
+# Kill: only if the task was not started (the recall of a prefetched task).
+const flagIfUnstarted :UInt16 = 1;
+# Kill: word 2 names a group and every attempt of it is meant; the id is then that of the session.
+const flagGroup :UInt16 = 2;
+# Killed: the task had not been started.
+const flagUnstarted :UInt16 = 1;
+# Result: the function ran to its end and found nothing (the "none" of a race).
+const flagNothing :UInt16 = 1;
+# Goodbye from a manager: finish what you hold, take no more, then say goodbye. From a worker: it drains, send no more.
+const flagDrain :UInt16 = 1;
+# Goodbye from a manager: do not come back, the farm is closed.
+const flagClosed :UInt16 = 2;
+# Heartbeat: please answer with a heartbeat at once.
+const flagEcho :UInt16 = 1;
+
+# Features, as bits of a 64-bit set. A feature is in force if hello offers it and welcome repeats it.
+const featureHeartbeat :UInt64 = 1;  # the peer sends heartbeats while its tasks compute
+const featureKill :UInt64 = 2;       # the peer can end a running task; without it only unstarted ones are killed
+const featureBatch :UInt64 = 4;      # Tasks and Results
+const featureParts :UInt64 = 8;      # Part
+const featureTimeLimit :UInt64 = 16; # the peer ends a task at its time limit by itself
+const featureTelemetry :UInt64 = 32;              # new in 2
+const featureMigrate :UInt64 = 0x10000000000;     # new in 2: bit 40
+
+# Payload encodings, as bit n of a 64-bit set for encoding number n.
+const encodingNone :UInt16 = 0;
+const encodingObject :UInt16 = 1;  # schemas/object.capnp
+const encodingJson :UInt16 = 2;    # one JSON text
+const encodingRaw :UInt16 = 3;     # bytes known to the user only
+const encodingArrow :UInt16 = 9;   # new in 2
+
+# Outcome of a Result.
+const outcomeOk :UInt16 = 0;
+const outcomeFailed :UInt16 = 1;     # the function reported an error: errorType and errorText tell it
+const outcomeCrashed :UInt16 = 2;    # the executor died; detail is the signal, or 256 + exit status
+const outcomeTimeLimit :UInt16 = 3;  # ended at the task's time limit
+const outcomeRejected :UInt16 = 4;   # not run: the worker can't (unknown function or encoding); another may
+
+# Codes of Refuse.
+const refuseVersion :UInt16 = 1;    # no protocol version in common
+const refuseMalformed :UInt16 = 2;  # a message that can't be read; the session is closed
+const refuseFarm :UInt16 = 3;       # another farm than the one that the worker asked for
+const refuseCookie :UInt16 = 4;     # wrong cookie
+const refuseOld :UInt16 = 5;        # the worker has seen a newer incarnation of this manager
+const refuseLimit :UInt16 = 6;      # a limit of the manager is reached; words name it
+const refuseProtocol :UInt16 = 7;   # a message that this session may not send
+const refuseReplaced :UInt16 = 8;   # the same worker said hello on another connection
+const refuseBudget :UInt16 = 9;     # new in 2
+
+# Worker -> manager, first on every connection, and again whenever the worker is told Who. Frozen for ever: fields may
+# only be added. Payload frame: 16-byte records, see Holding.
+struct Hello {
+  magic @0 :UInt16;
+  version @1 :UInt16;         # the highest version that the sender speaks
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  session @4 :UInt64;         # the session to resume; 0 if none
+  protocolMin @5 :UInt16;     # lowest and highest protocol version that the worker speaks
+  protocolMax @6 :UInt16;
+  slots @7 :UInt16;           # tasks that it runs at once, 1 to 4096
+  containment @8 :UInt16;     # what a kill reaches: 0 nothing running, 1 the thread's stop token, 2 the process,
+                              # 3 process group, 4 subreaper sweep, 5 cgroup, 6 container (new in 2)
+  features @9 :UInt64;
+  encodings @10 :UInt64;      # payload encodings that it takes, as bits
+  uuidLow @11 :UInt64;        # the worker, for the whole life of its process; 128 random bits, not both 0
+  uuidHigh @12 :UInt64;
+  bootLow @13 :UInt64;        # the boot id of its host (Linux: /proc/sys/kernel/random/boot_id); 0 if unknown
+  bootHigh @14 :UInt64;
+  farm @15 :UInt64;           # the farm that it wants; 0 for any
+  pid @16 :UInt32;
+  greeting @17 :UInt32;       # counts this worker's hellos from 1; Welcome and Refuse repeat it
+  incarnation @18 :UInt32;    # the newest incarnation of a manager of this farm that it has seen; 0 if none
+  prefetch @19 :UInt32;       # tasks per slot that it wants to hold beside the running one; 0: as the manager likes
+  software @20 :Text;         # name and version, "fanmill 0.1.0"
+  host @21 :Text;
+  functions @22 :Text;        # newline-separated names; Task names them by their index
+  labels @23 :Text;           # newline-separated
+  cookie @24 :Text;           # a guard against mistakes, not against attackers
+  zone @25 :Text;             # new in 2
+  memoryBytes @26 :UInt64;    # new in 2
+}
+
+# Manager -> worker: the session is open. Payload frame: 16-byte records, see Holding.
+struct Welcome {
+  magic @0 :UInt16;
+  version @1 :UInt16;         # the version chosen; every later message of the session carries it
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  session @4 :UInt64;         # new for every hello
+  features @5 :UInt64;        # those in force
+  farm @6 :UInt64;
+  incarnation @7 :UInt32;
+  greeting @8 :UInt32;        # of the hello that this answers; a worker ignores any other than its latest
+  heartbeatMs @9 :UInt32;     # send one at least this often, 10 to 3600000
+  suspectMs @10 :UInt32;      # after this silence no new tasks
+  deadMs @11 :UInt32;         # after this silence the session is closed; the same holds the other way
+  frameBytesMax @12 :UInt32;  # no frame may be larger
+  unacknowledgedMax @13 :UInt32;  # results that the worker may hold unacknowledged before it starts no more tasks
+  budgetMs @14 :UInt64;       # new in 2
+  motto @15 :Text;            # new in 2
+}
+
+# Manager -> worker: no session. The worker says the words; it ends (exit status 5) if retryMs is 0, else tries again.
+struct Refuse {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  session @4 :UInt64;         # the session that is closed; 0 if none was open
+  code @5 :UInt16;
+  protocolMin @6 :UInt16;     # the manager's range
+  protocolMax @7 :UInt16;
+  detail @8 :UInt16;
+  greeting @9 :UInt32;        # of the hello that this answers; 0 if it answers something else
+  retryMs @10 :UInt32;
+  words @11 :Text;
+}
+
+# Manager -> peer that it does not know and that said anything but Hello. The peer answers with Hello.
+struct Who {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  session @4 :UInt64;         # 0
+  protocolMin @5 :UInt16;
+  protocolMax @6 :UInt16;
+}
+
+# Manager -> worker. Payload frame: the task's payload (absent if encoding is none).
+struct Task {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  attempt @4 :UInt64;
+  group @5 :UInt64;           # what Kill with flagGroup names
+  function @6 :UInt16;        # index into hello's functions
+  encoding @7 :UInt16;
+  acknowledged @8 :UInt32;    # how many results of this session have been recorded so far
+  timeLimitMs @9 :UInt32;     # 0: none
+  number @10 :UInt32;         # which attempt of this task, from 1
+  item @11 :UInt64;           # index of the item, for logs and for the function
+  task @12 :UInt64;           # the task, the same for all its attempts
+  priority @13 :UInt32;       # new in 2
+  traceId @14 :UInt64;        # new in 2
+}
+
+# Worker -> manager: how one attempt ended. Kept by the worker until acknowledged. Payload frame: the result (absent
+# if encoding is none).
+struct Result {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;           # flagNothing
+  attempt @4 :UInt64;
+  outcome @5 :UInt16;
+  encoding @6 :UInt16;
+  detail @7 :UInt32;          # of a crash: the signal, or 256 + exit status
+  busyUs @8 :UInt64;          # time that the function ran, microseconds
+  errorType @9 :Text;
+  errorText @10 :Text;
+  evidence @11 :Text;         # new in 2: where the core file lies
+  peakBytes @12 :UInt64;      # new in 2
+}
+
+# Manager -> worker: end this attempt, or every attempt of this group. Answered by one Killed (or by the Result, if
+# that was on its way) for each attempt that the worker holds; an attempt that it does not hold is answered too.
+struct Kill {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;           # flagIfUnstarted, flagGroup
+  attempt @4 :UInt64;         # with flagGroup: the session
+  group @5 :UInt64;           # with flagGroup: the group; else 0
+}
+
+# Worker -> manager: the attempt is over, there will be no result. Its slot is free.
+struct Killed {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;           # flagUnstarted
+  attempt @4 :UInt64;
+  busyUs @5 :UInt64;
+}
+
+# Both ways. From a worker: how many tasks of the session were started so far. From a manager: how many results of the
+# session have been recorded so far. 32 bytes.
+struct Heartbeat {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;           # flagEcho
+  session @4 :UInt64;
+  started @5 :UInt32;         # from a worker; tasks start in the order in which they were sent
+  acknowledged @6 :UInt32;    # from a manager
+}
+
+# Both ways: the sender leaves, or (flagDrain) wants to.
+struct Goodbye {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;           # flagDrain, flagClosed
+  session @4 :UInt64;
+  detail @5 :UInt32;          # a worker's exit status
+  reserved @6 :UInt32;
+  words @7 :Text;
+}
+
+# The payload frame of Hello and Welcome is a run of these, 16 bytes each, little-endian: attempt (8 bytes), state
+# (4 bytes), a reserved 4 bytes of 0. The struct is here for the numbers only; the records are not Cap'n Proto.
+const holdingRunning :UInt32 = 1;    # hello: started and not ended
+const holdingUnstarted :UInt32 = 2;  # hello: held, not started
+const holdingResult :UInt32 = 3;     # hello: ended, the result not acknowledged
+const verdictKeep :UInt32 = 1;       # welcome: go on with it; a result: send it again
+const verdictDrop :UInt32 = 2;       # welcome: forget it; a result: it is recorded, or nobody needs it any more
+const verdictKill :UInt32 = 3;       # welcome: end it; answered by Killed
+
+# New in 2. Worker -> manager: how its host fares. Only with feature telemetry in force; sent here without it as well.
+struct Telemetry {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  session @4 :UInt64;
+  loadPerMille @5 :UInt32;
+  reserved @6 :UInt32;
+  freeBytes @7 :UInt64;
+  words @8 :Text;
+}

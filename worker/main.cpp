@@ -1,0 +1,63 @@
+// fanmill-worker: a worker to try a farm out with, and a supervisor for any other.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fanmill/error.hpp>
+#include <fanmill/version.hpp>
+#include <string>
+
+#include "launch/restart_rule.hpp"
+#include "serve_command.hpp"
+#include "supervise_command.hpp"
+
+namespace {
+
+constexpr const char* footer =
+    R"(Exit status: 5 when it should not be started again: the manager said goodbye,
+SIGTERM, no manager for too long, or wrong usage, key or version. With
+--monitored also 6 (task killed) and 7 (manager lost). All others are crashes.
+
+Examples:
+  fanmill-worker echo                            for this user's manager on this host
+  fanmill-worker --connect node3:5557 collatz    for one elsewhere
+  fanmill-worker --join farm.join --slots 8 sleep
+  fanmill-worker supervise --copies 4 -- ./my_worker)";
+
+std::string version_text() {
+  const auto [lowest, highest] = fanmill::protocol_range();
+  const std::string protocol = lowest == highest
+                                   ? std::to_string(lowest)
+                                   : std::to_string(lowest) + " to " + std::to_string(highest);
+  return std::string("fanmill-worker ") + fanmill::version() + "\nprotocol " + protocol + "\n" +
+         fanmill::library_versions();
+}
+
+/// A wrong command line does not become right by starting the program again: M11's status for that.
+int usage_status(const CLI::App& program, const CLI::ParseError& error) {
+  const bool is_question = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+  const int status = program.exit(error);  // prints help, version, or what is wrong
+  return is_question ? status : fanmill::launch::exit_do_not_restart;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program("A worker of a fanmill farm.", "fanmill-worker");
+  program.footer(footer);
+  program.set_version_flag("--version", version_text(),
+                           "Print the versions of program, protocol and libraries");
+  program.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("fanmill-worker: ") + error.what() + "; see fanmill-worker --help\n";
+  });
+  program.require_subcommand(0, 1);
+  const fanmill::worker::ServeCommand serve(program);
+  const fanmill::worker::SuperviseCommand supervise(program);
+  try {
+    program.parse(argc, argv);
+    return supervise.was_typed() ? supervise.run() : serve.run();
+  } catch (const CLI::ParseError& error) {
+    return usage_status(program, error);
+  } catch (const fanmill::FarmError& error) {
+    std::fprintf(stderr, "fanmill-worker: %s\n", error.what());
+    return fanmill::launch::exit_do_not_restart;
+  }
+}
