@@ -1,6 +1,7 @@
 // What the benchmarks share: medians, spread, child processes, and a table on standard output.
 #pragma once
 
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -59,13 +60,10 @@ class Child {
     std::vector<std::string> copies = arguments;
     for (std::string& argument : copies) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
-    pid_ = vfork();
-    if (pid_ == 0) {
-      execv(pointers[0], pointers.data());
-      _exit(127);
-    }
+    if (posix_spawn(&pid_, pointers[0], nullptr, nullptr, pointers.data(), environ) != 0) pid_ = -1;
   }
   ~Child() {
+    if (pid_ < 0) return;
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
   }

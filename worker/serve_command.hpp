@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ class ServeCommand {
   std::vector<std::string> labels_;
   std::uint16_t slots_ = 1;
   bool monitored_ = false;
-  int verbose_ = 1;           // a person looks on: silence would not tell waiting from working
+  // A person who looks on wants to tell waiting from working; a manager that started it does not.
+  int verbose_ = std::getenv("FANMILL_ENDPOINT") == nullptr ? 1 : 0;
   double give_up_after_ = 0;  // seconds; 0: as the environment says
 };
 

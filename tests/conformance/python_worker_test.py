@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Plays the manager for examples/workers/python/collatz_worker.py and proves that it keeps docs/protocol.md.
 
-The messages are packed and read here by the tables of the document, apart from the worker's own code. Nothing waits for a
-time to pass: to know that the worker has done all that it was told, the manager sends a Heartbeat with flagEcho, as
-messages of one connection keep their order. $FANMILL_SOURCE is the root of the source; status 77 skips.
+The messages are packed and read here by the tables of the document, apart from the worker's own code. No test sleeps: to know
+that the worker has read all that it was told, the manager sends a Heartbeat with flagEcho, as the messages of one
+connection keep their order. $FANMILL_SOURCE is the root of the source; status 77 skips.
 """
 import json
 import os
@@ -166,9 +166,9 @@ class WorkerTest(unittest.TestCase):
     def start(self, *options, welcome=True, endpoint=None, environment=None, **fields):
         self.errors = tempfile.TemporaryFile(dir=self.directory.name)
         self.addCleanup(self.errors.close)
-        arguments = [sys.executable, WORKER] + ([endpoint or self.endpoint] if environment is None else []) + list(options)
-        self.worker = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stderr=self.errors,
-                                       env={**os.environ, **(environment or {})})
+        where = [endpoint or self.endpoint] if environment is None else []
+        self.worker = subprocess.Popen([sys.executable, WORKER, *where, *options], stdin=subprocess.DEVNULL,
+                                       stderr=self.errors, env={**os.environ, **(environment or {})})
         self.hello = self.expect(HELLO)
         if welcome:
             self.welcome(**fields)
@@ -412,8 +412,8 @@ class Tasks(WorkerTest):
 
     def test_failed_items(self):
         self.start()
-        for payload in (0, -5, 1.5, 3.0, True, None, "27", [27], {"n": 27}, b"", b"{", b"27 28", b"\xff\xfe\x01", b"NaN",
-                        b"1" + b"0" * 6000, b"[" * 100000, json.dumps("\0\ud800\n" * 500).encode(), "x" * 5000):
+        for payload in (0, -5, 1.5, 3.0, True, None, "27", [27], {"n": 27}, b"", b"{", b"27 28", b"\xff\xfe\x01",
+                        b"NaN", b"1" + b"0" * 6000, b"[" * 100000, json.dumps("\0\ud800\n" * 500).encode(), "x" * 5000):
             payload = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
             result = self.expect(RESULT, self.task(payload))
             self.assertEqual((result.outcome, result.encoding), (FAILED, NONE), payload[:50])
@@ -749,6 +749,18 @@ class Leaving(WorkerTest):
         self.assertEqual([(message.kind, message.ident) for message in found if message.kind != HEARTBEAT],
                          [(KILLED, killed), (RESULT, running), (RESULT, waiting)])
 
+    def test_drain_outlives_its_session(self):
+        self.start("--slow", "0.02")
+        done, long = self.task(1), self.task(27)
+        self.expect_result(done, 1)
+        self.wait_started(2)
+        self.send(GOODBYE, self.session, flags=DRAIN)
+        self.who(2, {done: ENDED, long: RUNNING})
+        self.welcome({done: KEEP, long: KEEP})
+        found = self.leave()
+        self.assertEqual([(message.kind, message.ident) for message in found if message.kind != HEARTBEAT],
+                         [(RESULT, done), (RESULT, long)])
+
     def test_closed_ends_it_without_an_answer(self):
         self.start("--slow", "0.1")
         self.task(27)
@@ -787,8 +799,8 @@ class Leaving(WorkerTest):
         for arguments in ([], ["nonsense"], ["tcp://127.0.0.1:1", "--slow"], ["tcp://127.0.0.1:1", "--slow", "x"],
                           ["tcp://127.0.0.1:1", "--what"], ["tcp://127.0.0.1:1", "more"]):
             environment = {name: value for name, value in os.environ.items() if name != "FANMILL_ENDPOINT"}
-            done = subprocess.run([sys.executable, WORKER] + arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                  timeout=PATIENCE, env=environment, check=False)
+            done = subprocess.run([sys.executable, WORKER] + arguments, stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, timeout=PATIENCE, env=environment, check=False)
             self.assertEqual(done.returncode, 5, arguments)
             self.assertTrue(done.stderr, arguments)
 
@@ -849,8 +861,12 @@ class Refusals(WorkerTest):
         self.start(welcome=False)
         header = bytearray(build(REFUSE, 0, greeting=1, code=6, words="go away"))
         header[header.index(b"away")] = 0xFF  # no UTF-8
+        header[header.index(b"way")] = 0x1B
         self.send_frames(bytes(header))
-        self.assertIn("go ", self.expect_exit())
+        errors = self.expect_exit()
+        self.assertIn("go ", errors)
+        self.assertIn("ay", errors)
+        self.assertNotIn("\x1b", errors)
 
     def test_tries_again_later(self):
         self.start("--slow", "0.02")

@@ -6,12 +6,12 @@ namespace {
 
 constexpr Policy client{Policy::Kind::client};
 
-/// Worker 1 runs attempts 1 and 2 and holds 3 and 4, of one group.
+/// Worker 1 runs attempts 1 and 2 and holds 3 and 4, each a group of its own.
 struct Busy : ManagerFixture {
   explicit Busy(Guest guest = {.slots = 2, .prefetch = 1}) {
     join(1, guest);
-    race(4, client);
-    CHECK(take() == "1: task 1 (0.0), 1: task 2 (0.1), 1: task 3 (0.2), 1: task 4 (0.3)");
+    for (int i = 0; i < 4; ++i) race(1, client);
+    CHECK(take() == "1: task 1 (0.0), 1: task 2 (1.0), 1: task 3 (2.0), 1: task 4 (3.0)");
   }
   void leave() { say(1, Goodbye{.session = session_of(1), .words = "done"}); }
 };
@@ -32,14 +32,14 @@ TEST_CASE("a worker that is asked to drain returns what it has not started and e
   farm.say(1, result_of(4));  // it started it all the same
   farm.say(1, result_of(2));
   CHECK(farm.take() ==
-        "end 0.0 result, 1: heartbeat 1, end 0.3 result, 1: heartbeat 2, end 0.1 result, "
+        "end 0.0 result, 1: heartbeat 1, end 3.0 result, 1: heartbeat 2, end 1.0 result, "
         "1: heartbeat 3");
   farm.leave();
   CHECK(farm.take() == "forget 1");
   CHECK(farm.counters().workers_left == 1);
   CHECK(farm.counters().workers_lost == 0);
   farm.join(2);
-  CHECK(farm.take() == "2: task 5 (0.2)");
+  CHECK(farm.take() == "2: task 5 (2.0)");
 }
 
 TEST_CASE("a worker that drains by itself gets no more tasks", "[unit][manager]") {
@@ -118,8 +118,8 @@ TEST_CASE("another worker is not disturbed when one is closed out", "[unit][mana
   farm.take();
   farm.turn(MalformedReceived{.peer = PeerId{1}, .reason = "nonsense"});
   CHECK(farm.take() ==
-        "1: refuse malformed, forget 1, 2: task 5 (0.0), 2: task 6 (0.1), 2: task 7 (0.2), "
-        "2: task 8 (0.3)");
+        "1: refuse malformed, forget 1, 2: task 5 (0.0), 2: task 6 (1.0), 2: task 7 (2.0), "
+        "2: task 8 (3.0)");
 }
 
 TEST_CASE("a monitored worker that ends with its killed task is not lost", "[unit][manager]") {

@@ -125,10 +125,12 @@ TEST_CASE("a queued task that nobody can take stops no recall", "[unit][manager]
 TEST_CASE("no task is recalled for the worker that holds it", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, {.slots = 2, .prefetch = 1});
-  farm.race(3, {Policy::Kind::client});
+  for (int i = 0; i < 3; ++i) farm.race(1, {Policy::Kind::client});
   farm.items(1);
   farm.take();
   farm.decide(0);
+  farm.decide(1);
+  farm.decide(2);
   CHECK(farm.take() == "1: kill 1, 1: kill 2, 1: kill 3");
   farm.say(1, killed(1));
   farm.say(1, killed(2));

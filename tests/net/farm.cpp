@@ -164,10 +164,11 @@ exec::FunctionResult until_stopped(const exec::Invocation&, const std::stop_toke
   throw std::runtime_error("stopped");
 }
 
-RawPeer::RawPeer(const std::string& endpoint, const std::string& routing_id)
+RawPeer::RawPeer(const std::string& endpoint, const std::string& routing_id, int queue_max)
     : context_(1), socket_(context_, zmq::socket_type::dealer) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::sndhwm, 0);
+  socket_.set(zmq::sockopt::rcvhwm, queue_max);
   socket_.set(zmq::sockopt::rcvtimeo,
               static_cast<int>(std::chrono::milliseconds(patience).count()));
   if (!routing_id.empty()) socket_.set(zmq::sockopt::routing_id, routing_id);

@@ -98,7 +98,9 @@ exec::FunctionResult until_stopped(const exec::Invocation& invocation, const std
 /// A bare socket that speaks whatever a test wants.
 class RawPeer {
  public:
-  explicit RawPeer(const std::string& endpoint, const std::string& routing_id = {});
+  /// `queue_max`: messages that wait here unread before the network's buffers fill.
+  explicit RawPeer(const std::string& endpoint, const std::string& routing_id = {},
+                   int queue_max = 1000);
   void send(const std::vector<std::string>& frames);
   void send_message(const core::Message& message);
   /// Waits for the next message; its frames.

@@ -247,11 +247,11 @@ TEST_CASE("a peer without a session is asked who it is") {
 // than libzmq's queue of them.
 TEST_CASE("a peer that never reads what it asks for does not make us hold its answers") {
   Farm farm;
-  RawPeer peer(farm.endpoint());
-  peer.socket().set(zmq::sockopt::rcvhwm, 1);
+  RawPeer peer(farm.endpoint(), "", 1);
   constexpr std::uint64_t count = 60'000;
   for (std::uint64_t i = 0; i < count; ++i) peer.send({"garbage"});
   farm.wait_until_counters([](const net::LoopCounters& now) { return now.messages_in == count; });
+  CHECK(farm.loop().counters().sends_dropped > 0);
   CHECK(farm.loop().counters().outboxes == 0);
   CHECK(farm.loop().counters().peers <= 1);
   check_that_it_works(farm);

@@ -1,4 +1,5 @@
-// Between the router and the core, without a loop: full queues, outboxes, unsent tasks, the table of peers.
+// Between the router and the core, without a loop: full queues, outboxes, unsent tasks, the table
+// of peers.
 #include "net/switchboard.hpp"
 
 #include <chrono>
@@ -32,7 +33,7 @@ class FullQueues {
     REQUIRE(bound.ok());
     endpoint = bound.value();
     board = std::make_unique<Switchboard>(std::move(router).value(), SwitchboardOptions{});
-    peer = std::make_unique<RawPeer>(bound.value());
+    peer = std::make_unique<RawPeer>(bound.value(), "", 1);
     peer->send_message(some_hello());
     turn_until([&] { return !events.empty(); });
     id = std::get<core::MessageReceived>(events.front()).peer;

@@ -1,7 +1,7 @@
 // Workers as processes of their own: exit statuses (M11), signals, functions that don't stop.
 //
-// The process is this very program, told by its arguments to run one of the hidden cases below: a process with libzmq's
-// threads may not fork without exec.
+// The process is this very program, told by its arguments to run one of the hidden cases below: a
+// process with libzmq's threads may not fork without exec.
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -142,7 +142,9 @@ TEST_CASE("SIGTERM and SIGINT end a worker with status 5, after its goodbye") {
   for (const int number : {SIGTERM, SIGINT}) {
     Farm farm;
     WorkerProcess worker("child: a worker", farm.endpoint());
-    farm.wait_until([](const core::Manager& manager) { return manager.worker_count() == 1; });
+    // Before its welcome it would know of no session to end with a goodbye.
+    farm.submit({"x"});
+    (void)farm.wait_for_groups(1);
     worker.signal(number);
     CHECK(worker.wait() == 5);
     farm.wait_until([](const core::Manager& manager) { return manager.worker_count() == 0; });

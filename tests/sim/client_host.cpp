@@ -16,8 +16,8 @@ core::ClientOptions options_of(const JobPlan& plan, std::uint32_t number, JobId 
 
 }  // namespace
 
-ClientHost::ClientHost(Surroundings& around, const JobPlan& plan, std::uint32_t number, std::uint32_t run, JobId job,
-                       Rng rng)
+ClientHost::ClientHost(Surroundings& around, const JobPlan& plan, std::uint32_t number,
+                       std::uint32_t run, JobId job, Rng rng)
     : around_(around),
       plan_(plan),
       number_(number),
@@ -97,13 +97,15 @@ void ClientHost::pull() {
 void ClientHost::on(core::CallUpdate& call) {
   demand(!cancelled_, "a cancelled run asks nothing", job_, "item", call.item);
   Item& item = items_.at(call.item);
-  demand(!item.done && !item.concluded, "no update is asked for after the group is done", "item", call.item);
+  demand(!item.done && !item.concluded, "no update is asked for after the group is done", "item",
+         call.item);
   demand(call.task < item.tasks.size() && item.replaced.count(call.task) == 0,
          "no update is asked for of a replaced task", "item", call.item, "task", call.task);
-  demand(item.asked.insert(call.task).second, "an update is asked for once", "item", call.item, "task", call.task);
+  demand(item.asked.insert(call.task).second, "an update is asked for once", "item", call.item,
+         "task", call.task);
   if (call.outcome.kind == OutcomeKind::result && !call.outcome.nothing) {
-    demand(call.outcome.payload == answer_of(item.tasks[call.task]), "results are what the function gives", "item",
-           call.item, "task", call.task);
+    demand(call.outcome.payload == answer_of(item.tasks[call.task]),
+           "results are what the function gives", "item", call.item, "task", call.task);
   }
   calls_.push_back(call);
 }
@@ -129,8 +131,9 @@ void ClientHost::update(const core::CallUpdate& call) {
       answer.add.push_back(task_spec(work));
     }
   }
-  around_.trace.note(around_.now(), "client ", number_, " updates item ", call.item, " add ", answer.add.size(),
-                     answer.replace ? " replace" : "", answer.done ? " done" : "");
+  around_.trace.note(around_.now(), "client ", number_, " updates item ", call.item, " add ",
+                     answer.add.size(), answer.replace ? " replace" : "",
+                     answer.done ? " done" : "");
   step(std::move(answer));
 }
 
@@ -151,10 +154,11 @@ void ClientHost::on(core::CallConclude& call) {
   demand(!item.concluded, "an item is concluded once", job_, "item", call.item);
   item.concluded = true;
   if (asks) {
-    demand(call.result.decided == item.done, "a group is decided if its callback says so", "item", call.item);
+    demand(call.result.decided == item.done, "a group is decided if its callback says so", "item",
+           call.item);
     for (std::uint32_t task = 0; task < item.tasks.size() && !item.done; ++task) {
-      demand(item.asked.count(task) + item.replaced.count(task) == 1, "a group runs out when all its tasks were told",
-             "item", call.item, "task", task);
+      demand(item.asked.count(task) + item.replaced.count(task) == 1,
+             "a group runs out when all its tasks were told", "item", call.item, "task", task);
     }
   }
   around_.tally.add(call.result.decided ? Count::group_decided : Count::group_undecided);
@@ -162,7 +166,8 @@ void ClientHost::on(core::CallConclude& call) {
   calls_.push_back(call);
 }
 
-void ClientHost::check_answers(const Item& item, std::uint64_t index, const core::GroupResult& result) const {
+void ClientHost::check_answers(const Item& item, std::uint64_t index,
+                               const core::GroupResult& result) const {
   for (const core::Answer& answer : result.answers) {
     demand(answer.task < item.tasks.size(), "answers name tasks of their group", "item", index);
     demand(answer.nothing || answer.payload == answer_of(item.tasks[answer.task]),
@@ -176,9 +181,10 @@ void ClientHost::conclude(const core::CallConclude& call) {
 
 void ClientHost::on(core::ReleaseItem& order) {
   Item& item = items_.at(order.item);
-  demand(item.concluded && !item.released, "an item is released once, after its result", job_, "item", order.item);
-  demand(!plan_.ordered || order.item == released_count_, "items are released in order", job_, "item", order.item,
-         "after", released_count_);
+  demand(item.concluded && !item.released, "an item is released once, after its result", job_,
+         "item", order.item);
+  demand(!plan_.ordered || order.item == released_count_, "items are released in order", job_,
+         "item", order.item, "after", released_count_);
   demand(!cancelled_, "a cancelled run releases nothing", job_, "item", order.item);
   item.released = true;
   released_count_ += 1;
@@ -187,8 +193,8 @@ void ClientHost::on(core::ReleaseItem& order) {
 void ClientHost::on(core::RunFinished& order) {
   demand(!finished_, "a run finishes once", job_);
   demand(order.complete != cancelled_, "a run is complete unless it was cancelled", job_);
-  demand(cancelled_ || released_count_ == plan_.items.size(), "a complete run has released all its items", job_,
-         released_count_);
+  demand(cancelled_ || released_count_ == plan_.items.size(),
+         "a complete run has released all its items", job_, released_count_);
   finished_ = true;
   around_.trace.note(around_.now(), "client ", number_, " has finished");
 }

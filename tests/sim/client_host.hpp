@@ -14,7 +14,8 @@ namespace fanmill::sim {
 
 class ClientHost {
  public:
-  ClientHost(Surroundings& around, const JobPlan& plan, std::uint32_t number, std::uint32_t run, JobId job, Rng rng);
+  ClientHost(Surroundings& around, const JobPlan& plan, std::uint32_t number, std::uint32_t run,
+             JobId job, Rng rng);
 
   void open();
   void cancel();

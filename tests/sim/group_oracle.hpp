@@ -101,7 +101,9 @@ class GroupOracle {
   Group& group_of(JobId job, std::uint64_t item);
   void learn(Group& group, GroupId id);
   std::uint32_t job_index(JobId id) const;
-  const core::JobOptions& options(const Task& task) const { return jobs_[groups_[task.group].job].options; }
+  const core::JobOptions& options(const Task& task) const {
+    return jobs_[groups_[task.group].job].options;
+  }
 
   std::vector<Job> jobs_;
   std::vector<Group> groups_;

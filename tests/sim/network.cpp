@@ -149,13 +149,17 @@ LinkIndex Network::replace(LinkIndex index, std::uint32_t incarnation, bool told
   agenda_.add(agenda_.now() + notice_delay(old), Event::Kind::link_notice_manager, index);
   for (Wire& wire : queued) send_to_manager(fresh, std::move(wire));
   // The worker's shell may come around to the news of the old connection when the new one is up.
-  if (told) agenda_.add(agenda_.now() + notice_delay(links_[fresh]), Event::Kind::link_notice_worker, fresh);
+  if (told)
+    agenda_.add(agenda_.now() + notice_delay(links_[fresh]), Event::Kind::link_notice_worker,
+                fresh);
   return fresh;
 }
 
 void Network::send_garbage_to_worker(LinkIndex index) {
   if (!links_[index].up) return;
-  Wire wire{.header = std::string(rng_.below(40), static_cast<char>(rng_.below(256))), .payload = {}, .has_payload = false};
+  Wire wire{.header = std::string(rng_.below(40), static_cast<char>(rng_.below(256))),
+            .payload = {},
+            .has_payload = false};
   push(links_[index].to_worker, index, std::move(wire), Event::Kind::reach_worker);
 }
 

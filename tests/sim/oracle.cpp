@@ -9,7 +9,8 @@ namespace {
 /// Changes whenever a session comes or goes.
 std::uint64_t session_changes(const core::Manager& manager) {
   const core::Counters& counters = manager.counters();
-  return counters.sessions_opened + counters.workers_lost + counters.workers_left + counters.sessions_resumed;
+  return counters.sessions_opened + counters.workers_lost + counters.workers_left +
+         counters.sessions_resumed;
 }
 
 }  // namespace
@@ -18,14 +19,15 @@ void Oracle::manager_started(const core::ManagerOptions& options) {
   groups_ = std::make_unique<GroupOracle>();
   sessions_ = std::make_unique<SessionOracle>(options, *groups_, tally_);
   sessions_changed_ = 0;
-  recalls_ = 0;
+  recalls_ = kills_ = 0;
 }
 
 void Oracle::before_step(Instant now, const core::ManagerEvent& event) { fact(now, event); }
 
 void Oracle::fact(Instant now, const core::ManagerEvent& event) {
   using namespace core;
-  if (const auto* e = std::get_if<MessageReceived>(&event)) sessions_->received(now, e->peer, e->message);
+  if (const auto* e = std::get_if<MessageReceived>(&event))
+    sessions_->received(now, e->peer, e->message);
   if (const auto* e = std::get_if<MalformedReceived>(&event)) sessions_->malformed(e->peer);
   if (const auto* e = std::get_if<ConnectionLost>(&event)) sessions_->connection_lost(now, e->peer);
   if (const auto* e = std::get_if<DrainRequested>(&event)) sessions_->drain_requested(e->session);
@@ -41,18 +43,22 @@ void Oracle::fact(Instant now, const core::ManagerEvent& event) {
   }
 }
 
-void Oracle::after_step(Instant now, const core::Manager& manager, const core::ManagerActions& actions,
-                        std::size_t first) {
+void Oracle::after_step(Instant now, const core::Manager& manager,
+                        const core::ManagerActions& actions, std::size_t first) {
   if (const std::uint64_t changes = session_changes(manager); changes != sessions_changed_) {
     sessions_changed_ = changes;
     sessions_->sessions_seen(now, manager.workers());
   }
   sessions_->count_silent_time_limits(now);
-  sessions_->recalls_sent(manager.counters().recalls_sent != recalls_);
-  recalls_ = manager.counters().recalls_sent;
+  const core::Counters& counters = manager.counters();
+  sessions_->orders_sent(counters.recalls_sent != recalls_, counters.kills_sent != kills_);
+  kills_ = counters.kills_sent;
+  recalls_ = counters.recalls_sent;
   for (std::size_t i = first; i < actions.size(); ++i) {
-    if (const auto* send = std::get_if<core::Send>(&actions[i])) sessions_->sent(now, send->peer, send->message);
-    if (const auto* forget = std::get_if<core::ForgetPeer>(&actions[i])) sessions_->forgotten(forget->peer);
+    if (const auto* send = std::get_if<core::Send>(&actions[i]))
+      sessions_->sent(now, send->peer, send->message);
+    if (const auto* forget = std::get_if<core::ForgetPeer>(&actions[i]))
+      sessions_->forgotten(forget->peer);
     if (const auto* end = std::get_if<core::DeliverTaskEnd>(&actions[i])) groups_->delivered(*end);
     if (const auto* end = std::get_if<core::DeliverGroupEnd>(&actions[i])) groups_->delivered(*end);
     if (const auto* end = std::get_if<core::DeliverJobEnd>(&actions[i])) groups_->delivered(*end);
@@ -69,13 +75,15 @@ void Oracle::check_empty(const core::Manager& manager) const {
   const core::Counters& counters = manager.counters();
   demand(groups_->leftovers().empty(), "at the end nothing is left", groups_->leftovers());
   demand(sessions_->leftovers().empty(), "at the end nothing is left", sessions_->leftovers());
-  demand(counters.groups_submitted == counters.groups_ended, "at the end nothing is left", counters.groups_submitted,
-         "groups submitted,", counters.groups_ended, "ended");
-  const std::uint64_t ended = counters.tasks_ok + counters.tasks_failed + counters.tasks_quarantined +
-                              counters.tasks_killed + counters.tasks_dropped;
-  demand(counters.tasks_submitted == ended, "every task has one outcome", counters.tasks_submitted, "submitted,", ended,
-         "ended");
-  demand(manager.ready_count() == 0, "at the end nothing is left", manager.ready_count(), "tasks are ready");
+  demand(counters.groups_submitted == counters.groups_ended, "at the end nothing is left",
+         counters.groups_submitted, "groups submitted,", counters.groups_ended, "ended");
+  const std::uint64_t ended = counters.tasks_ok + counters.tasks_failed +
+                              counters.tasks_quarantined + counters.tasks_killed +
+                              counters.tasks_dropped;
+  demand(counters.tasks_submitted == ended, "every task has one outcome", counters.tasks_submitted,
+         "submitted,", ended, "ended");
+  demand(manager.ready_count() == 0, "at the end nothing is left", manager.ready_count(),
+         "tasks are ready");
   for (const core::WorkerInfo& worker : manager.workers())
     demand(worker.held == 0, "at the end nothing is left", worker.session, "holds", worker.held);
 }
@@ -101,13 +109,13 @@ void Oracle::worker_received(const Process::Identity& who, const core::Message& 
   }
 }
 
-void Oracle::task_started(const Process::Identity& who, const WorkerPlan& plan, const core::Task& task,
-                          const Work& work) {
+void Oracle::task_started(const Process::Identity& who, const WorkerPlan& plan,
+                          const core::Task& task, const Work& work) {
   WorkerTruth& truth = workers_[who.uuid];
-  demand(truth.startable.count(task.attempt) != 0, "a worker runs only what its open session brought", who.worker,
-         task.attempt);
-  demand(truth.never.insert(task.attempt).second, "an attempt is started once, and not after its kill", who.worker,
-         task.attempt);
+  demand(truth.startable.count(task.attempt) != 0,
+         "a worker runs only what its open session brought", who.worker, task.attempt);
+  demand(truth.never.insert(task.attempt).second,
+         "an attempt is started once, and not after its kill", who.worker, task.attempt);
   demand(plan.functions.at(task.function) == job_options(work.job).functions.at(work.function),
          "a task runs the function that was asked for", who.worker, task.attempt);
   sessions_->task_started(task.attempt);

@@ -22,7 +22,8 @@ class Oracle {
   void manager_started(const core::ManagerOptions& options);
   void before_step(Instant now, const core::ManagerEvent& event);
   /// After a step or a tick. `actions` are all of the turn; those from `first` on are new.
-  void after_step(Instant now, const core::Manager& manager, const core::ManagerActions& actions, std::size_t first);
+  void after_step(Instant now, const core::Manager& manager, const core::ManagerActions& actions,
+                  std::size_t first);
   void turn_ended() { sessions_->turn_ended(); }
   /// Empty, or what is still under way.
   [[nodiscard]] std::string leftovers() const;
@@ -31,7 +32,8 @@ class Oracle {
 
   void worker_sent(const Process::Identity& who, const core::Message& message);
   void worker_received(const Process::Identity& who, const core::Message& message);
-  void task_started(const Process::Identity& who, const WorkerPlan& plan, const core::Task& task, const Work& work);
+  void task_started(const Process::Identity& who, const WorkerPlan& plan, const core::Task& task,
+                    const Work& work);
   /// The same of a worker that keeps no rules but that of its single thread.
   void plain_task_started(AttemptId attempt) { sessions_->task_started(attempt); }
   void worker_died(const Process::Identity& who) { workers_.erase(who.uuid); }
@@ -43,8 +45,12 @@ class Oracle {
     return sessions_->was_given(who.uuid, attempt);
   }
   [[nodiscard]] std::uint64_t attempts_made() const { return sessions_->attempts_made(); }
-  [[nodiscard]] const core::JobOptions& job_options(std::uint32_t job) const { return job_options_.at(job); }
-  void job_known(std::uint32_t job, const core::JobOptions& options) { job_options_[job] = options; }
+  [[nodiscard]] const core::JobOptions& job_options(std::uint32_t job) const {
+    return job_options_.at(job);
+  }
+  void job_known(std::uint32_t job, const core::JobOptions& options) {
+    job_options_[job] = options;
+  }
 
  private:
   /// What one process may start: what its open session brought or kept, once.
@@ -62,6 +68,7 @@ class Oracle {
   std::map<std::uint32_t, core::JobOptions> job_options_;
   std::uint64_t sessions_changed_ = 0;
   std::uint64_t recalls_ = 0;
+  std::uint64_t kills_ = 0;
 };
 
 }  // namespace fanmill::sim

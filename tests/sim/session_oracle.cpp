@@ -18,7 +18,8 @@ SessionOracle::Session* SessionOracle::session_of(PeerId peer) {
 
 SessionOracle::Attempt* SessionOracle::find(AttemptId id) {
   const std::uint64_t number = serial(id.value);
-  if (incarnation_of(id) != options_.incarnation || number == 0 || number > attempts_.size()) return nullptr;
+  if (incarnation_of(id) != options_.incarnation || number == 0 || number > attempts_.size())
+    return nullptr;
   return &attempts_[number - 1];
 }
 
@@ -64,7 +65,8 @@ void SessionOracle::on_hello(PeerId peer, const core::Hello& hello) {
 
 void SessionOracle::on_result(Session& session, const core::Result& result) {
   Attempt* attempt = find(result.attempt);
-  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session) return;
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
+    return;
   release(*attempt);
   attempt->answered = attempt->result_delivered = true;
   if (!attempt->killing) groups_.result(attempt->task, result);
@@ -72,7 +74,8 @@ void SessionOracle::on_result(Session& session, const core::Result& result) {
 
 void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
   Attempt* attempt = find(killed.attempt);
-  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session) return;
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
+    return;
   release(*attempt);
   attempt->answered = true;
   if (!attempt->killing && !attempt->recalled && !session.draining) groups_.given_up(attempt->task);
@@ -102,18 +105,20 @@ void SessionOracle::sessions_seen(Instant now, const std::vector<core::WorkerInf
   for (SessionIndex index = 0; index < sessions_.size(); ++index) {
     Session& session = sessions_[index];
     if (!session.open || session.ending) continue;
-    const bool there = std::any_of(workers.begin(), workers.end(),
-                                   [&](const core::WorkerInfo& worker) { return worker.session == session.id; });
+    const bool there =
+        std::any_of(workers.begin(), workers.end(),
+                    [&](const core::WorkerInfo& worker) { return worker.session == session.id; });
     if (there) continue;
     session.ending = true;
-    if (greeted_ == session.hello.uuid) continue;  // it goes on under a newer session: the welcome tells
+    if (greeted_ == session.hello.uuid)
+      continue;  // it goes on under a newer session: the welcome tells
     const Duration grace =
         session.hello.boot == options_.boot ? options_.grace_same_host : options_.grace_remote;
     const bool grace_passed = session.lost && attentive(now) - *session.lost >= grace;
     const bool silent = attentive(now) - session.heard >= options_.dead;
-    demand(session.may_end || grace_passed || silent, "no worker is given up without cause", session.id, "of worker pid",
-           session.hello.pid, "silent for", (attentive(now) - session.heard).count(), "ns; lost",
-           session.lost.has_value());
+    demand(session.may_end || grace_passed || silent, "no worker is given up without cause",
+           session.id, "of worker pid", session.hello.pid, "silent for",
+           (attentive(now) - session.heard).count(), "ns; lost", session.lost.has_value());
     end_session(index);
   }
 }
@@ -126,12 +131,13 @@ void SessionOracle::end_session(SessionIndex index) {
   for (const AttemptId id : held) {
     Attempt& attempt = *find(id);
     release(attempt);
+    attempt.lost_by = index;
     // Whoever left, or broke the rules, has no claim to what it was given.
     if (session.may_end) attempt.worker = core::Uuid{};
     if (attempt.killing) continue;
     // A worker with a free slot starts at once, so its first tasks count as started.
-    const bool started = attempt.started || place++ < session.hello.slots ||
-                         attempt.sequence <= session.claimed_started ||
+    const bool first = place++ < session.hello.slots;
+    const bool started = first || attempt.started || attempt.sequence <= session.claimed_started ||
                          distrusted_.count(session.hello.uuid) != 0;
     if (!session.left) groups_.lost(attempt.task, started);
   }
@@ -182,19 +188,24 @@ void SessionOracle::forgotten(PeerId peer) {
 
 void SessionOracle::sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome) {
   const auto hello = hellos_.find(peer);
-  demand(hello != hellos_.end() && hello->second.greeting == welcome.greeting, "a welcome answers a hello", peer);
-  demand(serial(welcome.session.value) == sessions_.size() + 1 && incarnation_of(welcome.session) == options_.incarnation,
+  demand(hello != hellos_.end() && hello->second.greeting == welcome.greeting,
+         "a welcome answers a hello", peer);
+  demand(serial(welcome.session.value) == sessions_.size() + 1 &&
+             incarnation_of(welcome.session) == options_.incarnation,
          "session ids are never used again", welcome.session);
   const auto index = static_cast<SessionIndex>(sessions_.size());
-  sessions_.push_back({.id = welcome.session, .peer = peer, .hello = hello->second, .heard = attentive(now)});
+  sessions_.push_back(
+      {.id = welcome.session, .peer = peer, .hello = hello->second, .heard = attentive(now)});
   Session& session = sessions_.back();
   session.features = welcome.features;
-  demand((welcome.features & ~session.hello.features) == 0, "only offered features are in force", welcome.session);
-  const std::uint32_t prefetch =
-      session.hello.prefetch != 0 ? session.hello.prefetch : (beats(session) ? options_.prefetch : 0);
-  session.tasks_max = session.hello.slots * (1 + prefetch);
-  demand(welcome.judgements.size() == session.hello.holdings.size(), "a welcome judges all that a hello names",
+  demand((welcome.features & ~session.hello.features) == 0, "only offered features are in force",
          welcome.session);
+  const std::uint32_t prefetch = session.hello.prefetch != 0
+                                     ? session.hello.prefetch
+                                     : (beats(session) ? options_.prefetch : 0);
+  session.tasks_max = session.hello.slots * (1 + prefetch);
+  demand(welcome.judgements.size() == session.hello.holdings.size(),
+         "a welcome judges all that a hello names", welcome.session);
   for (std::size_t i = 0; i < welcome.judgements.size(); ++i) {
     demand(welcome.judgements[i].attempt == session.hello.holdings[i].attempt,
            "a welcome judges all that a hello names", welcome.session);
@@ -215,15 +226,18 @@ void SessionOracle::sent_welcome(Instant now, PeerId peer, const core::Welcome& 
   session_of_peer_[peer] = index;
 }
 
-void SessionOracle::judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state) {
+void SessionOracle::judged(SessionIndex session, const core::Judgement& judgement,
+                           core::HoldingState state) {
   Attempt* attempt = find(judgement.attempt);
   const bool mine = attempt != nullptr && attempt->worker == sessions_[session].hello.uuid;
   switch (judgement.verdict) {
     case core::Verdict::keep:
       tally_.add(Count::keep_judged);
       demand(mine, "only attempts that the worker was given are kept", judgement.attempt);
-      demand(!attempt->answered && !attempt->killing, "only attempts that are still wanted are kept", judgement.attempt);
-      demand(groups_.is_open(attempt->task), "only attempts of open tasks are kept", judgement.attempt);
+      demand(!attempt->answered && !attempt->killing,
+             "only attempts that are still wanted are kept", judgement.attempt);
+      demand(groups_.is_open(attempt->task), "only attempts of open tasks are kept",
+             judgement.attempt);
       release(*attempt);
       attempt->spare = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& other) {
         return other.task == attempt->task && other.session != nobody && !other.killing;
@@ -235,11 +249,11 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
       return;
     case core::Verdict::drop:
       tally_.add(Count::drop_judged);
-      demand(state == core::HoldingState::result || attempt == nullptr || !mine || attempt->answered ||
-                 !groups_.is_open(attempt->task),
+      demand(state == core::HoldingState::result || attempt == nullptr || !mine ||
+                 attempt->answered || !groups_.is_open(attempt->task),
              "nothing that is wanted is dropped", judgement.attempt);
-      demand(!mine || attempt->answered || attempt->killing || attempt->session == session ||
-                 groups_.may_have_ended(attempt->task),
+      demand(!mine || attempt->answered || attempt->killing || attempt->time_limit_counted ||
+                 attempt->session == session || groups_.may_have_ended(attempt->task),
              "a result that is wanted is asked for", judgement.attempt);
       return;
     case core::Verdict::kill:
@@ -255,15 +269,19 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
 void SessionOracle::sent_task(Instant now, Session& session, const core::Task& task) {
   const std::optional<Work> work = work_of(task.payload);
   demand(work.has_value(), "payloads arrive as they were submitted", task.attempt);
-  demand(serial(task.attempt.value) == attempts_.size() + 1 && incarnation_of(task.attempt) == options_.incarnation,
+  demand(serial(task.attempt.value) == attempts_.size() + 1 &&
+             incarnation_of(task.attempt) == options_.incarnation,
          "attempt ids are never used again", task.attempt);
-  demand(task.attempt > session.newest, "attempt ids grow within a session", task.attempt, session.newest);
+  demand(task.attempt > session.newest, "attempt ids grow within a session", task.attempt,
+         session.newest);
   session.newest = task.attempt;
   demand(!session.draining, "a worker that leaves gets no work", session.id, task.attempt);
   const bool judged_by_silence = beats(session) || session.held.empty();
-  demand(!judged_by_silence || attentive(now) - session.heard <= options_.suspect, "a suspect gets no work", session.id,
-         task.attempt, "silent for", (attentive(now) - session.heard).count(), "ns");
-  demand(task.function < session.hello.functions.size(), "a task names a function of its worker", task.attempt);
+  demand(!judged_by_silence || attentive(now) - session.heard <= options_.suspect,
+         "a suspect gets no work", session.id, task.attempt, "silent for",
+         (attentive(now) - session.heard).count(), "ns");
+  demand(task.function < session.hello.functions.size(), "a task names a function of its worker",
+         task.attempt);
   check_acknowledged(session, task.acknowledged);
 
   std::uint32_t active = 0;
@@ -274,14 +292,17 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
     active += 1;
     bytes += held.bytes;
   }
-  demand(active < session.tasks_max, "credit in tasks is kept", session.id, task.attempt, "active", active);
-  demand(active == 0 || bytes < options_.credit_bytes, "credit in bytes is kept", session.id, task.attempt, bytes);
+  demand(active < session.tasks_max, "credit in tasks is kept", session.id, task.attempt, "active",
+         active);
+  demand(active == 0 || bytes < options_.credit_bytes, "credit in bytes is kept", session.id,
+         task.attempt, bytes);
 
   const TaskIndex index = groups_.find(*work);
   for (const Attempt& other : attempts_) {
     if (other.task != index || other.session == nobody || other.killing || other.spare) continue;
     count_time_limits(now, sessions_[other.session]);
-    demand(other.time_limit_counted, "a task has one attempt at a time", task.attempt, "and", other.id);
+    demand(other.time_limit_counted, "a task has one attempt at a time", task.attempt, "and",
+           other.id);
   }
   groups_.sent(index, task);
   attempts_.push_back({.id = task.attempt,
@@ -296,7 +317,11 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
 
 void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& kill) {
   Attempt* attempt = find(kill.attempt);
-  demand(attempt != nullptr && attempt->session != nobody && &sessions_[attempt->session] == &session,
+  // The session may have ended after the kill, in the same step.
+  const SessionIndex holder = attempt == nullptr           ? nobody
+                              : attempt->session != nobody ? attempt->session
+                                                           : attempt->lost_by;
+  demand(holder != nobody && &sessions_[holder] == &session,
          "a kill names an attempt that the session holds", kill.attempt, session.id);
   tally_.add(kill.if_unstarted ? Count::recall_sent : Count::kill_sent);
   const bool can_kill = (session.features & core::feature::kill) != 0;
@@ -308,10 +333,12 @@ void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& k
   }
   // The manager waits a while for a worker that does not keep the time limit itself. At a worker
   // that can't kill, its order then looks like a recall; its counters tell which it was.
-  const Duration limit =
-      std::chrono::milliseconds(groups_.work(attempt->task).time_limit_ms) + limits::time_limit_slack;
+  const Duration limit = std::chrono::milliseconds(groups_.work(attempt->task).time_limit_ms) +
+                         limits::time_limit_slack;
   const bool too_long = limit > limits::time_limit_slack && attentive(now) - attempt->sent >= limit;
-  const bool recall = kill.if_unstarted && (can_kill || (recalls_ && !(too_long && attempt->started)));
+  // Both in one step: then by what is likely.
+  const bool seems_kill = kills_ && (!recalls_ || (too_long && attempt->started));
+  const bool recall = kill.if_unstarted && (can_kill || !seems_kill);
   if (recall) {
     attempt->recalled = true;
     return;
@@ -323,20 +350,22 @@ void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& k
     return;
   }
   // The task may be over in a way that only its delivery, later in this step, tells.
-  demand(groups_.may_have_ended(attempt->task), "no kill comes before its cause", kill.attempt, session.id);
+  demand(groups_.may_have_ended(attempt->task), "no kill comes before its cause", kill.attempt,
+         session.id);
 }
 
 void SessionOracle::check_acknowledged(Session& session, std::uint32_t count) {
   demand(count >= session.acknowledged, "acknowledgements do not go back", session.id, count);
   session.acknowledged = count;
   const auto voice = voices_.find(session.hello.uuid);
-  if (voice == voices_.end() || voice->second.greeting != session.hello.greeting) return;  // it has moved on
+  if (voice == voices_.end() || voice->second.greeting != session.hello.greeting)
+    return;  // it has moved on
   const std::vector<AttemptId>& results = voice->second.results;
   demand(count <= results.size(), "only results that came are acknowledged", session.id, count);
   for (std::uint32_t i = 0; i < count; ++i) {
     const Attempt* attempt = find(results[i]);
-    demand(attempt == nullptr || attempt->result_delivered, "only results that came are acknowledged", session.id,
-           results[i], count);
+    demand(attempt == nullptr || attempt->result_delivered,
+           "only results that came are acknowledged", session.id, results[i], count);
   }
 }
 
@@ -356,7 +385,8 @@ void SessionOracle::turn_ended() {
     const Attempt& attempt = *find(id);
     if (attempt.session == nobody || attempt.killing) continue;
     const Session& session = sessions_[attempt.session];
-    demand(!session.open || session.lost || shut_, "what a decision ends is killed in the same turn", id, session.id);
+    demand(!session.open || session.lost || shut_,
+           "what a decision ends is killed in the same turn", id, session.id);
   }
   must_be_killed_.clear();
 }
@@ -364,8 +394,10 @@ void SessionOracle::turn_ended() {
 // The truth about workers.
 
 void SessionOracle::worker_sent(const core::Uuid& worker, const core::Message& message) {
-  if (const auto* hello = std::get_if<core::Hello>(&message)) voices_[worker] = {.greeting = hello->greeting, .results = {}};
-  if (const auto* result = std::get_if<core::Result>(&message)) voices_[worker].results.push_back(result->attempt);
+  if (const auto* hello = std::get_if<core::Hello>(&message))
+    voices_[worker] = {.greeting = hello->greeting, .results = {}};
+  if (const auto* result = std::get_if<core::Result>(&message))
+    voices_[worker].results.push_back(result->attempt);
 }
 
 void SessionOracle::task_started(AttemptId id) {
@@ -380,7 +412,8 @@ bool SessionOracle::was_given(const core::Uuid& worker, AttemptId id) const {
 std::string SessionOracle::leftovers() const {
   for (const Session& session : sessions_) {
     if (!session.open || session.held.empty()) continue;
-    return assert_context(session.id, "of worker pid", session.hello.pid, "still holds", session.held.front());
+    return assert_context(session.id, "of worker pid", session.hello.pid, "still holds",
+                          session.held.front());
   }
   return {};
 }

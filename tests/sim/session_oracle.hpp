@@ -30,8 +30,11 @@ class SessionOracle {
 
   // After the manager's step: who it still knows, before its orders are looked at.
   void sessions_seen(Instant now, const std::vector<core::WorkerInfo>& workers);
-  /// The step sends recalls: tasks that have not started are asked back.
-  void recalls_sent(bool some) { recalls_ = some; }
+  /// Whether the step sends recalls (tasks that have not started are asked back), and kills.
+  void orders_sent(bool recalls, bool kills) {
+    recalls_ = recalls;
+    kills_ = kills;
+  }
   /// While a connection is down its tasks' time limits pass without a sign to the onlooker.
   void count_silent_time_limits(Instant now);
   void sent(Instant now, PeerId peer, const core::Message& message);
@@ -61,14 +64,15 @@ class SessionOracle {
     TaskIndex task = 0;
     core::Uuid worker;
     SessionIndex session = nobody;  // that holds it, as far as the manager can know
+    SessionIndex lost_by = nobody;  // that held it and ended
     Instant sent;
     std::size_t bytes = 0;
     std::uint32_t sequence = 0;  // which Task of its session it was
     bool started = false;        // the truth
     bool killing = false;
     bool recalled = false;
-    bool spare = false;  // taken back though another is expected to answer
-    bool answered = false;        // its result or its Killed was delivered
+    bool spare = false;     // taken back though another is expected to answer
+    bool answered = false;  // its result or its Killed was delivered
     bool result_delivered = false;
     bool time_limit_counted = false;
   };
@@ -121,6 +125,7 @@ class SessionOracle {
   Duration stalled_{};
   bool shut_ = false;
   bool recalls_ = false;
+  bool kills_ = false;
   std::vector<Attempt> attempts_;  // by serial number
   std::vector<Session> sessions_;  // by serial number
   std::map<PeerId, SessionIndex> session_of_peer_;

@@ -39,7 +39,8 @@ struct Totals {
 constexpr std::size_t failures_told_max = 5;
 
 [[noreturn]] void usage() {
-  std::fputs("usage: sim_run --seeds FROM..TO [--threads N] [--verbose] [--regressions FILE]\n", stderr);
+  std::fputs("usage: sim_run --seeds FROM..TO [--threads N] [--verbose] [--regressions FILE]\n",
+             stderr);
   std::exit(2);
 }
 
@@ -78,7 +79,8 @@ std::vector<std::uint64_t> read_regressions(const std::string& path) {
     std::exit(2);
   }
   for (std::string line; std::getline(file, line);) {
-    if (const std::uint64_t seed = std::strtoull(line.c_str(), nullptr, 10); seed != 0) seeds.push_back(seed);
+    if (const std::uint64_t seed = std::strtoull(line.c_str(), nullptr, 10); seed != 0)
+      seeds.push_back(seed);
   }
   return seeds;
 }
@@ -91,8 +93,8 @@ void tell_failure(std::uint64_t seed) {
     std::printf("  ... but not when it is repeated: the simulator itself is not deterministic\n");
     return;
   }
-  std::printf("  promise broken: %s\n  %s\n  the last of its trace:\n", report.violation->promise.c_str(),
-              report.violation->words.c_str());
+  std::printf("  promise broken: %s\n  %s\n  the last of its trace:\n",
+              report.violation->promise.c_str(), report.violation->words.c_str());
   for (const std::string& line : report.last_lines) std::printf("    %s\n", line.c_str());
   std::printf("  repeat it: build/release/bin/sim_run --seeds %llu..%llu --verbose\n",
               static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed));
@@ -108,7 +110,8 @@ void print_tally(const Totals& totals) {
 
 void run_one(std::uint64_t seed, const Options& options, Totals& totals) {
   Tally tally;
-  const RunReport report = run_seed(seed, options.verbose ? Trace::Mode::print : Trace::Mode::quiet, tally);
+  const RunReport report =
+      run_seed(seed, options.verbose ? Trace::Mode::print : Trace::Mode::quiet, tally);
   const std::lock_guard lock(totals.mutex);
   totals.seeds += 1;
   totals.steps += report.steps;
@@ -142,20 +145,23 @@ int main(int argc, char* argv[]) {
   Totals totals;
   const auto began = std::chrono::steady_clock::now();
   if (!options.regressions.empty())
-    for (const std::uint64_t seed : read_regressions(options.regressions)) run_one(seed, options, totals);
+    for (const std::uint64_t seed : read_regressions(options.regressions))
+      run_one(seed, options, totals);
   run_range(options, totals);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
 
   print_tally(totals);
   std::sort(totals.failed.begin(), totals.failed.end());
-  for (std::size_t i = 0; i < std::min(totals.failed.size(), failures_told_max); ++i) tell_failure(totals.failed[i]);
+  for (std::size_t i = 0; i < std::min(totals.failed.size(), failures_told_max); ++i)
+    tell_failure(totals.failed[i]);
   std::uint64_t faults = 0;
-  for (auto count = static_cast<std::size_t>(Count::worker_crash); count <= static_cast<std::size_t>(Count::drain_requested);
-       ++count)
+  for (auto count = static_cast<std::size_t>(Count::worker_crash);
+       count <= static_cast<std::size_t>(Count::drain_requested); ++count)
     faults += totals.tally.counts[count];
-  std::printf("\n%llu seeds, %llu steps, %llu faults, %.0f seeds/s: ", static_cast<unsigned long long>(totals.seeds),
-              static_cast<unsigned long long>(totals.steps), static_cast<unsigned long long>(faults),
-              static_cast<double>(totals.seeds) / took.count());
+  std::printf(
+      "\n%llu seeds, %llu steps, %llu faults, %.0f seeds/s: ",
+      static_cast<unsigned long long>(totals.seeds), static_cast<unsigned long long>(totals.steps),
+      static_cast<unsigned long long>(faults), static_cast<double>(totals.seeds) / took.count());
   if (totals.failed.empty()) {
     std::printf("ok\n");
     return 0;

@@ -15,7 +15,8 @@ struct Violation {
 /// Throws Violation unless `holds`. The context is put into words only then.
 template <typename... Context>
 void demand(bool holds, const char* promise, const Context&... context) {
-  if (!holds) [[unlikely]] throw Violation{promise, assert_context(context...)};
+  if (!holds) [[unlikely]]
+    throw Violation{promise, assert_context(context...)};
 }
 
 }  // namespace fanmill::sim

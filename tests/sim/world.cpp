@@ -6,7 +6,9 @@ namespace fanmill::sim {
 namespace {
 
 /// Thrown by the assertion handler, so that a broken assertion of the core fails a seed like any oracle.
-[[noreturn]] void fail_assertion(const std::string& report) { throw Violation{"no assertion fails", report}; }
+[[noreturn]] void fail_assertion(const std::string& report) {
+  throw Violation{"no assertion fails", report};
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ void World::run() {
   for (std::uint32_t fault = 0; fault < scenario_.faults.size(); ++fault)
     agenda_.add(start + scenario_.faults[fault].at, Event::Kind::fault, fault);
   for (std::uint32_t job = 0; job < scenario_.jobs.size(); ++job)
-    if (scenario_.jobs[job].cancelled) agenda_.add(start + *scenario_.jobs[job].cancelled, Event::Kind::cancel, job);
+    if (scenario_.jobs[job].cancelled)
+      agenda_.add(start + *scenario_.jobs[job].cancelled, Event::Kind::cancel, job);
   agenda_.add(start + scenario_.healed, Event::Kind::healed);
   start_clients();
 
@@ -40,8 +43,11 @@ void World::run() {
   while (!healed_ || !all_finished()) {
     FANMILL_ASSERT(!agenda_.empty(), "time stands still");
     const Event event = agenda_.take();
-    demand(event.at < limit, "everything ends once the faults do", oracle_.leftovers(),
-           manager_ ? manager_->ready_count() : 0, "ready,", manager_ ? manager_->worker_count() : 0, "workers");
+    if (event.at >= limit) {
+      throw Violation{"everything ends once the faults do",
+                      assert_context(oracle_.leftovers(), manager_ ? manager_->ready_count() : 0,
+                                     "ready,", manager_ ? manager_->worker_count() : 0, "workers")};
+    }
     happen(event);
   }
   finish();
@@ -51,13 +57,21 @@ void World::happen(const Event& event) {
   using Kind = Event::Kind;
   trace_.mark(event.at, static_cast<std::uint64_t>(event.kind), event.whom);
   switch (event.kind) {
-    case Kind::reach_manager: reach_manager(event.whom); return;
+    case Kind::reach_manager:
+      reach_manager(event.whom);
+      return;
     case Kind::reach_worker:
     case Kind::link_notice_worker:
     case Kind::worker_due:
-    case Kind::executor_ended: at_worker(event); return;
-    case Kind::worker_started: start_worker(event.whom); return;
-    case Kind::worker_resumed: resume(event.whom); return;
+    case Kind::executor_ended:
+      at_worker(event);
+      return;
+    case Kind::worker_started:
+      start_worker(event.whom);
+      return;
+    case Kind::worker_resumed:
+      resume(event.whom);
+      return;
     case Kind::link_notice_manager:
       if (network_.link(event.whom).incarnation != around_.incarnation) return;
       tally_.add(Count::gone_reported);
@@ -70,8 +84,12 @@ void World::happen(const Event& event) {
       if (manager_wake_ != event.at) return;
       manager_wake_.reset();
       [[fallthrough]];
-    case Kind::manager_turn: manager_turn(); return;
-    case Kind::manager_started: start_manager(); return;
+    case Kind::manager_turn:
+      manager_turn();
+      return;
+    case Kind::manager_started:
+      start_manager();
+      return;
     case Kind::client_turn: {
       ClientHost* client = clients_[event.whom].get();
       if (client == nullptr || event.detail != around_.incarnation) return;
@@ -79,13 +97,17 @@ void World::happen(const Event& event) {
       collect(*client);
       return;
     }
-    case Kind::fault: inject(scenario_.faults[event.whom]); return;
+    case Kind::fault:
+      inject(scenario_.faults[event.whom]);
+      return;
     case Kind::cancel:
       if (clients_[event.whom] == nullptr) return;
       clients_[event.whom]->cancel();
       collect(*clients_[event.whom]);
       return;
-    case Kind::healed: heal(); return;
+    case Kind::healed:
+      heal();
+      return;
   }
 }
 
@@ -98,7 +120,8 @@ void World::reach_manager(LinkIndex index) {
     put_to_manager(core::MalformedReceived{link.peer, decoded.error().message});
     return;
   }
-  put_to_manager(core::MessageReceived{.peer = link.peer, .message = std::move(decoded.value().message), .address = {}});
+  put_to_manager(core::MessageReceived{
+      .peer = link.peer, .message = std::move(decoded.value().message), .address = {}});
 }
 
 // Workers.
@@ -110,11 +133,12 @@ void World::start_worker(std::uint32_t worker) {
   host.hung = host.paused = false;
   host.waiting.clear();
   if (host.lives > 1) tally_.add(Count::worker_reborn);
-  const Process::Identity identity{
-      .worker = worker,
-      .life = host.lives,
-      .uuid = {.low = rng_.next() | 1U, .high = worker},
-      .boot = scenario_.workers[worker].same_host ? scenario_.manager.boot : core::Uuid{.low = 3, .high = worker}};
+  const Process::Identity identity{.worker = worker,
+                                   .life = host.lives,
+                                   .uuid = {.low = rng_.next() | 1U, .high = worker},
+                                   .boot = scenario_.workers[worker].same_host
+                                               ? scenario_.manager.boot
+                                               : core::Uuid{.low = 3, .high = worker}};
   host.process = make_process(around_, scenario_.workers[worker], identity, rng_.split());
   host.process->start();
   if (!host.process->ended()) host.process->finish_turn();
@@ -122,7 +146,8 @@ void World::start_worker(std::uint32_t worker) {
 }
 
 void World::at_worker(const Event& event) {
-  const bool by_link = event.kind == Event::Kind::reach_worker || event.kind == Event::Kind::link_notice_worker;
+  const bool by_link =
+      event.kind == Event::Kind::reach_worker || event.kind == Event::Kind::link_notice_worker;
   const std::uint32_t worker = by_link ? network_.link(event.whom).worker : event.whom;
   Host& host = hosts_[worker];
   if (!host.process || host.process->ended()) return;
@@ -152,7 +177,8 @@ void World::tell_process(Process& process, const Event& event) {
     case Event::Kind::executor_ended:
       if (event.detail >> 48U == process.identity().life) process.executor_ended(event.detail);
       return;
-    default: FANMILL_ASSERT(false, "not a worker's event");
+    default:
+      FANMILL_ASSERT(false, "not a worker's event");
   }
 }
 
@@ -182,8 +208,8 @@ void World::start_clients() {
     if (clients_[job] || jobs_done_[job]) continue;
     if (scenario_.jobs[job].after_previous && job > 0 && !jobs_done_[job - 1]) return;
     jobs_started_ += 1;
-    clients_[job] = std::make_unique<ClientHost>(around_, scenario_.jobs[job], job, around_.incarnation,
-                                                 JobId{jobs_started_}, rng_.split());
+    clients_[job] = std::make_unique<ClientHost>(
+        around_, scenario_.jobs[job], job, around_.incarnation, JobId{jobs_started_}, rng_.split());
     clients_[job]->open();
     collect(*clients_[job]);
   }
@@ -203,21 +229,27 @@ bool World::all_finished() const {
 
 /// The jobs have ended: what is on its way settles, then nothing may be left.
 void World::finish() {
-  const Duration settle = 30 * scenario_.manager.dead + std::chrono::seconds(60);
+  // Long enough for the kernel to find the last silent loss.
+  const Duration settle = 30 * scenario_.manager.dead + std::chrono::seconds(200);
   const Instant settled = agenda_.now() + settle;
   const auto quiet = [&] {
     for (const Host& host : hosts_)
-      if (host.process && !host.process->ended() && !host.process->leftovers().empty()) return false;
-    if (!oracle_.leftovers().empty()) return false;
-    return !turn_planned_ && inbox_.empty() && manager_.has_value();
+      if (host.process && !host.process->ended() && !host.process->leftovers().empty())
+        return false;
+    if (!manager_ || turn_planned_ || !oracle_.leftovers().empty()) return false;
+    const std::vector<core::WorkerInfo> workers = manager_->workers();
+    return std::none_of(workers.begin(), workers.end(),
+                        [](const core::WorkerInfo& worker) { return worker.held > 0; });
   };
   // Not at the first quiet moment: a message may be on its way.
   Instant quiet_until = agenda_.now() + 2 * scenario_.manager.dead;
-  while (agenda_.now() < settled && (agenda_.now() < quiet_until || !quiet())) happen(agenda_.take());
+  while (agenda_.now() < settled && (agenda_.now() < quiet_until || !quiet()))
+    happen(agenda_.take());
   for (const Host& host : hosts_) {
     if (!host.process || host.process->ended()) continue;
     const std::string leftovers = host.process->leftovers();
-    demand(leftovers.empty(), "at the end nothing is left", "worker", host.process->identity().worker, leftovers);
+    demand(leftovers.empty(), "at the end nothing is left", "worker",
+           host.process->identity().worker, leftovers);
   }
   oracle_.check_empty(*manager_);
 
@@ -231,11 +263,12 @@ void World::finish() {
                        [](const Host& host) { return host.process && !host.process->ended(); });
   };
   while (agenda_.now() < ended && some_left() && !agenda_.empty()) happen(agenda_.take());
-  demand(manager_->worker_count() == 0, "a manager that shuts down has no workers left", manager_->worker_count());
+  demand(manager_->worker_count() == 0, "a manager that shuts down has no workers left",
+         manager_->worker_count());
   for (std::uint32_t worker = 0; worker < hosts_.size(); ++worker) {
     const Host& host = hosts_[worker];
-    demand(!host.process || host.process->ended(), "the workers of a farm that is closed end", "worker", worker,
-           host.paused ? "paused" : "", host.hung ? "hung" : "");
+    demand(!host.process || host.process->ended(), "the workers of a farm that is closed end",
+           "worker", worker, host.paused ? "paused" : "", host.hung ? "hung" : "");
   }
 }
 

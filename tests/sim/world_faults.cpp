@@ -36,7 +36,8 @@ void World::inject(const FaultPlan& fault) {
       host.process->stop_requested(fault.kind == Kind::worker_leave);
       if (!host.process->ended()) host.process->finish_turn();
       after_worker_turn(fault.worker);
-      if (fault.comes_back) agenda_.add(now + fault.length, Event::Kind::worker_started, fault.worker);
+      if (fault.comes_back)
+        agenda_.add(now + fault.length, Event::Kind::worker_started, fault.worker);
       return;
     case Kind::connection_cut:
       if (connected) cut(fault.worker);
@@ -57,7 +58,9 @@ void World::inject(const FaultPlan& fault) {
       stalled_from_ = now;
       stalled_until_ = now + fault.length;
       return;
-    case Kind::manager_restart: stop_manager(fault.length / 4); return;
+    case Kind::manager_restart:
+      stop_manager(fault.length / 4);
+      return;
     case Kind::drain_requested: {
       if (!manager_) return;
       const std::vector<core::WorkerInfo> workers = manager_->workers();
@@ -77,7 +80,8 @@ void World::cut(std::uint32_t worker) {
   if (dice < 3) {
     // libzmq reconnects before anybody notices.
     tally_.add(Count::replay_after_cut);
-    process.set_link(network_.replace(*process.link(), around_.incarnation, hears_of_reconnect(worker)));
+    process.set_link(
+        network_.replace(*process.link(), around_.incarnation, hears_of_reconnect(worker)));
   } else {
     network_.cut(*process.link(), dice < 5);
   }

@@ -49,7 +49,8 @@ void World::put_to_manager(core::ManagerEvent event) {
   inbox_.push_back(std::move(event));
   if (turn_planned_) return;
   turn_planned_ = true;
-  const Duration delay = rng_.percent(60) ? Duration{} : rng_.duration(Duration{}, std::chrono::milliseconds(1));
+  const Duration delay =
+      rng_.percent(60) ? Duration{} : rng_.duration(Duration{}, std::chrono::milliseconds(1));
   agenda_.add(agenda_.now() + delay, Event::Kind::manager_turn);
 }
 
@@ -103,11 +104,12 @@ void World::note_actions(std::size_t first) {
     if (const auto* send = std::get_if<core::Send>(&actions_[i]))
       trace_.note(now, "manager tells ", send->peer, ": ", Lazy{send->message});
     if (const auto* end = std::get_if<core::DeliverTaskEnd>(&actions_[i]))
-      trace_.note(now, "manager tells the client: task ", end->task, " of item ", end->item, " ended: ",
-                  to_string(end->outcome.kind));
+      trace_.note(now, "manager tells the client: task ", end->task, " of item ", end->item,
+                  " ended: ", to_string(end->outcome.kind));
     if (const auto* end = std::get_if<core::DeliverGroupEnd>(&actions_[i]))
       trace_.note(now, "manager tells the client: ", end->group, " of item ", end->item, " ended, ",
-                  end->result.decided ? "decided" : "undecided", ", answers: ", end->result.answers.size());
+                  end->result.decided ? "decided" : "undecided",
+                  ", answers: ", end->result.answers.size());
     if (const auto* end = std::get_if<core::DeliverJobEnd>(&actions_[i]))
       trace_.note(now, "manager tells the client: ", end->job, " ended");
   }
@@ -115,7 +117,8 @@ void World::note_actions(std::size_t first) {
 
 void World::carry_out() {
   core::ManagerActions actions = std::exchange(actions_, {});
-  for (core::ManagerAction& action : actions) std::visit([this](auto& order) { on(order); }, action);
+  for (core::ManagerAction& action : actions)
+    std::visit([this](auto& order) { on(order); }, action);
   actions.clear();
   std::swap(actions, actions_);  // keeps the capacity
   start_clients();

@@ -67,7 +67,7 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
             self.session, self.former, self.sent, self.seen, self.places, self.started = ident, ident, [], 0, {}, 0
             for a in [a for a in self.held if verdicts.get(a) != KEEP]: self.end(a, verdicts.get(a) == END)
         elif kind == REFUSE and (numbers[4] == self.greeting or numbers[4] == 0 and ident == self.session):
-            print("refused:", words, file=sys.stderr)
+            print("refused:", "".join(c if c.isprintable() or c in "\n\t" else "?" for c in words), file=sys.stderr)
             if not numbers[5]: sys.exit(5)
             self.session, self.due, self.heard = 0, (later := time.monotonic() + numbers[5] / 1000), later
         elif not self.session or kind in (HEARTBEAT, GOODBYE) and ident != self.session: return  # of an earlier session
@@ -97,14 +97,14 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
         self.greet()
         while self.session or time.monotonic() < self.heard + 60:
             state = min((task.state for task in self.held.values()), default=ENDED)
-            if self.leaving == "SIGTERM" or self.leaving and state == ENDED:
+            for a in [a for a, t in self.held.items() if self.session and t.state == ENDED and a not in self.sent]:
+                self.sent.append(a)
+                self.socket.send_multipart(self.held[a].frames)
+            if self.leaving == "SIGTERM" or self.leaving and state == ENDED and (self.session or not self.held):
                 if self.session: self.socket.send(write(GOODBYE, self.session, "2I", 5, 0, texts=(self.leaving,)))
                 return self.socket.close(1000) or zmq.Context.instance().term()  # having sent all
             ready = state == RUNNING or state == UNSTARTED and self.session and len(self.sent) < self.most
             if ready: next(next(task for task in self.held.values() if task.state == state).steps, None)
-            for a in [a for a, t in self.held.items() if self.session and t.state == ENDED and a not in self.sent]:
-                self.sent.append(a)
-                self.socket.send_multipart(self.held[a].frames)
             while self.socket.poll(0 if ready else 250):
                 self.heard, self.wait, ready = time.monotonic(), 2, True
                 try: self.take(*read(*self.socket.recv_multipart()))

@@ -52,6 +52,7 @@ class Slab {
     return *found;
   }
   const T& operator[](std::uint32_t index) const {
+    FANMILL_ASSERT(index < used_, index, used_);
     const std::optional<T>& found = chunks_[index / chunk_size][index % chunk_size];
     FANMILL_ASSERT(found.has_value(), index);
     return *found;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/assert.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 namespace {
@@ -108,7 +109,7 @@ void Client::open(ClientActions& out) {
 void Client::step(ClientEvent event, ClientActions& out) {
   FANMILL_ASSERT(state_->opened, state_->options.job);
   if (state_->finished) return;
-  std::visit([&](auto&& fact) { state_->on(std::move(fact), out); }, std::move(event));
+  std::visit([&](auto& fact) { state_->on(std::move(fact), out); }, event);
   state_->finish_if_done(out);
 }
 
@@ -116,7 +117,7 @@ bool Client::may_pull() const {
   const ClientState& state = *state_;
   if (!state.opened || state.input_ended || state.cancelled || state.job_ended) return false;
   // Nothing is under way that could make room later, so whatever the limits say, it goes on.
-  if (state.items_open == 0) return true;
+  if (state.items_open == 0 || FANMILL_PLANTED(look_ahead_ignored)) return true;
   const ClientOptions& options = state.options;
   return state.items_open < options.lookahead_tasks && state.tasks_open < options.lookahead_tasks &&
          state.bytes_open < options.lookahead_bytes &&
@@ -212,7 +213,7 @@ void ClientState::on(ItemConcluded&& event, ClientActions& out) {
   item->phase = Item::Phase::concluded;
   item->result_bytes = std::max(event.bytes, waiting_item_bytes_min);
   result_bytes_waiting += item->result_bytes;
-  if (!options.ordered) {
+  if (!options.ordered || FANMILL_PLANTED(order_broken)) {
     release(items.find(event.item), out);
     return;
   }
@@ -263,7 +264,7 @@ void ClientState::end_all_tasks(Item& item) {
 }
 
 void ClientState::update_group(Item& item, UpdateAnswered&& answer, ClientActions& out) {
-  if (answer.replace) {
+  if (answer.replace && !FANMILL_PLANTED(replaced_task_told)) {
     end_all_tasks(item);
     item.uncalled.clear();
   }
@@ -287,7 +288,7 @@ void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientAction
         CallUpdate{.item = index, .task = end.task, .outcome = std::move(end.outcome)});
     return;
   }
-  if (item.tasks_open > 0) return;
+  if (item.tasks_open > (FANMILL_PLANTED(concluded_early) ? 1 : 0)) return;
   tell(GroupUpdated{.group = item.group, .done = true}, out);
   conclude(index, item, {}, out);
 }

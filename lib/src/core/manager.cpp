@@ -1,6 +1,7 @@
 #include "core/manager.hpp"
 
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 
@@ -124,7 +125,7 @@ void ManagerState::on(ConnectionLost&& event) {
   if (index == no_index) return;  // it had no session, or has said hello elsewhere since
   SessionRecord& session = sessions[index];
   const Duration grace = session.same_host ? options.grace_same_host : options.grace_remote;
-  if (grace <= Duration::zero()) {
+  if (grace <= Duration::zero() || FANMILL_PLANTED(grace_ignored)) {
     end_session(index, Departure::lost, "its connection was lost");
     return;
   }
@@ -153,14 +154,16 @@ void ManagerState::on(ShutdownRequested&&) {
   open.clear();
   sessions.for_each([&](std::uint32_t index, const SessionRecord&) { open.push_back(index); });
   for (const std::uint32_t session : open) {
-    send(sessions[session],
-         Goodbye{.session = sessions[session].id, .closed = true, .words = "the farm is closed"});
+    if (!FANMILL_PLANTED(farewell_forgotten))
+      send(sessions[session],
+           Goodbye{.session = sessions[session].id, .closed = true, .words = "the farm is closed"});
     end_session(session, Departure::left, "the farm is closed");
   }
 }
 
 void ManagerState::on(LoopStalled&& event) {
   FANMILL_ASSERT(event.gap >= Duration::zero());
+  if (FANMILL_PLANTED(stall_ignored)) return;
   stalled += event.gap;
   // This step was already told the later time; attentive time goes on from where it stood before
   // the stall.

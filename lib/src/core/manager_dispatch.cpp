@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 namespace {
@@ -220,7 +221,7 @@ void ManagerState::set_running(std::uint32_t index) {
   end_recall(attempt);  // too late: it has started
   if (attempt.task == no_index) return;
   const Duration limit = tasks[attempt.task].time_limit;
-  if (limit > Duration::zero()) {
+  if (limit > Duration::zero() && !FANMILL_PLANTED(time_limit_never)) {
     attempt.time_limit =
         timers.add(now + limit + limits::time_limit_slack, {Timer::Kind::time_limit, index});
   }
@@ -246,7 +247,8 @@ void ManagerState::start_counted(std::uint32_t index, std::uint32_t started) {
 void ManagerState::refresh_room(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   ProfileRecord& profile = profiles[session.profile];
-  const bool takes = !session.lost && !session.suspect && !session.draining;
+  const bool takes = !session.lost && (!session.suspect || FANMILL_PLANTED(suspect_gets_work)) &&
+                     (!session.draining || FANMILL_PLANTED(drained_gets_work));
   if (takes != session.takes_tasks) {
     session.takes_tasks = takes;
     slots_total += takes ? session.slots : 0;
@@ -256,11 +258,13 @@ void ManagerState::refresh_room(std::uint32_t index) {
   Room room = Room::none;
   if (takes && session.active < session.slots) {
     room = Room::idle;
-  } else if (takes && session.active < session.tasks_max) {
+  } else if (takes &&
+             session.active < session.tasks_max + (FANMILL_PLANTED(credit_one_more) ? 1 : 0)) {
     room = Room::spare;
   }
   // A payload may be larger than the whole credit: it is sent to a worker that holds nothing else.
-  if (session.active > 0 && session.active_bytes >= options.credit_bytes) room = Room::none;
+  const bool bytes_used_up = session.active > 0 && session.active_bytes >= options.credit_bytes;
+  if (bytes_used_up && !FANMILL_PLANTED(bytes_unlimited)) room = Room::none;
   if (room == session.room) return;
   if (session.room == Room::idle) profile.idle.erase(sessions, index);
   if (session.room == Room::spare) profile.spare.erase(sessions, index);

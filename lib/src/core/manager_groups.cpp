@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 
@@ -53,7 +54,7 @@ void ManagerState::on(GroupUpdated&& event) {
   if (index == no_index)
     return;  // its job was cancelled, or the group ended, while the update was under way
   GroupRecord& group = groups[index];
-  if (event.replace || event.done) end_members(index);
+  if ((event.replace && !FANMILL_PLANTED(replace_keeps_tasks)) || event.done) end_members(index);
   if (event.done) {
     close_group(index);
     return;
@@ -140,7 +141,11 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
   }
 
   const bool has_result = outcome.kind == OutcomeKind::result;
-  const bool has_answer = has_result && !outcome.nothing;
+  const bool takes_nothing =
+      (FANMILL_PLANTED(k_counts_nothing) && group.policy.kind == Policy::Kind::k_answers) ||
+      (FANMILL_PLANTED(first_answer_takes_nothing) &&
+       group.policy.kind == Policy::Kind::first_answer);
+  const bool has_answer = has_result && (!outcome.nothing || takes_nothing);
   bool decided = false;
   bool kept = has_answer;
   switch (group.policy.kind) {
@@ -175,8 +180,9 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
   if (decided) {
     end_group(index, true);
   } else if (group.members.empty()) {
+    if (FANMILL_PLANTED(group_end_late)) return;
     end_group(index, group.policy.kind == Policy::Kind::all);
-  } else if (group.released == 0) {
+  } else if (group.released <= (FANMILL_PLANTED(stage_early) ? 1U : 0U)) {
     // Before the tasks of groups that came later: a group that has begun is finished first.
     release_stage(index, true);
   }
@@ -207,6 +213,10 @@ void ManagerState::end_group(std::uint32_t index, bool decided) {
                                  .group = group.id,
                                  .item = group.item,
                                  .result = std::move(result)});
+  if (FANMILL_PLANTED(group_end_twice)) {
+    const auto again = std::get<DeliverGroupEnd>(out->back());
+    out->push_back(again);
+  }
   close_group(index);
 }
 

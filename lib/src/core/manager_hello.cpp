@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 namespace {
@@ -31,7 +32,8 @@ std::string functions_of(const Hello& hello) {
 void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
   const auto known = session_of_worker.find(hello.uuid);
   const std::uint32_t former = known == session_of_worker.end() ? no_index : known->second;
-  if (former != no_index && hello.greeting <= sessions[former].greeting) {
+  if (former != no_index && hello.greeting <= sessions[former].greeting &&
+      !FANMILL_PLANTED(stale_hello_taken)) {
     // Replayed from a connection that this worker has left, or repeated on the way: its newer hello
     // was answered.
     counters.hellos_stale += 1;
@@ -189,7 +191,7 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
     return not_needed;
   }
   AttemptRecord& attempt = attempts[index];
-  if (attempt.worker != hello.uuid) {
+  if (attempt.worker != hello.uuid && !FANMILL_PLANTED(foreign_claim_kept)) {
     counters.claims_refused += 1;
     return not_needed;
   }
@@ -233,6 +235,7 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
 void ManagerState::hold_stranger(std::uint32_t session, const Hello& hello,
                                  const Holding& holding) {
   // Ids that were not given out yet must stay free for those who will get them.
+  if (FANMILL_PLANTED(stranger_unheld)) return;
   if (holding.attempt.value >= attempt_ids.peek().value) {
     counters.claims_refused += 1;
     return;

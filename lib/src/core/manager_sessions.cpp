@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 
@@ -17,6 +18,7 @@ void ManagerState::on_session_message(std::uint32_t session, Result&& result) {
     // Repeated on the way, or about something that this session was never given. Not counted as a
     // result of the session: the worker's own count would run away from ours.
     counters.results_unknown += 1;
+    if (FANMILL_PLANTED(acks_count_messages)) sessions[session].results_recorded += 1;
     return;
   }
   take_result(session, attempt, std::move(result));
@@ -92,7 +94,7 @@ void ManagerState::heard(std::uint32_t index) {
   if (!session.suspect) return;
   session.suspect = false;
   // The timer stands at its death by now; the next silence must be noticed as early as the first.
-  timers.move(session.silence_timer, now + options.suspect);
+  if (!FANMILL_PLANTED(suspected_once)) timers.move(session.silence_timer, now + options.suspect);
   refresh_room(index);
   refresh_backlog(index);
   observe(Observation::Kind::worker_recovered, session, "heard again");
@@ -114,7 +116,7 @@ void ManagerState::silence_passed(std::uint32_t index) {
     session.silence_timer = timers.add(now + options.suspect, {Timer::Kind::silence, index});
     return;
   }
-  if (silence >= options.dead) {
+  if (silence >= options.dead && !FANMILL_PLANTED(death_unnoticed)) {
     end_session(
         index, Departure::lost,
         "silent for " +
@@ -141,6 +143,8 @@ void ManagerState::send_passed(std::uint32_t index) {
   // A plain worker says nothing by itself while it idles: it is asked.
   const bool ask = !beats && session.running.empty() && session.waiting.empty();
   if (ask || now - session.sent >= options.heartbeat) {
+    if (FANMILL_PLANTED(acks_run_ahead))
+      session.results_recorded += static_cast<std::uint32_t>(session.running.size());
     send(session,
          Heartbeat{.session = session.id, .acknowledged = session.results_recorded, .echo = ask});
   }
@@ -189,8 +193,8 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
     while (!list->empty()) {
       const std::uint32_t attempt = list->back();
       release_attempt(attempt);
-      attempt_lost(attempt, session.name, lost && started,
-                   departure == Departure::lost && !killed_itself, why);
+      attempt_lost(attempt, session.name, lost && (started || FANMILL_PLANTED(waiting_blamed)),
+                   departure == Departure::lost, why);
     }
   }
   refresh_backlog(index);

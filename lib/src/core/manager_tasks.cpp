@@ -2,6 +2,7 @@
 // end_members (its group went on without it); both leave nothing of it behind but attempts whose
 // workers still have to answer.
 #include "core/manager_state.hpp"
+#include "core/plant.hpp"
 
 namespace fanmill::core {
 namespace {
@@ -98,6 +99,7 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   }
   detach_from_task(index);
   erase_attempt(index);
+  if (FANMILL_PLANTED(recall_loses_task)) return;
   judge_task(task, killed.unstarted ? "recalled before it started" : "its worker is leaving");
 }
 
@@ -166,6 +168,7 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   // says that it is not.
   const bool can_kill = (session.features & feature::kill) != 0;
   if (can_kill || !attempt.running) discount(attempt);
+  if (FANMILL_PLANTED(sibling_survives) && attempt.id.value % 2 == 0) tell = false;
   if (tell) {
     counters.kills_sent += 1;
     // A worker that can't end what runs is asked for what does not run yet; the rest it answers
@@ -186,7 +189,7 @@ void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, 
   }
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
-  if (blamed && !attempt.blamed) {
+  if (blamed && !attempt.blamed && !FANMILL_PLANTED(blame_ignored)) {
     attempt.blamed = true;
     task.lost += 1;
     add_error(task, TaskError{.kind = TaskError::Kind::lost_worker,
@@ -199,6 +202,8 @@ void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, 
     detach_from_task(index);
     erase_attempt(index);
   }
+  if (FANMILL_PLANTED(lost_task_forgotten) && may_return) return;
+  if (FANMILL_PLANTED(goodbye_loses_tasks) && !may_return) return;
   judge_task(task_index, why.c_str());
 }
 
@@ -220,7 +225,7 @@ void ManagerState::judge_task(std::uint32_t index, const char* why) {
   const JobOptions& limits = jobs[groups[task.group].job].options;
   if (task.lost >= limits.lost_attempts_max) {
     finish_task(index, Outcome{.kind = OutcomeKind::quarantined});
-  } else if (task.failed > limits.retries) {
+  } else if (task.failed > limits.retries + (FANMILL_PLANTED(retries_one_more) ? 1 : 0)) {
     finish_task(index, Outcome{.kind = OutcomeKind::failed});
   } else if (task.live == no_index && task.state == TaskRecord::State::assigned) {
     counters.tasks_requeued += 1;

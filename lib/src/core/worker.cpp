@@ -49,7 +49,9 @@ void Worker::tick(Instant now, WorkerActions& out) {
   if (passed(state.give_up_deadline())) {
     state.close_session();
     state.link = Link::closed;
-    state.leave(now, "no manager for " + in_words(state.options.give_up_after), out);
+    const std::string words = "no manager for " + in_words(state.options.give_up_after);
+    note(0, words, out);
+    state.leave(now, words, out);
   }
   if (passed(state.hello_at)) {
     if (state.link == Link::greeting) state.repeats += 1;

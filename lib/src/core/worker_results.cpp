@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "core/plant.hpp"
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
@@ -45,7 +46,13 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
       kept.result = too_large(kept.result, terms.frame_bytes_max);
     }
     (kept.repeated ? counters.results_repeated : counters.results_sent) += 1;
+    if (FANMILL_PLANTED(results_unrepeated) && kept.repeated) continue;
     send(now, kept.result, out);
+  }
+  if (FANMILL_PLANTED(result_forgotten_early)) {
+    results.clear();
+    result_attempts.clear();
+    results_sent = 0;
   }
 }
 

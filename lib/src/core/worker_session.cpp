@@ -2,6 +2,7 @@
 // ways.
 #include <algorithm>
 
+#include "core/plant.hpp"
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
@@ -141,7 +142,8 @@ std::string WorkerState::fault_of(const Welcome& welcome) const {
 }
 
 void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) {
-  if (link != Link::greeting || welcome.greeting != greeting) {
+  if (link != Link::greeting ||
+      (welcome.greeting != greeting && !FANMILL_PLANTED(old_welcome_taken))) {
     ignore_message();
     return;
   }
@@ -190,6 +192,7 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
   for (const auto& [attempt, verdict] : verdicts) {
     const bool held =
         slot_of.contains(attempt) || queue.contains(attempt) || result_attempts.contains(attempt);
+    if (FANMILL_PLANTED(late_kill_unanswered)) break;
     if (verdict == Verdict::kill && !held) answer_killed(now, attempt, false, {}, out);
   }
 
@@ -206,7 +209,7 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
   for (auto entry = queue.begin(); entry != queue.end();) {
     const Verdict verdict = verdict_on(entry->first);
     entry->second.sequence = 0;
-    if (verdict == Verdict::keep) {
+    if (verdict == Verdict::keep || FANMILL_PLANTED(dropped_task_run)) {
       ++entry;
       continue;
     }
@@ -235,7 +238,9 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
 }
 
 void WorkerState::on_message(Instant now, Refuse& refuse, WorkerActions& out) {
-  const bool answers_hello = refuse.greeting != 0 && refuse.greeting == greeting;
+  // A hello that the manager could not read is refused without its number.
+  const bool nameless = refuse.greeting == 0 && !refuse.session.valid() && link == Link::greeting;
+  const bool answers_hello = nameless || (refuse.greeting != 0 && refuse.greeting == greeting);
   const bool closes_session = is_open() && refuse.session == session;
   if (!answers_hello && !closes_session) {
     ignore_message();

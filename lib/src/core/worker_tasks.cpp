@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "core/plant.hpp"
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
@@ -12,7 +13,9 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
     return;
   }
   acknowledge(task.acknowledged, out);
-  if (task.attempt <= newest) {
+  if (task.attempt <= newest &&
+      !(FANMILL_PLANTED(duplicate_task_run) && !slot_of.contains(task.attempt) &&
+        !queue.contains(task.attempt) && !result_attempts.contains(task.attempt))) {
     counters.duplicates_ignored += 1;
     return;
   }
@@ -32,7 +35,7 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
                 out);
     return;
   }
-  queue.emplace_hint(queue.end(), task.attempt, QueuedTask{std::move(task), tasks_taken});
+  queue.emplace_hint(queue.end(), newest, QueuedTask{std::move(task), tasks_taken});
 }
 
 std::string WorkerState::reason_to_reject(const Task& task) const {
@@ -92,7 +95,8 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
   }
   // Its result is on its way; that is the answer.
   if (result_attempts.contains(kill.attempt)) return;
-  const bool unstarted = queue.erase(kill.attempt) != 0;
+  const bool unstarted = FANMILL_PLANTED(killed_task_run) ? queue.contains(kill.attempt)
+                                                          : queue.erase(kill.attempt) != 0;
   if (unstarted) counters.kills += 1;
   answer_killed(now, kill.attempt, unstarted, {}, out);
 }
@@ -221,6 +225,7 @@ void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& resu
 void WorkerState::answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
                                 WorkerActions& out) {
   if (!is_open()) return;
+  if (FANMILL_PLANTED(kill_unanswered) && unstarted) return;
   send(now, Killed{.attempt = attempt, .unstarted = unstarted, .busy = busy}, out);
 }
 

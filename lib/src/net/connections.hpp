@@ -1,9 +1,10 @@
-// Connections: the manager loop's table of peers. Which PeerId is which routing id, which descriptor it came by, what
-// waits to be sent to it.
+// Connections: the manager loop's table of peers. Which PeerId is which routing id, which
+// descriptor it came by, what waits to be sent to it.
 //
-// Plain data: no sockets, no clock. A PeerId stands for one connection and is never used again. What is here is bounded:
-// a peer with a session leaves when its connection does; of peers without one ("strangers") only the newest are kept,
-// which is harmless, because the core knows nothing of them.
+// Plain data: no sockets, no clock. A PeerId stands for one connection and is never used again.
+// What is here is bounded: a peer with a session leaves when its connection does; of peers without
+// one ("strangers") only the newest are kept, which is harmless, because the core knows nothing of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +58,8 @@ class Connections {
   /// The peer that was last seen on this descriptor.
   [[nodiscard]] Connection* find_descriptor(int fd);
 
-  /// A new peer, as a stranger. Neither the routing id nor the descriptor may be in use: see `find` and
-  /// `release_descriptor`. `fd` may be -1.
+  /// A new peer, as a stranger. Neither the routing id nor the descriptor may be in use: see `find`
+  /// and `release_descriptor`. `fd` may be -1.
   Connection& add(std::string_view routing_id, int fd);
   /// The oldest stranger, if there are more than may be.
   [[nodiscard]] std::optional<PeerId> surplus_stranger() const;

@@ -7,7 +7,8 @@
 
 namespace fanmill::net {
 
-/// Error (malformed_payload): the bytes are not what their encoding says, or there is no way between the two.
+/// Error (malformed_payload): the bytes are not what their encoding says, or there is no way
+/// between the two.
 [[nodiscard]] Result<Payload> convert(const Payload& payload, Encoding to);
 
 }  // namespace fanmill::net

@@ -1,8 +1,8 @@
 // Dealer: a worker's socket, opened afresh for each connection that its core asks for.
 //
-// A fresh socket drops what the old one had not sent: libzmq would send it over the next connection, where it belongs to
-// a session that is over. Given several endpoints (the manager's socket on this host, then its port), each opening
-// takes the next one after the one that failed.
+// A fresh socket drops what the old one had not sent: libzmq would send it over the next
+// connection, where it belongs to a session that is over. Given several endpoints (the manager's
+// socket on this host, then its port), each opening takes the next one after the one that failed.
 #pragma once
 
 #include <deque>
@@ -19,7 +19,8 @@
 
 namespace fanmill::net {
 
-/// A worker obeys its manager, whose frame limit it learns only after connecting: this is against nonsense.
+/// A worker obeys its manager, whose frame limit it learns only after connecting: this is against
+/// nonsense.
 inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
 
 class Dealer {
@@ -36,7 +37,8 @@ class Dealer {
   /// Nothing happens if it is closed.
   void send(const codec::Frames& frames);
   [[nodiscard]] bool receive(ReceivedFrames& into);
-  /// What the monitor told since the last call: whether the connection is gone, or could not be made.
+  /// What the monitor told since the last call: whether the connection is gone, or could not be
+  /// made.
   [[nodiscard]] bool take_loss();
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
   void close(Duration linger);

@@ -1,7 +1,8 @@
 // ManagerLoop: the shell around core::Manager. One thread with the socket, the clock and the core.
 //
-// A turn: what is posted and what is readable (up to a bound) becomes events, the core ticks once, its orders are
-// carried out in their order, deliveries go to the owner. Nothing in a turn blocks. User code never runs here.
+// A turn: what is posted and what is readable (up to a bound) becomes events, the core ticks once,
+// its orders are carried out in their order, deliveries go to the owner. Nothing in a turn blocks.
+// User code never runs here.
 #pragma once
 
 #include <functional>
@@ -17,33 +18,36 @@ namespace fanmill::net {
 
 struct ManagerLoopOptions {
   core::ManagerOptions core;
-  /// "tcp://127.0.0.1:*", "tcp://host:5557", "ipc:///path"; at least one. All lead to the same manager.
+  /// "tcp://127.0.0.1:*", "tcp://host:5557", "ipc:///path"; at least one. All lead to the same
+  /// manager.
   std::vector<std::string> endpoints;
-  /// The Deliver* actions and Observations of one turn, in order, on the loop's thread: must neither block nor throw.
-  /// May call `post`, `query` and `counters`.
+  /// The Deliver* actions and Observations of one turn, in order, on the loop's thread: must
+  /// neither block nor throw. May call `post`, `query` and `counters`.
   std::function<void(core::ManagerActions&&)> deliver;
 };
 
 class ManagerLoop {
  public:
-  /// Binds all endpoints, then starts the thread. Error: bad_endpoint, address_in_use, io_error; nothing is left behind.
+  /// Binds all endpoints, then starts the thread. Error: bad_endpoint, address_in_use, io_error;
+  /// nothing is left behind.
   [[nodiscard]] static Result<std::unique_ptr<ManagerLoop>> start(ManagerLoopOptions options);
   /// `stop` with a second of linger.
   ~ManagerLoop();
   ManagerLoop(const ManagerLoop&) = delete;
   ManagerLoop& operator=(const ManagerLoop&) = delete;
 
-  /// Any thread. The events are taken in this order, after those posted before. After `stop` they are dropped.
+  /// Any thread. The events are taken in this order, after those posted before. After `stop` they
+  /// are dropped.
   void post(std::vector<core::ManagerEvent> events);
   /// As bound, with ports filled in, in the order of the options.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
-  /// Runs `ask` on the loop's thread between two turns and waits for it; any thread. After `stop` it runs at once, on
-  /// the state that the stop left.
+  /// Runs `ask` on the loop's thread between two turns and waits for it; any thread. After `stop`
+  /// it runs at once, on the state that the stop left.
   void query(const std::function<void(const core::Manager&)>& ask);
   /// As `query`.
   [[nodiscard]] LoopCounters counters();
-  /// Tells the core that it shuts down, carries out its last orders and closes the socket; messages have `linger` to
-  /// leave. Waits for the thread. Idempotent, but not to be called from `deliver`.
+  /// Tells the core that it shuts down, carries out its last orders and closes the socket; messages
+  /// have `linger` to leave. Waits for the thread. Idempotent, but not to be called from `deliver`.
   void stop(Duration linger);
 
  private:

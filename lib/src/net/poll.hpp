@@ -14,8 +14,8 @@
 
 namespace fanmill::net {
 
-/// Until one of `items` is ready or `limit` has passed, rounded up to milliseconds. A signal ends it early; then none
-/// is ready.
+/// Until one of `items` is ready or `limit` has passed, rounded up to milliseconds. A signal ends
+/// it early; then none is ready.
 inline void poll(std::span<zmq_pollitem_t> items, Duration limit) {
   constexpr std::int64_t longest_ms = 60'000;
   const std::int64_t limit_ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();

@@ -1,11 +1,14 @@
-// Switchboard: between the manager's socket and its core. Messages to events, orders to frames, and who is still there.
+// Switchboard: between the manager's socket and its core. Messages to events, orders to frames, and
+// who is still there.
 //
-// How a departure is noticed. The monitor names a descriptor that was closed; the peer last seen on it is probed, for
-// descriptors are used again and the one now there may live. A heartbeat to it is refused (EHOSTUNREACH) or is
-// harmless; if it was taken, libzmq may not have noticed yet, so more probes follow. A peer that is gone is reported
-// once the socket was found empty: whatever it still said, such as its goodbye, comes first.
+// How a departure is noticed. The monitor names a descriptor that was closed; the peer last seen on
+// it is probed, for descriptors are used again and the one now there may live. A heartbeat to it is
+// refused (EHOSTUNREACH) or is harmless; if it was taken, libzmq may not have noticed yet, so more
+// probes follow. A peer that is gone is reported once the socket was found empty: whatever it still
+// said, such as its goodbye, comes first.
 //
-// Lives on the loop's thread. Each turn calls begin_turn, receive and settle in this order, then send and forget.
+// Lives on the loop's thread. Each turn calls begin_turn, receive and settle in this order, then
+// send and forget.
 #pragma once
 
 #include <array>
@@ -30,8 +33,8 @@ namespace fanmill::net {
 
 struct SwitchboardOptions {
   std::size_t frame_bytes_max = limits::frame_bytes_max;
-  // Peers without a session that are remembered. Any number is safe; a stranger that is forgotten and speaks again
-  // counts as a new one.
+  // Peers without a session that are remembered. Any number is safe; a stranger that is forgotten
+  // and speaks again counts as a new one.
   std::size_t strangers_max = 4096;
 };
 
@@ -49,8 +52,8 @@ class Switchboard {
   void settle(Instant now, bool empty, const EventSink& take);
 
   void send(core::Send order);
-  /// Two steps, because the core forgets a peer when it decides so, while what it has ordered before is still to be sent.
-  /// At once: what is received from now on comes from a new peer.
+  /// Two steps, because the core forgets a peer when it decides so, while what it has ordered
+  /// before is still to be sent. At once: what is received from now on comes from a new peer.
   void renumber(PeerId peer);
   /// In its turn among the orders: nothing can be sent to it any more.
   void forget(PeerId peer);

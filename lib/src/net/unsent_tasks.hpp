@@ -1,8 +1,9 @@
 // UnsentTasks: keeps the counts of a session true when a task could not be sent.
 //
-// Manager and worker tell each other numbers, "so many of your tasks were started", "so many of your results were
-// recorded". A task that the core has ordered but the shell could not send (its payload can't be converted, or is too
-// large) is answered by the shell in the worker's name. The core then counts a task and a result more than the worker.
+// Manager and worker tell each other numbers, "so many of your tasks were started", "so many of
+// your results were recorded". A task that the core has ordered but the shell could not send (its
+// payload can't be converted, or is too large) is answered by the shell in the worker's name. The
+// core then counts a task and a result more than the worker.
 #pragma once
 
 #include <cstdint>
