@@ -1,5 +1,5 @@
-// How soon the manager acts on the death of a local worker: from kill(pid, SIGKILL) to the moment at which the task of the
-// dead worker is queued for another. Prints the distribution.
+// How soon the manager acts on the death of a local worker: from kill(pid, SIGKILL) to the moment
+// at which the task of the dead worker is queued for another. Prints the distribution.
 //
 //     bench_departure [--kills 100]
 #include <CLI/CLI.hpp>
@@ -23,7 +23,8 @@ using bench::Clock;
 int hold(int seconds, const std::stop_token& stop) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, std::chrono::seconds(seconds), [] { return false; });
+  std::condition_variable_any().wait_for(lock, stop, std::chrono::seconds(seconds),
+                                         [] { return false; });
   return seconds;
 }
 
@@ -59,7 +60,8 @@ class Watch {
 
 void measure(bool tcp, int kills) {
   Watch watch;
-  fanmill::ManagerOptions options{.prefetch = 0, .observer = [&](const fanmill::Event& event) { watch.take(event); }};
+  fanmill::ManagerOptions options{
+      .prefetch = 0, .observer = [&](const fanmill::Event& event) { watch.take(event); }};
   if (tcp) options.endpoints = {"tcp://127.0.0.1:*"};
   fanmill::Manager manager(options);
   const std::vector<std::string> endpoints = manager.join().endpoints();
@@ -77,25 +79,33 @@ void measure(bool tcp, int kills) {
     manager.stop();
   });
   try {
-    manager.run({3600}, fanmill::job<int>().lost_attempts_max(static_cast<std::uint32_t>(kills) + 1));
+    manager.run({3600},
+                fanmill::job<int>().lost_attempts_max(static_cast<std::uint32_t>(kills) + 1));
   } catch (const fanmill::FarmError&) {
     // stopped, as it was told to
   }
   killer.join();
-  std::printf("| %s | %5.2f | %5.2f | %5.2f | %5.2f | %5.2f |\n", tcp ? "tcp" : "ipc", 1e3 * bench::quantile(times, 0),
-              1e3 * bench::median(times), 1e3 * bench::quantile(times, 0.9), 1e3 * bench::quantile(times, 0.99),
+  std::printf("| %s | %5.2f | %5.2f | %5.2f | %5.2f | %5.2f |\n", tcp ? "tcp" : "ipc",
+              1e3 * bench::quantile(times, 0), 1e3 * bench::median(times),
+              1e3 * bench::quantile(times, 0.9), 1e3 * bench::quantile(times, 0.99),
               1e3 * bench::quantile(times, 1));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::string_view(argv[1]) == "worker") return fanmill::serve(fanmill::Join::find(), hold);
+  if (argc == 2 && std::string_view(argv[1]) == "worker")
+    return fanmill::serve(fanmill::Join::find(), hold);
   CLI::App app("From kill -9 of a local worker to its task being queued again.");
   int kills = 100;
-  app.add_option("--kills", kills, "workers to kill for each row")->check(CLI::Range(1, 10'000))->capture_default_str();
+  app.add_option("--kills", kills, "workers to kill for each row")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  std::printf("From kill -9 of a local worker to its task being queued again, milliseconds, %d kills a row.\n\n", kills);
+  std::printf(
+      "From kill -9 of a local worker to its task being queued again, milliseconds, %d kills a "
+      "row.\n\n",
+      kills);
   std::puts("| transport | least | median | p90 | p99 | most |");
   std::puts("|---|---|---|---|---|---|");
   for (const bool tcp : {true, false}) measure(tcp, kills);

@@ -1,5 +1,6 @@
-// Tasks per second, round trip, and what a task costs the manager, for empty tasks on two worker processes, each beside a
-// bare ROUTER and DEALERs with the same window in the same run. Rounds alternate between the two; medians are printed.
+// Tasks per second, round trip, and what a task costs the manager, for empty tasks on two worker
+// processes, each beside a bare ROUTER and DEALERs with the same window in the same run. Rounds
+// alternate between the two; medians are printed.
 //
 //     bench_farm [--rounds 5] [--tasks 100000]
 #include <CLI/CLI.hpp>
@@ -40,7 +41,7 @@ class Endpoints {
   int serial_ = 0;
 };
 
-// ---- The bare limit: a ROUTER that keeps `window` messages of two frames at each of two echoing DEALERs.
+// ---- The bare limit: a ROUTER that keeps `window` messages of two frames at each echoing DEALER.
 
 int echo_bare(const std::string& endpoint) {
   zmq::context_t context;
@@ -60,8 +61,8 @@ int echo_bare(const std::string& endpoint) {
 }
 
 struct Figures {
-  double rate = 0;           // tasks per second
-  double cpu_per_task = 0;   // seconds of the manager's process
+  double rate = 0;          // tasks per second
+  double cpu_per_task = 0;  // seconds of the manager's process
 };
 
 class BareFarm {
@@ -71,7 +72,8 @@ class BareFarm {
     socket_.set(zmq::sockopt::rcvhwm, 0);
     socket_.bind(endpoint);
     const std::string bound = socket_.get(zmq::sockopt::last_endpoint);
-    for (int i = 0; i < count; ++i) children_.push_back(std::make_unique<Child>(std::vector<std::string>{"bare", bound}));
+    for (int i = 0; i < count; ++i)
+      children_.push_back(std::make_unique<Child>(std::vector<std::string>{"bare", bound}));
     for (int i = 0; i < count; ++i) {
       zmq::message_t id;
       zmq::message_t ready;
@@ -140,7 +142,8 @@ class Farm {
   Farm(const std::string& endpoint, int count, int window)
       : manager_({.endpoints = {endpoint}, .prefetch = static_cast<std::uint32_t>(window - 1)}) {
     setenv("FANMILL_ENDPOINT", manager_.endpoints().front().c_str(), 1);
-    for (int i = 0; i < count; ++i) children_.push_back(std::make_unique<Child>(std::vector<std::string>{"worker"}));
+    for (int i = 0; i < count; ++i)
+      children_.push_back(std::make_unique<Child>(std::vector<std::string>{"worker"}));
     if (!manager_.wait_for_workers(static_cast<std::size_t>(count), std::chrono::seconds(30))) {
       throw std::runtime_error("the workers did not join");
     }
@@ -150,8 +153,10 @@ class Farm {
     const double cpu = bench::cpu_seconds();
     const Clock::time_point begin = Clock::now();
     // Results in order and none kept: what most programs do.
-    const auto job = fanmill::job<std::int64_t>().update_results(
-        std::int64_t{0}, [](std::int64_t& sum, std::int64_t result, std::size_t) { sum += result; }).in_order();
+    const auto job = fanmill::job<std::int64_t>()
+                         .update_results(std::int64_t{0}, [](std::int64_t& sum, std::int64_t result,
+                                                             std::size_t) { sum += result; })
+                         .in_order();
     manager_.run(std::views::iota(std::int64_t{0}, tasks), job);
     const auto done = static_cast<double>(tasks);
     return {done / bench::seconds_since(begin), (bench::cpu_seconds() - cpu) / done};
@@ -160,11 +165,12 @@ class Farm {
   std::vector<double> round_trips(int count) {
     std::vector<double> times;
     Clock::time_point before = Clock::now();
-    const auto job = fanmill::job<std::int64_t>().lookahead(1).update_results(0, [&](int&, std::int64_t, std::size_t) {
-      const Clock::time_point now = Clock::now();
-      times.push_back(std::chrono::duration<double>(now - before).count());
-      before = now;
-    });
+    const auto job = fanmill::job<std::int64_t>().lookahead(1).update_results(
+        0, [&](int&, std::int64_t, std::size_t) {
+          const Clock::time_point now = Clock::now();
+          times.push_back(std::chrono::duration<double>(now - before).count());
+          before = now;
+        });
     manager_.run(std::views::iota(0, count), job);
     return times;
   }
@@ -192,9 +198,10 @@ void compare_rates(Endpoints& endpoints, bool tcp, int window, std::int64_t task
     bare_cpu.push_back(limit.cpu_per_task);
     cpu.push_back(ours.cpu_per_task);
   }
-  std::printf("| %s, window %3d | %8.0f | %8.0f | %4.2f (%4.2f to %4.2f) | %6.2f | %6.2f |\n", tcp ? "tcp" : "ipc", window,
-              bench::median(bare_rates), bench::median(rates), bench::median(ratios), bench::quantile(ratios, 0),
-              bench::quantile(ratios, 1), 1e6 * bench::median(bare_cpu), 1e6 * bench::median(cpu));
+  std::printf("| %s, window %3d | %8.0f | %8.0f | %4.2f (%4.2f to %4.2f) | %6.2f | %6.2f |\n",
+              tcp ? "tcp" : "ipc", window, bench::median(bare_rates), bench::median(rates),
+              bench::median(ratios), bench::quantile(ratios, 0), bench::quantile(ratios, 1),
+              1e6 * bench::median(bare_cpu), 1e6 * bench::median(cpu));
   std::fflush(stdout);
 }
 
@@ -205,8 +212,9 @@ void compare_round_trips(Endpoints& endpoints, bool tcp, int count) {
   farm.round_trips(count / 10);
   const std::vector<double> limit = bare.round_trips(count);
   const std::vector<double> ours = farm.round_trips(count);
-  std::printf("| %s | %6.1f | %6.1f | %6.1f | %6.1f | %4.2f |\n", tcp ? "tcp" : "ipc", 1e6 * bench::median(limit),
-              1e6 * bench::quantile(limit, 0.99), 1e6 * bench::median(ours), 1e6 * bench::quantile(ours, 0.99),
+  std::printf("| %s | %6.1f | %6.1f | %6.1f | %6.1f | %4.2f |\n", tcp ? "tcp" : "ipc",
+              1e6 * bench::median(limit), 1e6 * bench::quantile(limit, 0.99),
+              1e6 * bench::median(ours), 1e6 * bench::quantile(ours, 0.99),
               bench::median(ours) / bench::median(limit));
   std::fflush(stdout);
 }
@@ -216,47 +224,63 @@ void measure_memory(std::int64_t tasks) {
   fanmill::Manager manager;
   const double before = bench::resident_bytes();
   double after = 0;
-  const auto items = std::views::iota(std::int64_t{0}, tasks + 1) | std::views::transform([&](std::int64_t number) {
+  const auto items = std::views::iota(std::int64_t{0}, tasks + 1) |
+                     std::views::transform([&](std::int64_t number) {
                        if (number == tasks) {
                          // All others are with the manager once it can count them.
-                         while (manager.counters().tasks < static_cast<std::uint64_t>(tasks)) std::this_thread::yield();
+                         while (manager.counters().tasks < static_cast<std::uint64_t>(tasks))
+                           std::this_thread::yield();
                          after = bench::resident_bytes();
                          manager.stop();
                        }
                        return number;
                      });
   try {
-    manager.run(items, fanmill::job<std::int64_t>().lookahead(static_cast<std::size_t>(2 * tasks)).update_results(
-                           0, [](int&, std::int64_t, std::size_t) {}));
+    manager.run(items, fanmill::job<std::int64_t>()
+                           .lookahead(static_cast<std::size_t>(2 * tasks))
+                           .update_results(0, [](int&, std::int64_t, std::size_t) {}));
   } catch (const fanmill::FarmError&) {
     // stopped, as it was told to
   }
-  std::printf("\nMemory of a queued task of 8 bytes, both sides of the manager's process: %.0f bytes (%lld queued)\n",
-              (after - before) / static_cast<double>(tasks), static_cast<long long>(tasks));
+  std::printf(
+      "\nMemory of a queued task of 8 bytes, both sides of the manager's process: %.0f bytes (%lld "
+      "queued)\n",
+      (after - before) / static_cast<double>(tasks), static_cast<long long>(tasks));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "bare") return echo_bare(argv[2]);
-  if (argc == 2 && std::string_view(argv[1]) == "worker") return fanmill::serve(fanmill::Join::find(), empty_task);
+  if (argc == 2 && std::string_view(argv[1]) == "worker")
+    return fanmill::serve(fanmill::Join::find(), empty_task);
 
   CLI::App app("Empty tasks on two workers, beside bare ZeroMQ sockets.");
   int rounds = 5;
   std::int64_t tasks = 100'000;
-  app.add_option("--rounds", rounds, "counted rounds of each row")->check(CLI::Range(1, 100))->capture_default_str();
-  app.add_option("--tasks", tasks, "tasks of each round")->check(CLI::Range(1000, 100'000'000))->capture_default_str();
+  app.add_option("--rounds", rounds, "counted rounds of each row")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--tasks", tasks, "tasks of each round")
+      ->check(CLI::Range(1000, 100'000'000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   Endpoints endpoints;
-  std::puts("Empty tasks, 8 bytes there and back, two worker processes; medians of alternating rounds.\n");
-  std::puts("| transport, window per worker | bare tasks/s | fanmill tasks/s | ratio (min to max) | bare us of manager cpu a task | fanmill us |");
+  std::puts(
+      "Empty tasks, 8 bytes there and back, two worker processes; medians of alternating "
+      "rounds.\n");
+  std::puts(
+      "| transport, window per worker | bare tasks/s | fanmill tasks/s | ratio (min to max) | bare "
+      "us of manager cpu a task | fanmill us |");
   std::puts("|---|---|---|---|---|---|");
   for (const bool tcp : {true, false}) {
-    for (const int window : {1, 32, 256}) compare_rates(endpoints, tcp, window, window == 1 ? tasks / 10 : tasks, rounds);
+    for (const int window : {1, 32, 256})
+      compare_rates(endpoints, tcp, window, window == 1 ? tasks / 10 : tasks, rounds);
   }
   std::puts("\nRound trip of one task, one worker, microseconds.\n");
-  std::puts("| transport | bare median | bare p99 | fanmill median | fanmill p99 | ratio of medians |");
+  std::puts(
+      "| transport | bare median | bare p99 | fanmill median | fanmill p99 | ratio of medians |");
   std::puts("|---|---|---|---|---|---|");
   for (const bool tcp : {true, false}) compare_round_trips(endpoints, tcp, 5000);
   measure_memory(tasks);

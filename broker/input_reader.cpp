@@ -27,7 +27,9 @@ int open_input(const std::string& path) {
   return file;
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -93,8 +95,9 @@ bool InputReader::take(std::string_view text) {
   InputLine line{.number = line_};
   try {
     if (text.size() > line_bytes_max) {
-      throw FarmError(ErrorCode::payload_too_large, "longer than " + std::to_string(line_bytes_max) +
-                                                        " bytes; put large data into a file and its name into the item");
+      throw FarmError(ErrorCode::payload_too_large,
+                      "longer than " + std::to_string(line_bytes_max) +
+                          " bytes; put large data into a file and its name into the item");
     }
     json_to_object(text);  // checks it; what travels is the text, which every worker reads
     line.payload = Payload::json(text);

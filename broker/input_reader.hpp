@@ -1,4 +1,5 @@
-// InputReader: reads JSON lines on a thread of its own and pushes them to a run, so that a slow input holds up nothing.
+// InputReader: reads JSON lines on a thread of its own and pushes them to a run, so that a slow
+// input holds up nothing.
 #pragma once
 
 #include <atomic>
@@ -19,8 +20,8 @@ struct InputLine {
 
 class InputReader {
  public:
-  /// Begins to read `path`, "-" for standard input, into `inlet`, which must outlive this. Blank lines are skipped.
-  /// Throws FarmError (io_error) if the file can't be opened.
+  /// Begins to read `path`, "-" for standard input, into `inlet`, which must outlive this. Blank
+  /// lines are skipped. Throws FarmError (io_error) if the file can't be opened.
   InputReader(const std::string& path, Inlet<InputLine>& inlet);
   /// Stops reading.
   ~InputReader();

@@ -10,8 +10,8 @@ namespace fanmill::broker {
 
 class Interrupts {
  public:
-  /// Must be made before any other thread is: the signals are blocked here, and threads inherit that.
-  /// `on_signal(n)` is called for the n-th signal, from 1.
+  /// Must be made before any other thread is: the signals are blocked here, and threads inherit
+  /// that. `on_signal(n)` is called for the n-th signal, from 1.
   explicit Interrupts(std::function<void(int)> on_signal);
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;

@@ -1,4 +1,5 @@
-// fanmill-broker: the program that hosts a manager. A thin main; each subcommand has a file of its own.
+// fanmill-broker: the program that hosts a manager. A thin main; each subcommand has a file of its
+// own.
 #include <CLI/CLI.hpp>
 #include <fanmill/version.hpp>
 #include <string>
@@ -7,7 +8,8 @@
 
 int main(int argc, char** argv) {
   CLI::App app("fanmill-broker: hands tasks to workers and collects their results.");
-  app.set_version_flag("--version", std::string("fanmill-broker ") + fanmill::version() + "\n" + fanmill::library_versions());
+  app.set_version_flag("--version", std::string("fanmill-broker ") + fanmill::version() + "\n" +
+                                        fanmill::library_versions());
   app.require_subcommand(1);
   app.footer(
       "Examples:\n"

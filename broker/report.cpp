@@ -7,7 +7,8 @@ namespace fanmill::broker {
 
 using Seconds = std::chrono::duration<double>;
 
-Report::Report(bool progress) : progress_(progress), begin_(std::chrono::steady_clock::now()), drawn_(begin_) {}
+Report::Report(bool progress)
+    : progress_(progress), begin_(std::chrono::steady_clock::now()), drawn_(begin_) {}
 
 Report::~Report() { clear_progress(); }
 
@@ -20,7 +21,8 @@ void Report::item_ended(bool with_result) {
   drawn_ = now;
   shown_ = true;
   const double rate = static_cast<double>(ended_) / std::max(Seconds(now - begin_).count(), 1e-9);
-  std::fprintf(stderr, "\r%" PRIu64 " items done, %" PRIu64 " failed, %.0f a second\x1b[K", ended_, failed_, rate);
+  std::fprintf(stderr, "\r%" PRIu64 " items done, %" PRIu64 " failed, %.0f a second\x1b[K", ended_,
+               failed_, rate);
 }
 
 void Report::say(const std::string& line) {
@@ -38,9 +40,10 @@ void Report::print_summary(const Counters& counters, std::size_t slots) {
   clear_progress();
   const double wall = Seconds(std::chrono::steady_clock::now() - begin_).count();
   std::fprintf(stderr,
-               "%" PRIu64 " items (%" PRIu64 " failed), %" PRIu64 " tasks, %" PRIu64 " kills, %" PRIu64
-               " workers joined, %" PRIu64 " lost, %.2f s",
-               ended_, failed_, counters.tasks, counters.killed, counters.workers_joined, counters.workers_lost, wall);
+               "%" PRIu64 " items (%" PRIu64 " failed), %" PRIu64 " tasks, %" PRIu64
+               " kills, %" PRIu64 " workers joined, %" PRIu64 " lost, %.2f s",
+               ended_, failed_, counters.tasks, counters.killed, counters.workers_joined,
+               counters.workers_lost, wall);
   if (slots > 0) {
     const double share = Seconds(counters.busy).count() / (wall * static_cast<double>(slots));
     std::fprintf(stderr, ", workers busy %.0f %% of it", 100 * share);

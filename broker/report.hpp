@@ -1,4 +1,5 @@
-// Report: what a run shows while it goes and at its end, on standard error. Results go to standard output.
+// Report: what a run shows while it goes and at its end, on standard error. Results go to standard
+// output.
 #pragma once
 
 #include <chrono>

@@ -35,7 +35,8 @@ struct OutputLine {
 
 class Output {
  public:
-  Output(const RunArguments& arguments, Report& report) : unordered_(arguments.unordered), report_(report) {}
+  Output(const RunArguments& arguments, Report& report)
+      : unordered_(arguments.unordered), report_(report) {}
 
   void write(const OutputLine& line, std::size_t item, std::uint64_t input_line) {
     report_.item_ended(line.error.empty());
@@ -45,7 +46,8 @@ class Output {
       text = line.error.empty() ? line.json : "null";
     } else {
       text = R"({"item":)" + std::to_string(item) + R"(,"line":)" + std::to_string(input_line);
-      text += line.error.empty() ? R"(,"result":)" + line.json : std::string(R"(,"error":)") + quoted(line.error);
+      text += line.error.empty() ? R"(,"result":)" + line.json
+                                 : std::string(R"(,"error":)") + quoted(line.error);
       text += '}';
     }
     text += '\n';
@@ -53,7 +55,8 @@ class Output {
       throw FarmError(ErrorCode::io_error, "standard output can't be written");
     }
     // Somebody may read along, and the next result may be long in coming.
-    if (std::fflush(stdout) != 0) throw FarmError(ErrorCode::io_error, "standard output can't be written");
+    if (std::fflush(stdout) != 0)
+      throw FarmError(ErrorCode::io_error, "standard output can't be written");
   }
 
  private:
@@ -72,7 +75,8 @@ ManagerOptions manager_options(const RunArguments& arguments) {
   return options;
 }
 
-void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>& inlet, Report& report) {
+void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>& inlet,
+              Report& report) {
   Output output(arguments, report);
   auto job = fanmill::job<Payload>()
                  .function(arguments.function)
@@ -87,13 +91,17 @@ void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>&
     return list;
   };
   const bool keep_going = arguments.keep_going;
-  // A failed item's words travel in place of its result, marked by their encoding: no result is raw.
+  // A failed item's words travel in place of its result, marked by their encoding: no result is
+  // raw.
   const auto failed = [keep_going](const InputLine& line, const std::vector<TaskError>& errors) {
     const std::string words = error_words(line, errors);
-    if (!keep_going) throw FarmError(ErrorCode::invalid_argument, words + " (--keep-going goes on with the others)");
+    if (!keep_going)
+      throw FarmError(ErrorCode::invalid_argument,
+                      words + " (--keep-going goes on with the others)");
     return Payload::raw(words);
   };
-  const auto write = [&output](int&, const Payload& result, std::size_t item, const InputLine& line) {
+  const auto write = [&output](int&, const Payload& result, std::size_t item,
+                               const InputLine& line) {
     OutputLine out;
     if (result.encoding == Encoding::raw) {
       out.error = result.bytes.str();
@@ -108,39 +116,55 @@ void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>&
 }  // namespace
 
 RunCommand::RunCommand(CLI::App& app) {
-  CLI::App* run = app.add_subcommand("run", "work on one list: a JSON value on each line in, a JSON value on each line out");
-  run->add_option("--input", arguments_.input, "file of JSON lines, each an item; '-': standard input, read as needed")
+  CLI::App* run = app.add_subcommand(
+      "run", "work on one list: a JSON value on each line in, a JSON value on each line out");
+  run->add_option("--input", arguments_.input,
+                  "file of JSON lines, each an item; '-': standard input, read as needed")
       ->capture_default_str();
-  run->add_option("--bind", arguments_.bind,
-                  "endpoint to listen on: tcp://127.0.0.1:5557, tcp://127.0.0.1:*, ipc:///path; may be given several "
-                  "times (default: a free port of the loopback interface, and a private ipc socket)");
-  run->add_option("--join-file", arguments_.join_file, "write a join file for workers here, removed at the end");
-  run->add_option("--local", arguments_.local, "start so many copies of COMMAND, which stands behind '--', as workers")
+  run->add_option(
+      "--bind", arguments_.bind,
+      "endpoint to listen on: tcp://127.0.0.1:5557, tcp://127.0.0.1:*, ipc:///path; may be given "
+      "several "
+      "times (default: a free port of the loopback interface, and a private ipc socket)");
+  run->add_option("--join-file", arguments_.join_file,
+                  "write a join file for workers here, removed at the end");
+  run->add_option("--local", arguments_.local,
+                  "start so many copies of COMMAND, which stands behind '--', as workers")
       ->check(CLI::Range(1, 4096));
   run->add_option("command", arguments_.command, "worker program and its arguments, for --local");
-  run->add_option("--function", arguments_.function, "name of the workers' function (default: their first)");
-  run->add_option("--retries", arguments_.retries, "how often an item is tried again after its function failed")
+  run->add_option("--function", arguments_.function,
+                  "name of the workers' function (default: their first)");
+  run->add_option("--retries", arguments_.retries,
+                  "how often an item is tried again after its function failed")
       ->capture_default_str();
-  run->add_option("--time-limit", arguments_.time_limit, "seconds that one attempt at an item may take; 0: any")
+  run->add_option("--time-limit", arguments_.time_limit,
+                  "seconds that one attempt at an item may take; 0: any")
       ->check(CLI::NonNegativeNumber);
-  run->add_option("--prefetch", arguments_.prefetch, "tasks that a worker holds beside each running one")
+  run->add_option("--prefetch", arguments_.prefetch,
+                  "tasks that a worker holds beside each running one")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   run->add_flag("--unordered", arguments_.unordered,
                 R"(write results as they come: {"item":0,"line":1,"result":...})");
   run->add_flag("--keep-going", arguments_.keep_going,
-                "an item without a result does not end the run: its line is null, the reason is on standard error");
+                "an item without a result does not end the run: its line is null, the reason is on "
+                "standard error");
   run->add_flag("--quiet", arguments_.quiet, "no progress line, no summary");
-  run->add_option("--verbose", arguments_.verbose, "1: print joins and leaves; 2: also each task and group")
+  run->add_option("--verbose", arguments_.verbose,
+                  "1: print joins and leaves; 2: also each task and group")
       ->check(CLI::Range(0, 2));
-  run->add_flag("--timestamps", arguments_.timestamps, "begin the lines of --verbose with the time");
+  run->add_flag("--timestamps", arguments_.timestamps,
+                "begin the lines of --verbose with the time");
   run->footer(
-      "Line n of the output is the result of line n of the input. The exit status is 0 if every item has a\n"
-      "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, what has begun is finished; twice: stop.\n\n"
+      "Line n of the output is the result of line n of the input. The exit status is 0 if every "
+      "item has a\n"
+      "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, what has begun is finished; "
+      "twice: stop.\n\n"
       "Examples:\n"
       "  seq 1 10 | fanmill-broker run --local 4 -- fanmill-worker collatz\n"
       "  fanmill-broker run --input tasks.jsonl --bind tcp://127.0.0.1:5557 --verbose 1\n"
-      "    and on as many terminals as you like: fanmill-worker --connect tcp://127.0.0.1:5557 collatz");
+      "    and on as many terminals as you like: fanmill-worker --connect tcp://127.0.0.1:5557 "
+      "collatz");
 }
 
 int RunCommand::execute() {
@@ -166,7 +190,8 @@ int RunCommand::execute() {
     Manager manager(manager_options(arguments_));
     manager_to_stop = &manager;
     const auto forget_manager = [](std::atomic<Manager*>* pointer) { *pointer = nullptr; };
-    const std::unique_ptr<std::atomic<Manager*>, decltype(forget_manager)> guard(&manager_to_stop, forget_manager);
+    const std::unique_ptr<std::atomic<Manager*>, decltype(forget_manager)> guard(&manager_to_stop,
+                                                                                 forget_manager);
     if (arguments_.local > 0) {
       manager.start_workers(arguments_.local, arguments_.command);
     } else if (!arguments_.quiet) {
@@ -183,7 +208,8 @@ int RunCommand::execute() {
     }
     std::size_t slots = 0;
     for (const WorkerInfo& worker : manager.workers()) slots += worker.slots;
-    if (!arguments_.quiet) report.print_summary(manager.counters(), std::max(slots, arguments_.local));
+    if (!arguments_.quiet)
+      report.print_summary(manager.counters(), std::max(slots, arguments_.local));
     if (failure) std::rethrow_exception(failure);
   } catch (const std::exception& error) {
     report.say(error.what());

@@ -29,8 +29,8 @@ class RunCommand {
  public:
   /// Adds the subcommand and its options to `app`, which must outlive this.
   explicit RunCommand(CLI::App& app);
-  /// After parsing. Returns the exit status: 0 if every item has a result, 1 if one has none or the run could not be
-  /// done, 2 if it was interrupted.
+  /// After parsing. Returns the exit status: 0 if every item has a result, 1 if one has none or the
+  /// run could not be done, 2 if it was interrupted.
   int execute();
 
  private:

@@ -1,7 +1,7 @@
 // The whole model in one file: a list, a function, workers that come and go.
 //
-// Run it, and it starts two workers of itself. Started as `01_hello worker` (here or on another host, with
-// FANMILL_ENDPOINT or a join file) it is one of them.
+// Run it, and it starts two workers of itself. Started as `01_hello worker` (here or on another
+// host, with FANMILL_ENDPOINT or a join file) it is one of them.
 #include <cstdint>
 #include <fanmill/fanmill.hpp>
 #include <iostream>
@@ -18,7 +18,8 @@ int run_manager(const char* program) {
   manager.start_workers(2, {program, "worker"});
 
   // Any input range will do; results come back in the order of the items.
-  const auto squares = manager.run(std::views::iota(std::int64_t{1}, std::int64_t{11}), fanmill::job<std::int64_t>());
+  const auto squares = manager.run(std::views::iota(std::int64_t{1}, std::int64_t{11}),
+                                   fanmill::job<std::int64_t>());
   for (const std::int64_t number : squares) std::cout << number << ' ';
   std::cout << '\n';
   return 0;

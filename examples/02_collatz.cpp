@@ -1,5 +1,5 @@
-// A plain list three ways: the results themselves, folded as they come (update_results), and summed up at the end
-// (process_results). All three runs use one manager and the same workers.
+// A plain list three ways: the results themselves, folded as they come (update_results), and summed
+// up at the end (process_results). All three runs use one manager and the same workers.
 #include <algorithm>
 #include <iostream>
 #include <ranges>
@@ -24,20 +24,23 @@ int run_manager(const char* program) {
 
   // Called once for each item, in order of completion: only the best is kept.
   using Best = std::pair<std::int64_t, std::int64_t>;  // peak and start
-  const Best best = manager.run(numbers, orbits_of.update_results(Best{0, 0}, [](Best& so_far, Orbit orbit, std::size_t) {
-    const Best candidate{std::get<2>(orbit), std::get<0>(orbit)};
-    // The smaller start wins a tie, so that the order of completion does not matter.
-    if (candidate.first > so_far.first || (candidate.first == so_far.first && candidate.second < so_far.second)) {
-      so_far = candidate;
-    }
-  }));
+  const Best best = manager.run(
+      numbers, orbits_of.update_results(Best{0, 0}, [](Best& so_far, Orbit orbit, std::size_t) {
+        const Best candidate{std::get<2>(orbit), std::get<0>(orbit)};
+        // The smaller start wins a tie, so that the order of completion does not matter.
+        if (candidate.first > so_far.first ||
+            (candidate.first == so_far.first && candidate.second < so_far.second)) {
+          so_far = candidate;
+        }
+      }));
   std::cout << "largest peak " << best.first << ", of " << best.second << '\n';
 
-  const auto [total, count] = manager.run(numbers, orbits_of.process_results([](const std::vector<Orbit>& orbits) {
-    std::int64_t sum = 0;
-    for (const Orbit& orbit : orbits) sum += std::get<1>(orbit);
-    return std::pair{sum, orbits.size()};
-  }));
+  const auto [total, count] =
+      manager.run(numbers, orbits_of.process_results([](const std::vector<Orbit>& orbits) {
+        std::int64_t sum = 0;
+        for (const Orbit& orbit : orbits) sum += std::get<1>(orbit);
+        return std::pair{sum, orbits.size()};
+      }));
   std::cout << "mean number of steps " << total << "/" << count << '\n';
   return 0;
 }

@@ -1,6 +1,7 @@
-// Groups: each item is a hundred tasks that share a state. Item n covers the starts 100n-99 to 100n and wants the one
-// that climbs highest: first with all its tasks at once, then with one task after another, and at last only until a
-// start climbs to 6000 times the item, which ends the group and frees the workers still busy on it.
+// Groups: each item is a hundred tasks that share a state. Item n covers the starts 100n-99 to 100n
+// and wants the one that climbs highest: first with all its tasks at once, then with one task after
+// another, and at last only until a start climbs to 6000 times the item, which ends the group and
+// frees the workers still busy on it.
 #include <iostream>
 #include <numeric>
 #include <ranges>
@@ -48,32 +49,45 @@ int run_manager(const char* program) {
   using Step = fanmill::Update<Best, std::int64_t>;
 
   // The group's state is its result when the tasks run out: no incomplete_group is needed.
-  print("all at once:      ", manager.run(items, orbits
-      .group_tasks([](std::int64_t item) { return fanmill::Group{Best{}, starts_of(item)}; })
-      .update_group([](std::int64_t, std::int64_t, const Orbit& orbit, Best& best) -> Step {
-        best.take(orbit);
-        return fanmill::go_on();
-      })));
+  print("all at once:      ",
+        manager.run(items, orbits
+                               .group_tasks([](std::int64_t item) {
+                                 return fanmill::Group{Best{}, starts_of(item)};
+                               })
+                               .update_group([](std::int64_t, std::int64_t, const Orbit& orbit,
+                                                Best& best) -> Step {
+                                 best.take(orbit);
+                                 return fanmill::go_on();
+                               })));
 
-  print("one after another:", manager.run(items, orbits
-      .group_tasks([](std::int64_t item) { return fanmill::Group{Best{}, std::vector{100 * item - 99}}; })
-      .update_group([](std::int64_t item, std::int64_t start, const Orbit& orbit, Best& best) -> Step {
-        best.take(orbit);
-        if (start == 100 * item) return fanmill::done(best);
-        return fanmill::add({start + 1});
-      })));
+  print("one after another:",
+        manager.run(items, orbits
+                               .group_tasks([](std::int64_t item) {
+                                 return fanmill::Group{Best{}, std::vector{100 * item - 99}};
+                               })
+                               .update_group([](std::int64_t item, std::int64_t start,
+                                                const Orbit& orbit, Best& best) -> Step {
+                                 best.take(orbit);
+                                 if (start == 100 * item) return fanmill::done(best);
+                                 return fanmill::add({start + 1});
+                               })));
 
-  print("high enough:      ", manager.run(items, orbits
-      .group_tasks([](std::int64_t item) { return fanmill::Group{Best{}, starts_of(item)}; })
-      .update_group([](std::int64_t item, std::int64_t, const Orbit& orbit, Best&) -> Step {
-        const auto& [start, steps, peak] = orbit;
-        if (peak >= 6000 * item) return fanmill::done(Best{peak, start});
-        return fanmill::go_on();
-      })
-      .incomplete_group([](std::int64_t, Best&) { return Best{}; })));
+  print("high enough:      ",
+        manager.run(items, orbits
+                               .group_tasks([](std::int64_t item) {
+                                 return fanmill::Group{Best{}, starts_of(item)};
+                               })
+                               .update_group([](std::int64_t item, std::int64_t, const Orbit& orbit,
+                                                Best&) -> Step {
+                                 const auto& [start, steps, peak] = orbit;
+                                 if (peak >= 6000 * item) return fanmill::done(Best{peak, start});
+                                 return fanmill::go_on();
+                               })
+                               .incomplete_group([](std::int64_t, Best&) { return Best{}; })));
 
   const fanmill::Counters counters = manager.counters();
-  std::cerr << counters.killed << " tasks killed on their workers, " << counters.dropped << " dropped from the queue\n";
+  std::cerr << counters.killed << " tasks killed on their workers, " << counters.dropped
+            << " dropped from the queue\n";
   return 0;
 }
 

@@ -1,4 +1,5 @@
-// The Collatz function of the examples 02 and 03: how long the orbit of a number is, and how high it climbs.
+// The Collatz function of the examples 02 and 03: how long the orbit of a number is, and how high
+// it climbs.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@
 using Orbit = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
 
 inline Orbit collatz(std::int64_t start, const std::stop_token& stop) {
-  if (start < 1) throw std::invalid_argument("a start must be at least 1, not " + std::to_string(start));
+  if (start < 1)
+    throw std::invalid_argument("a start must be at least 1, not " + std::to_string(start));
   std::int64_t steps = 0;
   std::int64_t peak = start;
   for (std::int64_t number = start; number != 1; ++steps) {
@@ -21,13 +23,12 @@ inline Orbit collatz(std::int64_t start, const std::stop_token& stop) {
       number /= 2;
       continue;
     }
-    if (number > (std::numeric_limits<std::int64_t>::max() - 1) / 3) throw std::overflow_error("beyond 64 bits");
+    if (number > (std::numeric_limits<std::int64_t>::max() - 1) / 3)
+      throw std::overflow_error("beyond 64 bits");
     number = 3 * number + 1;
     if (number > peak) peak = number;
   }
   return {start, steps, peak};
 }
 
-inline int serve_collatz() {
-  return fanmill::serve(fanmill::Functions().add("collatz", collatz));
-}
+inline int serve_collatz() { return fanmill::serve(fanmill::Functions().add("collatz", collatz)); }

@@ -1,4 +1,5 @@
-// The methods of factor_race: each looks for one factor of a number within a bound, and gives up at a kill.
+// The methods of factor_race: each looks for one factor of a number within a bound, and gives up at
+// a kill.
 #pragma once
 
 #include <gmpxx.h>
@@ -14,7 +15,8 @@
 struct Attempt {
   fanmill::BigInteger number;  // composite, at least 4
   std::int64_t bound = 0;      // how far to go; what it counts is the method's own
-  std::int64_t constant = 1;   // of Pollard's rho: x * x + constant; of Fermat's method: the multiplier
+  std::int64_t constant =
+      1;  // of Pollard's rho: x * x + constant; of Fermat's method: the multiplier
 };
 FANMILL_FIELDS(Attempt, number, bound, constant)
 
@@ -33,7 +35,9 @@ inline fanmill::BigInteger to_big(const mpz_class& number) {
   return {false, bytes};
 }
 
-inline bool is_prime(const mpz_class& number) { return mpz_probab_prime_p(number.get_mpz_t(), 30) != 0; }
+inline bool is_prime(const mpz_class& number) {
+  return mpz_probab_prime_p(number.get_mpz_t(), 30) != 0;
+}
 
 inline Factor proper(const mpz_class& factor, const mpz_class& number) {
   if (factor > 1 && factor < number) return to_big(factor);
@@ -52,7 +56,8 @@ inline Factor trial_division(const Attempt& attempt, const std::stop_token& stop
   return std::nullopt;
 }
 
-/// Pollard's rho with Floyd's cycle, `bound` steps; differences are multiplied up and looked at by the hundred.
+/// Pollard's rho with Floyd's cycle, `bound` steps; differences are multiplied up and looked at by
+/// the hundred.
 inline Factor pollard_rho(const Attempt& attempt, const std::stop_token& stop) {
   const mpz_class number = to_mpz(attempt.number);
   mpz_class slow = 2;
@@ -89,10 +94,12 @@ inline Factor pollard_rho(const Attempt& attempt, const std::stop_token& stop) {
 /// Pollard's p - 1: finds a factor p if p - 1 has only small prime factors, up to `bound`.
 inline Factor pollard_p_minus_1(const Attempt& attempt, const std::stop_token& stop) {
   const mpz_class number = to_mpz(attempt.number);
-  // Not 2: its order is small modulo every factor of a number like 2^n - 1, so all would come up at once.
+  // Not 2: its order is small modulo every factor of a number like 2^n - 1, so all would come up at
+  // once.
   mpz_class power = 3;
   for (std::int64_t exponent = 2; exponent <= attempt.bound && !stop.stop_requested(); ++exponent) {
-    mpz_powm_ui(power.get_mpz_t(), power.get_mpz_t(), static_cast<unsigned long>(exponent), number.get_mpz_t());
+    mpz_powm_ui(power.get_mpz_t(), power.get_mpz_t(), static_cast<unsigned long>(exponent),
+                number.get_mpz_t());
     if (exponent % 100 != 0 && exponent != attempt.bound) continue;
     const mpz_class factor = gcd(mpz_class(power - 1), number);
     if (factor > 1) return proper(factor, number);
@@ -100,8 +107,8 @@ inline Factor pollard_p_minus_1(const Attempt& attempt, const std::stop_token& s
   return std::nullopt;
 }
 
-/// Fermat with a multiplier k, as in Lehman's method: looks for k * number = a * a - b * b, `bound` steps up from the
-/// square root. Finds factors whose ratio is near k.
+/// Fermat with a multiplier k, as in Lehman's method: looks for k * number = a * a - b * b, `bound`
+/// steps up from the square root. Finds factors whose ratio is near k.
 inline Factor fermat(const Attempt& attempt, const std::stop_token& stop) {
   const mpz_class number = to_mpz(attempt.number);
   if (mpz_even_p(number.get_mpz_t())) return proper(2, number);
@@ -111,13 +118,14 @@ inline Factor fermat(const Attempt& attempt, const std::stop_token& stop) {
   for (std::int64_t step = 0; step < attempt.bound && !stop.stop_requested(); ++step, a += 1) {
     const mpz_class square = a * a - multiple;
     if (mpz_perfect_square_p(square.get_mpz_t()) == 0) continue;
-    if (const Factor factor = proper(gcd(mpz_class(a - sqrt(square)), number), number)) return factor;
+    if (const Factor factor = proper(gcd(mpz_class(a - sqrt(square)), number), number))
+      return factor;
   }
   return std::nullopt;
 }
 
-/// The race for one number: every method in five stages, each with ten times the bounds of the one before. Bounds are
-/// set so that the methods of a stage take about as long as each other.
+/// The race for one number: every method in five stages, each with ten times the bounds of the one
+/// before. Bounds are set so that the methods of a stage take about as long as each other.
 inline std::vector<std::vector<fanmill::Call>> race_for(const fanmill::BigInteger& number) {
   std::vector<std::vector<fanmill::Call>> stages;
   std::int64_t bound = 10'000;
@@ -125,8 +133,9 @@ inline std::vector<std::vector<fanmill::Call>> race_for(const fanmill::BigIntege
     const auto try_with = [&](const char* method, std::int64_t limit, std::int64_t constant = 1) {
       return fanmill::call(method, Attempt{number, limit, constant});
     };
-    stages.push_back({try_with("trial", bound), try_with("rho", bound, 1), try_with("p-1", bound / 10),
-                      try_with("rho", bound, 3), try_with("fermat", bound / 2, 1), try_with("fermat", bound / 2, 3)});
+    stages.push_back({try_with("trial", bound), try_with("rho", bound, 1),
+                      try_with("p-1", bound / 10), try_with("rho", bound, 3),
+                      try_with("fermat", bound / 2, 1), try_with("fermat", bound / 2, 3)});
   }
   return stages;
 }

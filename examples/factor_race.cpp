@@ -1,9 +1,10 @@
-// Factoring by a race. Each number is a group of methods whose bounds grow from stage to stage; the first factor found
-// ends the group, and the workers still busy on it are killed off it at once. Cofactors that are not prime go on as
-// new items, until every number of the list is a product of primes. Every line of output is checked by multiplying.
+// Factoring by a race. Each number is a group of methods whose bounds grow from stage to stage; the
+// first factor found ends the group, and the workers still busy on it are killed off it at once.
+// Cofactors that are not prime go on as new items, until every number of the list is a product of
+// primes. Every line of output is checked by multiplying.
 //
 //     factor_race LIST [--workers 4] [--kills-min 0]     LIST: numbers in decimal, one a line
-//     factor_race worker                                 one of its workers, here or on another host
+//     factor_race worker      one of its workers, here or on another host
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -39,17 +40,19 @@ class FactorRace {
   }
 
   void run(fanmill::Manager& manager) {
-    manager.run(feed_, fanmill::job<fanmill::BigInteger>()
-                           .functions({"trial", "rho", "p-1", "fermat"})
-                           .group_tasks([](const Composite& item) { return race_for(item.number); })
-                           .stages()
-                           .on_failure([](const Composite& item, const std::vector<fanmill::TaskError>& errors) {
-                             throw std::runtime_error("no method split " + item.number.to_decimal() +
-                                                      (errors.empty() ? "" : "; " + to_string(errors.front())));
-                             return fanmill::BigInteger();
-                           })
-                           .update_results(0, [this](int&, const fanmill::BigInteger& factor, std::size_t,
-                                                     const Composite& item) { split(item, factor); }));
+    manager.run(
+        feed_,
+        fanmill::job<fanmill::BigInteger>()
+            .functions({"trial", "rho", "p-1", "fermat"})
+            .group_tasks([](const Composite& item) { return race_for(item.number); })
+            .stages()
+            .on_failure([](const Composite& item, const std::vector<fanmill::TaskError>& errors) {
+              throw std::runtime_error("no method split " + item.number.to_decimal() +
+                                       (errors.empty() ? "" : "; " + to_string(errors.front())));
+              return fanmill::BigInteger();
+            })
+            .update_results(0, [this](int&, const fanmill::BigInteger& factor, std::size_t,
+                                      const Composite& item) { split(item, factor); }));
     if (on_terminal_) std::fputs("\n", stderr);
   }
 
@@ -113,7 +116,8 @@ std::vector<Line> read_list(const std::string& path) {
   return lines;
 }
 
-int run_manager(const char* program, const std::string& list, std::size_t workers, std::uint64_t kills_min) {
+int run_manager(const char* program, const std::string& list, std::size_t workers,
+                std::uint64_t kills_min) {
   const auto begin = std::chrono::steady_clock::now();
   FactorRace race(read_list(list));
   fanmill::Manager manager;
@@ -124,15 +128,19 @@ int run_manager(const char* program, const std::string& list, std::size_t worker
 
   const fanmill::Counters counters = manager.counters();
   const double busy = std::chrono::duration<double>(counters.busy).count();
-  std::printf("\n%zu races on %zu workers in %.1f s: %llu tasks, %llu results, %llu killed on their workers, "
-              "%llu dropped from the queue; workers busy %.0f %% of the time\n",
-              race.races(), workers, wall.count(), static_cast<unsigned long long>(counters.tasks),
-              static_cast<unsigned long long>(counters.results), static_cast<unsigned long long>(counters.killed),
-              static_cast<unsigned long long>(counters.dropped),
-              100 * busy / (wall.count() * static_cast<double>(workers)));
+  std::printf(
+      "\n%zu races on %zu workers in %.1f s: %llu tasks, %llu results, %llu killed on their "
+      "workers, "
+      "%llu dropped from the queue; workers busy %.0f %% of the time\n",
+      race.races(), workers, wall.count(), static_cast<unsigned long long>(counters.tasks),
+      static_cast<unsigned long long>(counters.results),
+      static_cast<unsigned long long>(counters.killed),
+      static_cast<unsigned long long>(counters.dropped),
+      100 * busy / (wall.count() * static_cast<double>(workers)));
   if (!right) std::puts("wrong: a line above does not multiply out to its number");
   if (counters.killed < kills_min) {
-    std::printf("too few kills: %llu, expected at least %llu\n", static_cast<unsigned long long>(counters.killed),
+    std::printf("too few kills: %llu, expected at least %llu\n",
+                static_cast<unsigned long long>(counters.killed),
                 static_cast<unsigned long long>(kills_min));
   }
   return right && counters.killed >= kills_min ? 0 : 1;
@@ -148,8 +156,12 @@ int main(int argc, char** argv) {
   std::string list;
   std::size_t workers = 4;
   std::uint64_t kills_min = 0;
-  app.add_option("list", list, "numbers in decimal, one a line")->required()->check(CLI::ExistingFile);
-  app.add_option("--workers", workers, "worker processes to start")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("list", list, "numbers in decimal, one a line")
+      ->required()
+      ->check(CLI::ExistingFile);
+  app.add_option("--workers", workers, "worker processes to start")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   app.add_option("--kills-min", kills_min, "fail below so many kills")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {

@@ -51,9 +51,10 @@ def stop(pid):
 class Process:
     """One started program. Its output is read as it comes, by threads."""
 
-    def __init__(self, arguments, environment, stdin, group):
-        self.popen = subprocess.Popen(arguments, env=environment, stdin=stdin, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, process_group=group)
+    def __init__(self, arguments, environment, stdin, stdout):
+        # A process group of its own, as a shell gives it.
+        self.popen = subprocess.Popen(arguments, env=environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                                      process_group=0)
         self.pid = self.popen.pid
         self.text = {"out": b"", "err": b""}
         self.changed = threading.Condition()
@@ -61,6 +62,8 @@ class Process:
         self.readers = []
         for name, stream in (("out", self.popen.stdout), ("err", self.popen.stderr)):
             self.may_read[name].set()
+            if stream is None:
+                continue
             self.readers.append(threading.Thread(target=self._read, args=(name, stream), daemon=True))
             self.readers[-1].start()
 
@@ -124,14 +127,18 @@ class Process:
     def is_running(self):
         return self.popen.poll() is None
 
+    def wait(self):
+        """Waits for its end, whatever is done with its standard input; returns the status."""
+        try:
+            return self.popen.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"does not end; so far:\n{self.out[-2000:]}\n{self.err[-4000:]}") from None
+
     def end(self):
         """Waits for its end and that of all who share its output; returns (status, output, error output)."""
         if self.popen.stdin and not self.popen.stdin.closed:
             self.popen.stdin.close()
-        try:
-            status = self.popen.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"does not end; so far:\n{self.out[-2000:]}\n{self.err[-4000:]}") from None
+        status = self.wait()
         for reader in self.readers:
             reader.join(PATIENCE)
             if reader.is_alive():
@@ -141,6 +148,8 @@ class Process:
     def close(self):
         for event in self.may_read.values():
             event.set()
+        for reader in self.readers:
+            reader.join(PATIENCE)
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             try:
                 if stream:
@@ -169,8 +178,8 @@ class Farm:
                      "XDG_STATE_HOME": str(self.folder / "state"), "PATH": f"{BIN}:{os.environ['PATH']}"})
         return kept | extra
 
-    def start(self, *arguments, stdin=subprocess.PIPE, **extra):
-        process = Process([str(argument) for argument in arguments], self.environment(**extra), stdin, 0)
+    def start(self, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **extra):
+        process = Process([str(argument) for argument in arguments], self.environment(**extra), stdin, stdout)
         self.started.append(process)
         return process
 
@@ -184,6 +193,10 @@ class Farm:
         path.write_bytes(items if isinstance(items, bytes) else items.encode())
         with open(path, "rb") as file:
             process = self.broker(*arguments, stdin=file)
+        process.wait()
+        # Local workers end before their broker does, not some time after it.
+        left = [line for line in self.processes().values() if line.startswith(WORKER)]
+        assert not left, f"the broker has ended, not so its workers: {left}"
         return process.end()
 
     def worker(self, *arguments, endpoint=None):
@@ -214,11 +227,12 @@ class Farm:
                 wait_until(lambda: not self.processes(), lambda: f"processes to end: {self.processes()}")
                 assert self.sockets() == [], f"left behind: {self.sockets()}"
         finally:
-            for pid in self.processes():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            while left := self.processes():  # again and again: a supervisor may have started one more
+                for pid in left:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
             for process in self.started:
                 process.popen.wait()
                 process.close()

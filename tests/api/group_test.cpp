@@ -203,9 +203,9 @@ TEST_CASE("a group of optionals hears of tasks that found nothing", "[unit][api]
   CHECK(farm.manager.run(Items{{0, 5, 0}}, count_nothing) == std::vector{2});
 }
 
-// With prefetch, a racing task once waited at a worker behind one of another group that never ended, while that one's
-// deciding sibling waited elsewhere behind its own like: the run stood still for ever. Racing tasks now go to free
-// slots only.
+// With prefetch, a racing task once waited at a worker behind one of another group that never
+// ended, while that one's deciding sibling waited elsewhere behind its own like: the run stood
+// still for ever. Racing tasks now go to free slots only.
 TEST_CASE("races whose losers never end are all won, prefetch or not", "[unit][api]") {
   Farm farm;
   farm.workers.add(farm.manager.join(), answer);

@@ -1,5 +1,5 @@
-// A core::Client on a bench: steps it and hands its actions to the test one by one. A rig that goes out of scope with an
-// action that nobody claimed fails its test.
+// A core::Client on a bench: steps it and hands its actions to the test one by one. A rig that goes
+// out of scope with an action that nobody claimed fails its test.
 #pragma once
 
 #include <deque>
@@ -13,7 +13,8 @@
 
 namespace fanmill::core::test {
 
-/// In a few words: "open", "submit 0", "update add 2", "ask 0/3", "conclude 0 decided", "release 0", "finished".
+/// In a few words: "open", "submit 0", "update add 2", "ask 0/3", "conclude 0 decided", "release
+/// 0", "finished".
 std::string in_short(const ClientAction& action);
 
 inline constexpr JobId job{1};

@@ -319,7 +319,8 @@ TEST_CASE("what belongs to another run is ignored", "[client]") {
   CHECK(rig.claim_all() == "-");
 }
 
-// Items 0 of the states. What a group with a policy of its own and one that asks do differently has a state for each.
+// Items 0 of the states. What a group with a policy of its own and one that asks do differently has
+// a state for each.
 TEST_CASE("every fact in every state is handled or ignored by a client", "[client]") {
   using Step = std::function<void(ClientRig&)>;
   const std::vector<std::pair<std::string, Step>> states = {

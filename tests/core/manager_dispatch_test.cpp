@@ -200,8 +200,9 @@ TEST_CASE("assignments are observed with their payload", "[unit][manager]") {
   CHECK(farm.take() == "forget 1, saw left");
 }
 
-// A racing task that waits at a worker may wait behind one that never ends by itself. It goes to a free slot or stays in
-// the queue; the losers' slots are free in the turn in which the race is decided.
+// A racing task that waits at a worker may wait behind one that never ends by itself. It goes to a
+// free slot or stays in the queue; the losers' slots are free in the turn in which the race is
+// decided.
 TEST_CASE("a task whose siblings may decide its group is never prefetched", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, {.prefetch = 3});

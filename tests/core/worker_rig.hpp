@@ -1,5 +1,6 @@
-// A core::Worker on a bench: steps it, checks its invariants after every step, and hands its actions to the test one by
-// one. A rig that goes out of scope with an action that nobody claimed fails its test.
+// A core::Worker on a bench: steps it, checks its invariants after every step, and hands its
+// actions to the test one by one. A rig that goes out of scope with an action that nobody claimed
+// fails its test.
 #pragma once
 
 #include <chrono>

@@ -163,8 +163,8 @@ TEST_CASE("sessions that are lost at once do not spin", "[worker]") {
   CHECK(rig.claim_all() == "connect, hello 7");
 }
 
-// A manager restarts behind a connection that libzmq mends by itself. Each of the worker's messages that were under way
-// is answered by Who.
+// A manager restarts behind a connection that libzmq mends by itself. Each of the worker's messages
+// that were under way is answered by Who.
 TEST_CASE("several whos in a row bring one hello on the same connection", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();
@@ -206,7 +206,8 @@ TEST_CASE("heartbeats fill the silence and tell how far the worker has come", "[
   CHECK(rig.expect_sent<Heartbeat>().started == 2);
 }
 
-// A worker without heartbeats idles. Its manager restarts behind a connection that mends by itself: only the silence shows.
+// A worker without heartbeats idles. Its manager restarts behind a connection that mends by itself:
+// only the silence shows.
 TEST_CASE("without the feature no heartbeats are sent, but the manager is judged all the same",
           "[worker]") {
   WorkerRig rig;
@@ -251,7 +252,8 @@ TEST_CASE("any word of the manager is a sign of life", "[worker]") {
   CHECK(rig.claim_all().find("echo") == std::string::npos);
 }
 
-// The worker's process is stopped for a minute. The manager's heartbeats of that minute lie in the socket.
+// The worker's process is stopped for a minute. The manager's heartbeats of that minute lie in the
+// socket.
 TEST_CASE("a stall of the worker is no silence of the manager", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();

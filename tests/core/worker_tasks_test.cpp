@@ -216,7 +216,8 @@ TEST_CASE("a task that runs too long is stopped, and that is its outcome", "[wor
   rig.run_task(1, 500ms);
   CHECK(rig.pass_to_deadline() == 500ms);
   CHECK(rig.expect<StopTask>().reason == StopTask::Reason::time_limit);
-  // Even if the function returns something after all: it was told to stop, so who knows what that is.
+  // Even if the function returns something after all: it was told to stop, so who knows what that
+  // is.
   rig.pass(10ms);
   rig.finish(0, 1);
   const Result result = rig.expect_sent<Result>();

@@ -1,5 +1,7 @@
 #include "client_host.hpp"
 
+#include <algorithm>
+
 #include "oracle.hpp"
 
 namespace fanmill::sim {
@@ -82,6 +84,10 @@ void ClientHost::pull() {
     step(core::InputEnded{});
     return;
   }
+  const auto open =
+      std::count_if(items_.begin(), items_.end(), [](const Item& item) { return !item.concluded; });
+  demand(open == 0 || static_cast<std::size_t>(open) < plan_.lookahead_tasks,
+         "the client reads ahead no further than told", job_, open);
   const ItemPlan& plan = plan_.items[items_.size()];
   Item& item = items_.emplace_back();
   std::vector<core::TaskSpec> specs;

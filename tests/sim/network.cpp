@@ -38,14 +38,26 @@ void Network::push(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kin
   agenda_.add(road.last_due, kind, index);
 }
 
+/// Most messages arrive once, some twice in a row, some once more after later ones. Never after a later hello
+/// or welcome of the same connection: acknowledgements count the results of a session, so the protocol relies on this
+/// much order.
+void Network::pass(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kind) {
+  if (opens_session(wire)) road.echo.reset();
+  const std::uint32_t repeats = links_[index].repeats;
+  const bool repeated = rng_.permille(repeats);
+  const bool at_once = repeated && rng_.percent(50);
+  if (repeated) tally_.add(Count::message_duplicated);
+  if (road.echo && rng_.percent(20))
+    push(road, index, *std::exchange(road.echo, std::nullopt), kind);
+  if (at_once) push(road, index, wire, kind);
+  if (repeated && !at_once) road.echo = wire;
+  push(road, index, std::move(wire), kind);
+}
+
 void Network::send_to_manager(LinkIndex index, Wire wire) {
   Link& link = links_[index];
   if (!link.up) return;
-  if (rng_.permille(link.repeats)) {
-    tally_.add(Count::message_duplicated);
-    push(link.to_manager, index, wire, Event::Kind::reach_manager);
-  }
-  push(link.to_manager, index, std::move(wire), Event::Kind::reach_manager);
+  pass(link.to_manager, index, std::move(wire), Event::Kind::reach_manager);
 }
 
 void Network::send_to_worker(PeerId peer, Wire wire) {
@@ -58,11 +70,7 @@ void Network::send_to_worker(PeerId peer, Wire wire) {
     if (!link.silent) agenda_.add(agenda_.now(), Event::Kind::link_notice_manager, index);
     return;
   }
-  if (rng_.permille(link.repeats)) {
-    tally_.add(Count::message_duplicated);
-    push(link.to_worker, index, wire, Event::Kind::reach_worker);
-  }
-  push(link.to_worker, index, std::move(wire), Event::Kind::reach_worker);
+  pass(link.to_worker, index, std::move(wire), Event::Kind::reach_worker);
 }
 
 std::optional<Wire> Network::take_for_manager(LinkIndex index) {

@@ -27,6 +27,7 @@ struct Link {
   struct Road {
     std::deque<Wire> under_way;
     Instant last_due;
+    std::optional<Wire> echo;  // arrives once more, later
   };
   PeerId peer;
   std::uint32_t worker = 0;
@@ -82,6 +83,7 @@ class Network {
   [[nodiscard]] const Link* find(PeerId peer) const;
 
  private:
+  void pass(Link::Road& road, LinkIndex link, Wire wire, Event::Kind kind);
   void push(Link::Road& road, LinkIndex link, Wire wire, Event::Kind kind);
   void lose_suffix(Link::Road& road);
   Duration notice_delay(const Link& link);

@@ -1,5 +1,7 @@
 #include "oracle.hpp"
 
+#include <algorithm>
+
 #include "core/manager_invariants.hpp"
 #include "core/worker_invariants.hpp"
 
@@ -88,22 +90,46 @@ void Oracle::check_empty(const core::Manager& manager) const {
     demand(worker.held == 0, "at the end nothing is left", worker.session, "holds", worker.held);
 }
 
+void Oracle::WorkerTruth::acknowledged(std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count && i < session_results.size(); ++i)
+    unacknowledged.erase(session_results[i]);
+}
+
 void Oracle::worker_sent(const Process::Identity& who, const core::Message& message) {
   sessions_->worker_sent(who.uuid, message);
+  WorkerTruth& truth = workers_[who.uuid];
+  if (const auto* result = std::get_if<core::Result>(&message)) {
+    truth.session_results.push_back(result->attempt);
+    truth.unacknowledged.insert(result->attempt);
+  }
   if (const auto* hello = std::get_if<core::Hello>(&message)) {
-    workers_[who.uuid].greeting = hello->greeting;
-    workers_[who.uuid].startable.clear();
+    truth.greeting = hello->greeting;
+    truth.startable.clear();
+    for (const AttemptId attempt : truth.unacknowledged) {
+      const core::Holding kept{.attempt = attempt, .state = core::HoldingState::result};
+      demand(std::count(hello->holdings.begin(), hello->holdings.end(), kept) == 1,
+             "a result is kept until it is acknowledged", who.worker, attempt);
+    }
   }
 }
 
 void Oracle::worker_received(const Process::Identity& who, const core::Message& message) {
   WorkerTruth& truth = workers_[who.uuid];
   if (const auto* welcome = std::get_if<core::Welcome>(&message)) {
-    if (welcome->greeting != truth.greeting) return;
-    for (const core::Judgement& judgement : welcome->judgements)
-      if (judgement.verdict == core::Verdict::keep) truth.startable.insert(judgement.attempt);
+    if (welcome->greeting != truth.greeting || welcome->session == truth.session) return;
+    truth.session = welcome->session;
+    truth.session_results.clear();
+    for (const core::Judgement& judgement : welcome->judgements) {
+      if (judgement.verdict == core::Verdict::keep)
+        truth.startable.insert(judgement.attempt);
+      else
+        truth.unacknowledged.erase(judgement.attempt);
+    }
   } else if (const auto* task = std::get_if<core::Task>(&message)) {
     truth.startable.insert(task->attempt);
+    truth.acknowledged(task->acknowledged);
+  } else if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
+    if (heartbeat->session == truth.session) truth.acknowledged(heartbeat->acknowledged);
   } else if (const auto* kill = std::get_if<core::Kill>(&message)) {
     truth.never.insert(kill->attempt);
   }

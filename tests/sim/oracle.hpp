@@ -58,6 +58,10 @@ class Oracle {
     std::uint32_t greeting = 0;
     std::set<AttemptId> startable;
     std::set<AttemptId> never;  // started before, or killed
+    SessionId session;
+    std::vector<AttemptId> session_results;  // in the order in which they were sent
+    std::set<AttemptId> unacknowledged;
+    void acknowledged(std::uint32_t count);
   };
   void fact(Instant now, const core::ManagerEvent& event);
 

@@ -173,6 +173,8 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
   Session& session = sessions_[found->second];
   demand(session.open && !session.lost && session.peer == peer,
          "nothing is sent to a session that is gone", session.id, message.index());
+  if (const auto* goodbye = std::get_if<core::Goodbye>(&message))
+    session.told_closed |= goodbye->closed;
   if (const auto* task = std::get_if<core::Task>(&message)) sent_task(now, session, *task);
   if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
   if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
@@ -372,6 +374,8 @@ void SessionOracle::check_acknowledged(Session& session, std::uint32_t count) {
 void SessionOracle::step_ended() {
   greeted_.reset();
   for (Session& session : sessions_) {
+    demand(!shut_ || !session.open || session.lost || session.told_closed,
+           "a manager that shuts down says so to every worker", session.id);
     if (session.ending) session.open = session.ending = false;
   }
   for (const TaskIndex task : groups_.take_ended()) {

@@ -87,6 +87,7 @@ class SessionOracle {
     bool may_end = false;  // it gave cause: goodbye, or a message that it may not send
     bool left = false;     // that cause was a goodbye
     bool draining = false;
+    bool told_closed = false;
     std::optional<Instant> lost;
     Instant heard;
     AttemptId newest;

@@ -15,6 +15,13 @@ Result<codec::Decoded> read(const Wire& wire) {
   return codec::decode(wire.header, wire.has_payload ? &wire.payload : nullptr);
 }
 
+bool opens_session(const Wire& wire) {
+  // The frozen prefix: behind the root pointer stand magic, version, kind and flags, 16 bits each.
+  constexpr std::size_t kind_at = 12;
+  return wire.header.size() > kind_at + 1 && wire.header[kind_at] == 1 &&
+         wire.header[kind_at + 1] == 0;
+}
+
 namespace {
 
 struct Describer {

@@ -26,6 +26,8 @@ class WireWriter {
 };
 
 Result<codec::Decoded> read(const Wire& wire);
+/// A hello or a welcome.
+bool opens_session(const Wire& wire);
 
 /// For the trace: kind and ids.
 std::string describe(const core::Message& message);

@@ -18,14 +18,15 @@ def read(header, payload=None):  # raises ValueError, TypeError or struct.error 
     flags, ident, *numbers = struct.unpack_from("<HQ" + LAYOUT.get(kind, ""), header[14:at].ljust(96, b"\0"))
     low, high = struct.unpack_from("<iI", header, at) if kind == REFUSE and count else (0, 0)
     text = header[at + 8 + 8 * (low >> 2):][:high >> 3]
-    if (zero or magic != 0x6D66 or not words or len(header) % 8 or not at + 8 * count <= len(header) <= 4096
+    if (zero or magic != 0x6D66 or not kind or not words or len(header) % 8 or not at + 8 * count <= len(header) <= 4096
             or high and (low < 0 or text[(high >> 3) - 1:] != b"\0") or kind in LAYOUT and kind >= TASK and version != 1
-            or kind == WELCOME and not 10 <= numbers[4] <= numbers[5] <= numbers[6]
+            or kind == WELCOME and (numbers[0] & ~2 or not 10 <= numbers[4] <= numbers[5] <= numbers[6])
             or kind in LAYOUT and kind != WELCOME and (payload is None) == (kind == TASK and numbers[2] > 0)):
         raise ValueError("malformed")
     return kind, flags, ident, numbers, text[:-1].decode(errors="replace"), payload
 
-def collatz(n, slow):  # a generator: it yields where the worker should look at its socket
+def collatz(payload, slow):  # a generator: it yields where the worker should look at its socket
+    n = json.loads(payload or "null", object_hook=lambda o: int(o["$int"], 0) if "$int" in o else o)
     if type(n) is not int or n < 1: raise ValueError("not an integer of at least 1: " + json.dumps(n)[:300])
     first, peak, steps = n, n, 0
     while n != 1:
@@ -33,12 +34,10 @@ def collatz(n, slow):  # a generator: it yields where the worker should look at 
         steps, peak = steps + 1, max(peak, n)
         if slow or steps % 4096 == 0: yield time.sleep(slow)
     return [first, steps, peak]
-
 class Worker:  # in held: attempt -> state, group, steps (a generator), and when it has ended the frames of its Result
     def greet(self, fresh=True):  # says Hello
         if fresh:
-            if self.socket: self.socket.close()
-            self.socket = zmq.Context.instance().socket(zmq.DEALER)
+            self.socket = self.socket and self.socket.close() or zmq.Context.instance().socket(zmq.DEALER)
             self.socket.linger = self.socket.sndhwm = self.socket.rcvhwm = 0
             self.socket.connect(self.endpoint)
         self.session, self.greeting, self.heard = 0, self.greeting + 1, time.monotonic() if self.session else self.heard
@@ -49,9 +48,11 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
         self.socket.send_multipart([header, records] if records else [header])
     def work(self, attempt, known, payload):  # a generator, too: from the start of a task to its Result
         task, outcome, error, text, answer = self.held[attempt], 0 if known else 4, "", "", []  # 4: rejected
-        task.state, task.began, self.started = RUNNING, time.monotonic_ns(), self.places.get(attempt, self.started)
-        try: answer = [json.dumps((yield from collatz(json.loads(payload), self.slow))).encode()] if known else []
+        task.state, task.began, self.started = RUNNING, time.monotonic_ns(), task.place or self.started
+        try: answer = [json.dumps((yield from collatz(payload, self.slow))).encode()] if known else []
         except Exception as problem: outcome, error, text = 1, type(problem).__name__, str(problem)
+        if len(b"".join(answer)) > self.limit:
+            outcome, error, text = 1, "payload_too_large", "%d bytes, at most %d" % (len(answer.pop()), self.limit)
         busy = (time.monotonic_ns() - task.began) // 1000
         header = write(RESULT, attempt, "2HIQ", outcome, 2 if answer else 0, 0, busy, texts=(error, text))
         task.state, task.frames = ENDED, [header, *answer]
@@ -63,9 +64,11 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
     def take(self, kind, flags, ident, numbers, words, payload):  # does what a message says
         if kind == WELCOME and not self.session and numbers[3] == self.greeting:
             verdicts = {attempt: verdict for attempt, verdict, _ in struct.iter_unpack("<Q2I", payload or b"")}
-            self.features, self.farm, self.incarnation, _, _, _, self.dead, _, self.most = numbers
-            self.session, self.former, self.sent, self.seen, self.places, self.started = ident, ident, [], 0, {}, 0
+            self.features, self.farm, self.incarnation, _, _, _, self.dead, self.limit, self.most = numbers
+            self.session, self.former, self.sent, self.seen, self.started, self.count = ident, ident, [], 0, 0, 0
             for a in [a for a in self.held if verdicts.get(a) != KEEP]: self.end(a, verdicts.get(a) == END)
+            self.newest, _ = max(self.held, default=0), [setattr(task, "place", 0) for task in self.held.values()]
+            if self.leaving: self.socket.send(write(GOODBYE, ident, "2I", 0, 0, texts=(self.leaving,), flags=1))
         elif kind == REFUSE and (numbers[4] == self.greeting or numbers[4] == 0 and ident == self.session):
             print("refused:", "".join(c if c.isprintable() or c in "\n\t" else "?" for c in words), file=sys.stderr)
             if not numbers[5]: sys.exit(5)
@@ -74,32 +77,29 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
         elif kind == WHO: self.greet(fresh=False)
         elif kind in (TASK, HEARTBEAT):
             new = (numbers[3 if kind == TASK else 1] - self.seen) % 2**32  # so many more results are acknowledged
-            if new <= len(self.sent):
-                for attempt in self.sent[:new]: del self.held[attempt]
-                self.seen, self.sent = self.seen + new, self.sent[new:]
+            for a in self.sent[:new] if new <= len(self.sent) else []: self.seen += 1; del self.held[self.sent.pop(0)]
             if kind == HEARTBEAT and flags & 1: self.beat()
-            if kind == TASK and ident not in self.places and ident not in self.held and not self.leaving:
-                self.held[ident] = types.SimpleNamespace(state=UNSTARTED, group=numbers[0])
-                self.held[ident].steps = self.work(ident, numbers[1:3] == [0, 2], payload)
-                self.places[ident] = len(self.places) + 1
+            if kind == TASK and ident > self.newest:
+                self.newest, self.count = ident, self.count + 1  # count: the place of this Task in the session
+                self.held[ident] = types.SimpleNamespace(state=UNSTARTED, group=numbers[0], place=self.count)
+                self.held[ident].steps = self.work(ident, numbers[1] == 0 and numbers[2] in (0, 2), payload)
         elif kind == KILL:
             group = [a for a, task in self.held.items() if (task.group, self.session) == (numbers[0], ident)]
             for attempt in group if flags & 2 else [ident]:
                 state = self.held[attempt].state if attempt in self.held else None
                 if state in (None, UNSTARTED): self.end(attempt)
                 elif state == RUNNING and self.features & 2: self.beat() if flags & 1 else self.end(attempt)
-        elif kind == GOODBYE: self.leaving = "drained" if flags & 1 else sys.exit(5)
+        elif kind == GOODBYE: self.leaving = "drained" if flags & 3 == 1 else sys.exit(5)
     def serve(self, endpoint, slow):  # returns when it leaves or gives up
         self.endpoint, self.slow, self.uuid = endpoint, slow, struct.unpack("<2Q", os.urandom(16))
         self.held, self.socket, self.wait, self.heard, self.leaving = {}, None, 2, time.monotonic(), ""
         self.greeting = self.session = self.former = self.farm = self.incarnation = 0
-        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "leaving", "SIGTERM"))
+        for n in (signal.SIGTERM, signal.SIGINT): signal.signal(n, lambda *_: setattr(self, "leaving", "SIGTERM"))
         self.greet()
         while self.session or time.monotonic() < self.heard + 60:
             state = min((task.state for task in self.held.values()), default=ENDED)
-            for a in [a for a, t in self.held.items() if self.session and t.state == ENDED and a not in self.sent]:
-                self.sent.append(a)
-                self.socket.send_multipart(self.held[a].frames)
+            for a, task in self.held.items() if self.session else ():
+                if task.state == ENDED and a not in self.sent: self.sent += [a]; self.socket.send_multipart(task.frames)
             if self.leaving == "SIGTERM" or self.leaving and state == ENDED and (self.session or not self.held):
                 if self.session: self.socket.send(write(GOODBYE, self.session, "2I", 5, 0, texts=(self.leaving,)))
                 return self.socket.close(1000) or zmq.Context.instance().term()  # having sent all

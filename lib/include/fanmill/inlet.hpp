@@ -1,8 +1,8 @@
 // Inlet: a bounded queue through which other threads feed a run.
 //
-// For inputs that arrive in their own time (a socket, a pipe, a directory that is watched): one thread or several push,
-// `Manager::run` takes, and neither waits for the other longer than it must. A range would hold up the results while it
-// waits for its next element; an Inlet does not.
+// For inputs that arrive in their own time (a socket, a pipe, a directory that is watched): one
+// thread or several push, `Manager::run` takes, and neither waits for the other longer than it
+// must. A range would hold up the results while it waits for its next element; an Inlet does not.
 #pragma once
 
 #include <condition_variable>
@@ -23,7 +23,8 @@ class Inlet {
   Inlet(const Inlet&) = delete;
   Inlet& operator=(const Inlet&) = delete;
 
-  /// From any thread. Waits while the inlet is full. False, and the item is dropped, once it is closed.
+  /// From any thread. Waits while the inlet is full. False, and the item is dropped, once it is
+  /// closed.
   bool push(Item item) {
     std::unique_lock lock(mutex_);
     room_.wait(lock, [&] { return closed_ || items_.size() < capacity_; });
@@ -33,13 +34,14 @@ class Inlet {
     return true;
   }
 
-  /// From any thread: no more items will come. The run ends when it has worked on those that are there.
+  /// From any thread: no more items will come. The run ends when it has worked on those that are
+  /// there.
   void close() { end(false); }
   /// As `close`, but items that the run has not yet taken are dropped.
   void discard() { end(true); }
 
-  /// For the run, which is one at a time: `wake` is called, under the inlet's lock, when there is something to take or
-  /// the end has come. Empty: nobody listens.
+  /// For the run, which is one at a time: `wake` is called, under the inlet's lock, when there is
+  /// something to take or the end has come. Empty: nobody listens.
   void listen(std::function<void()> wake) {
     const std::lock_guard lock(mutex_);
     wake_ = std::move(wake);

@@ -133,8 +133,9 @@ void ManagerState::dispatch() {
   }
 }
 
-/// Whether siblings of the task may decide its group. Such a task only goes to a free slot: prefetched, it could wait
-/// behind a task that ends only when its own group, or that of a task which waits elsewhere, is decided.
+/// Whether siblings of the task may decide its group. Such a task only goes to a free slot:
+/// prefetched, it could wait behind a task that ends only when its own group, or that of a task
+/// which waits elsewhere, is decided.
 bool ManagerState::races(const TaskRecord& task) const {
   const GroupRecord& group = groups[task.group];
   return group.policy.kind != Policy::Kind::all && group.members.size() > 1;

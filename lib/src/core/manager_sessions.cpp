@@ -116,7 +116,8 @@ void ManagerState::silence_passed(std::uint32_t index) {
     session.silence_timer = timers.add(now + options.suspect, {Timer::Kind::silence, index});
     return;
   }
-  if (silence >= options.dead && !FANMILL_PLANTED(death_unnoticed)) {
+  if (silence >= options.dead) {
+    if (FANMILL_PLANTED(death_unnoticed)) return;
     end_session(
         index, Departure::lost,
         "silent for " +

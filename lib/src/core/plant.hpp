@@ -1,7 +1,8 @@
-// Planted bugs: a simulator that never fails is untested. Each name is one bug that somebody might write; the test
-// program sim_planted is the only one in which they exist (it compiles the core with FANMILL_PLANTING), switches on one
-// at a time and demands that the simulator finds it. Everywhere else FANMILL_PLANTED(name) is the constant false, and
-// what depends on it is not compiled into anything.
+// Planted bugs: a simulator that never fails is untested. Each name is one bug that somebody might
+// write; the test program sim_planted is the only one in which they exist (it compiles the core
+// with FANMILL_PLANTING), switches on one at a time and demands that the simulator finds it.
+// Everywhere else FANMILL_PLANTED(name) is the constant false, and what depends on it is not
+// compiled into anything.
 #pragma once
 
 // The name, and what is broken by it.
@@ -41,7 +42,6 @@
   X(kill_unanswered, "a worker does not answer the kill of a waiting task")                     \
   X(late_kill_unanswered, "a worker does not answer a kill verdict on what has just ended")     \
   X(dropped_task_run, "a worker goes on with tasks that the welcome told it to drop")           \
-  X(old_welcome_taken, "a worker takes a welcome that answers an older hello")                  \
   X(order_broken, "results are released before those of earlier items")                         \
   X(look_ahead_ignored, "the client pulls without end")                                         \
   X(concluded_early, "the client concludes a group while a task runs")                          \

@@ -142,8 +142,7 @@ std::string WorkerState::fault_of(const Welcome& welcome) const {
 }
 
 void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) {
-  if (link != Link::greeting ||
-      (welcome.greeting != greeting && !FANMILL_PLANTED(old_welcome_taken))) {
+  if (link != Link::greeting || welcome.greeting != greeting) {
     ignore_message();
     return;
   }
@@ -294,8 +293,8 @@ void WorkerState::send_heartbeat(Instant now, bool echo, WorkerActions& out) {
 }
 
 std::optional<Instant> WorkerState::silence_deadline() const {
-  // Also of a worker that sends no heartbeats itself: the manager does. A connection that mends by itself while the manager
-  // restarts shows nothing else.
+  // Also of a worker that sends no heartbeats itself: the manager does. A connection that mends by
+  // itself while the manager restarts shows nothing else.
   if (!is_open()) return std::nullopt;
   return after(heard_at, terms.dead);
 }

@@ -92,7 +92,10 @@ class WorkerLoop {
   void perform(core::StartTask&& start);
   void perform(core::StopTask&& stop) { executor_.stop(stop.slot); }
   void perform(core::EndWorker&& end);
-  void perform(core::WorkerNote&& note) { log(note.level, note.text); }
+  void perform(core::WorkerNote&& note) {
+    log(note.level, note.text);
+    last_note_ = std::move(note.text);
+  }
   void plan();
   [[nodiscard]] int leave();
   [[nodiscard]] int end_process(int status) const;
@@ -120,6 +123,7 @@ class WorkerLoop {
   bool stop_seen_ = false;  // a signal, or the caller's descriptor
   bool stop_given_ = false;
   std::optional<core::EndWorker> end_;
+  std::string last_note_;
 };
 
 int WorkerLoop::run() {
@@ -259,7 +263,8 @@ int WorkerLoop::end_process(int status) const {
 
 int WorkerLoop::leave() {
   const int status = static_cast<int>(end_->status);
-  if (!end_->words.empty()) log(1, end_->words);
+  // Often the reason was noted when it arose.
+  if (!end_->words.empty() && end_->words != last_note_) log(1, end_->words);
   if (end_->at_once && end_->status != core::ExitStatus::do_not_restart) return status;
   dealer_.close(end_->at_once ? linger_at_once : linger_at_end);
   // The core has waited for stopped functions already; one that has just returned is told by the
