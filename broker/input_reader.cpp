@@ -15,8 +15,8 @@
 namespace fanmill::broker {
 namespace {
 
-// A longer line can't be a task: a frame holds 1 MiB. Read so far, it is refused in words.
-constexpr std::size_t line_bytes_max = 2U << 20;
+// A longer line can't be a task: a frame holds 1 MiB (core/limits.hpp). It is refused in words.
+constexpr std::size_t line_bytes_max = 1U << 20;
 
 int open_input(const std::string& path) {
   if (path == "-") return STDIN_FILENO;
@@ -34,7 +34,8 @@ bool is_blank(std::string_view text) {
 }  // namespace
 
 InputReader::InputReader(const std::string& path, Inlet<InputLine>& inlet)
-    : input_(open_input(path)),
+    : name_(path == "-" ? "standard input" : "--input " + path),
+      input_(open_input(path)),
       stop_event_(eventfd(0, EFD_CLOEXEC)),
       owns_input_(input_ != STDIN_FILENO),
       inlet_(inlet),
@@ -70,7 +71,13 @@ void InputReader::read_all() {
     const ssize_t got = read(input_, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
+      const int error = got < 0 ? errno : 0;
       if (!line.empty()) take(line);
+      // Not the end: what comes behind it is missing, and the run must not look complete.
+      if (error != 0) {
+        inlet_.push(
+            {.number = line_ + 1, .error = name_ + " can't be read: " + std::strerror(error)});
+      }
       break;
     }
     std::string_view rest(buffer.data(), static_cast<std::size_t>(got));
@@ -96,7 +103,7 @@ bool InputReader::take(std::string_view text) {
   try {
     if (text.size() > line_bytes_max) {
       throw FarmError(ErrorCode::payload_too_large,
-                      "longer than " + std::to_string(line_bytes_max) +
+                      "an item has at most " + std::to_string(line_bytes_max) +
                           " bytes; put large data into a file and its name into the item");
     }
     json_to_object(text);  // checks it; what travels is the text, which every worker reads

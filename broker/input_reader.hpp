@@ -36,6 +36,7 @@ class InputReader {
   bool wait_readable() const;
   bool take(std::string_view text);
 
+  std::string name_;  // of the input, for messages
   int input_;
   int stop_event_;
   bool owns_input_;

@@ -10,6 +10,7 @@ sigset_t watched() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   sigaddset(&set, SIGUSR2);  // from the destructor
   return set;
 }
@@ -22,7 +23,9 @@ Interrupts::Interrupts(std::function<void(int)> on_signal) : on_signal_(std::mov
   thread_ = std::thread([this, set] {
     for (int signal = 0; sigwait(&set, &signal) == 0;) {
       if (ending_) return;
-      if (signal != SIGUSR2) on_signal_(++count_);
+      if (signal == SIGUSR2) continue;
+      on_signal_(++count_);
+      if (signal == SIGHUP) on_signal_(++count_);
     }
   });
 }

@@ -1,4 +1,5 @@
-// Interrupts: Ctrl-C and SIGTERM as calls on a thread of their own, where anything may be done.
+// Interrupts: Ctrl-C, SIGTERM and SIGHUP as calls on a thread of their own, where anything may be
+// done.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,8 @@ namespace fanmill::broker {
 class Interrupts {
  public:
   /// Must be made before any other thread is: the signals are blocked here, and threads inherit
-  /// that. `on_signal(n)` is called for the n-th signal, from 1.
+  /// that. `on_signal(n)` is called for the n-th signal, from 1. A closed
+  /// terminal (SIGHUP) counts twice: nobody is there to ask again.
   explicit Interrupts(std::function<void(int)> on_signal);
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;

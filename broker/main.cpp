@@ -2,14 +2,14 @@
 // own.
 #include <CLI/CLI.hpp>
 #include <fanmill/version.hpp>
+#include <iostream>
 #include <string>
 
 #include "run.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("fanmill-broker: hands tasks to workers and collects their results.");
-  app.set_version_flag("--version", std::string("fanmill-broker ") + fanmill::version() + "\n" +
-                                        fanmill::library_versions());
+  app.set_version_flag("--version", fanmill::version_text("fanmill-broker"));
   app.require_subcommand(1);
   app.footer(
       "Examples:\n"
@@ -17,6 +17,15 @@ int main(int argc, char** argv) {
       "  fanmill-broker run --input tasks.jsonl --bind tcp://127.0.0.1:5557\n"
       "  fanmill-broker run --help");
   fanmill::broker::RunCommand run(app);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    // Throws for a word that is no subcommand, and so names it; parsing would only miss one.
+    if (argc > 1 && argv[1][0] != '-') static_cast<void>(app.get_subcommand(argv[1]));
+    app.parse(argc, argv);
+  } catch (const CLI::OptionNotFound&) {
+    std::cerr << "fanmill-broker: there is no subcommand '" << argv[1] << "'; see --help\n";
+    return 1;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  }
   return run.execute();
 }

@@ -36,10 +36,15 @@ struct OutputLine {
 class Output {
  public:
   Output(const RunArguments& arguments, Report& report)
-      : unordered_(arguments.unordered), report_(report) {}
+      : unordered_(arguments.unordered), keep_going_(arguments.keep_going), report_(report) {}
 
+  /// Throws FarmError if the output can't be written, or the line is an error that ends the run.
   void write(const OutputLine& line, std::size_t item, std::uint64_t input_line) {
     report_.item_ended(line.error.empty());
+    if (!line.error.empty() && !keep_going_) {
+      throw FarmError(ErrorCode::invalid_argument,
+                      line.error + " (--keep-going goes on with the others)");
+    }
     if (!line.error.empty()) report_.say(line.error);
     std::string text;
     if (!unordered_) {
@@ -63,11 +68,13 @@ class Output {
   static std::string quoted(const std::string& text) { return to_json(encode(text)); }
 
   bool unordered_;
+  bool keep_going_;
   Report& report_;
 };
 
 ManagerOptions manager_options(const RunArguments& arguments) {
   ManagerOptions options{.endpoints = arguments.bind,
+                         .insecure_plaintext = arguments.insecure_plaintext,
                          .prefetch = arguments.prefetch,
                          .verbose = arguments.verbose,
                          .timestamps = arguments.timestamps};
@@ -81,6 +88,7 @@ void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>&
   auto job = fanmill::job<Payload>()
                  .function(arguments.function)
                  .retries(arguments.retries)
+                 .lookahead(arguments.lookahead)
                  .time_limit(std::chrono::duration_cast<std::chrono::nanoseconds>(
                      std::chrono::duration<double>(arguments.time_limit)));
   if (!arguments.unordered) job = job.in_order();
@@ -90,15 +98,10 @@ void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>&
     if (line.error.empty()) list.push_back(line.payload);
     return list;
   };
-  const bool keep_going = arguments.keep_going;
-  // A failed item's words travel in place of its result, marked by their encoding: no result is
-  // raw.
-  const auto failed = [keep_going](const InputLine& line, const std::vector<TaskError>& errors) {
-    const std::string words = error_words(line, errors);
-    if (!keep_going)
-      throw FarmError(ErrorCode::invalid_argument,
-                      words + " (--keep-going goes on with the others)");
-    return Payload::raw(words);
+  // A failed item's words travel in place of its result, so that they come in its turn; they are
+  // marked by their encoding: no result that a line could hold is raw.
+  const auto failed = [](const InputLine& line, const std::vector<TaskError>& errors) {
+    return Payload::raw(error_words(line, errors));
   };
   const auto write = [&output](int&, const Payload& result, std::size_t item,
                                const InputLine& line) {
@@ -140,6 +143,12 @@ RunCommand::RunCommand(CLI::App& app) {
   run->add_option("--time-limit", arguments_.time_limit,
                   "seconds that one attempt at an item may take; 0: any")
       ->check(CLI::NonNegativeNumber);
+  run->add_option("--lookahead", arguments_.lookahead, "items that are read ahead of their results")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  run->add_flag("--insecure-plaintext", arguments_.insecure_plaintext,
+                "allow --bind beyond this host: there are no keys yet, so whoever reaches the port "
+                "may take part");
   run->add_option("--prefetch", arguments_.prefetch,
                   "tasks that a worker holds beside each running one")
       ->check(CLI::Range(0, 4096))
@@ -180,11 +189,14 @@ int RunCommand::execute() {
 
   Inlet<InputLine> inlet;
   std::atomic<Manager*> manager_to_stop = nullptr;
+  // A reader that has gone is an error of writing, after which everything is cleaned up.
+  std::signal(SIGPIPE, SIG_IGN);
   Interrupts interrupts([&](int count) {
-    // No more is begun either way; a second signal does not wait for what has begun.
     inlet.discard();
     Manager* manager = manager_to_stop;
     if (count >= 2 && manager != nullptr) manager->stop();
+    if (count == 1)
+      std::fputs("\nfanmill-broker: finishing what was read; again to stop at once\n", stderr);
   });
   try {
     Manager manager(manager_options(arguments_));

@@ -18,6 +18,8 @@ struct RunArguments {
   std::uint32_t retries = 0;
   double time_limit = 0;
   std::uint32_t prefetch = 1;
+  std::size_t lookahead = 1024;
+  bool insecure_plaintext = false;
   bool unordered = false;
   bool keep_going = false;
   bool quiet = false;

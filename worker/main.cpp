@@ -22,15 +22,6 @@ Examples:
   fanmill-worker --join farm.join --slots 8 sleep
   fanmill-worker supervise --copies 4 -- ./my_worker)";
 
-std::string version_text() {
-  const auto [lowest, highest] = fanmill::protocol_range();
-  const std::string protocol = lowest == highest
-                                   ? std::to_string(lowest)
-                                   : std::to_string(lowest) + " to " + std::to_string(highest);
-  return std::string("fanmill-worker ") + fanmill::version() + "\nprotocol " + protocol + "\n" +
-         fanmill::library_versions();
-}
-
 /// A wrong command line does not become right by starting the program again: M11's status for that.
 int usage_status(const CLI::App& program, const CLI::ParseError& error) {
   const bool is_question = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
@@ -43,7 +34,7 @@ int usage_status(const CLI::App& program, const CLI::ParseError& error) {
 int main(int argc, char** argv) {
   CLI::App program("A worker of a fanmill farm.", "fanmill-worker");
   program.footer(footer);
-  program.set_version_flag("--version", version_text(),
+  program.set_version_flag("--version", fanmill::version_text("fanmill-worker"),
                            "Print the versions of program, protocol and libraries");
   program.failure_message([](const CLI::App*, const CLI::Error& error) {
     return std::string("fanmill-worker: ") + error.what() + "; see fanmill-worker --help\n";

@@ -38,14 +38,14 @@ void Network::push(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kin
   agenda_.add(road.last_due, kind, index);
 }
 
-/// Most messages arrive once, some twice in a row, some once more after later ones. Never after a later hello
-/// or welcome of the same connection: acknowledgements count the results of a session, so the protocol relies on this
-/// much order.
+/// Most messages arrive once, some twice in a row, some once more after later ones, but not after
+/// a later hello or welcome, and neither do those come late: a connection keeps its order, and the protocol relies on
+/// that much of it (acknowledgements count the results of a session).
 void Network::pass(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kind) {
-  if (opens_session(wire)) road.echo.reset();
-  const std::uint32_t repeats = links_[index].repeats;
-  const bool repeated = rng_.permille(repeats);
-  const bool at_once = repeated && rng_.percent(50);
+  const bool opens = opens_session(wire);
+  if (opens) road.echo.reset();
+  const bool repeated = rng_.permille(links_[index].repeats);
+  const bool at_once = repeated && (opens || rng_.percent(50));
   if (repeated) tally_.add(Count::message_duplicated);
   if (road.echo && rng_.percent(20))
     push(road, index, *std::exchange(road.echo, std::nullopt), kind);

@@ -18,8 +18,8 @@ Result<codec::Decoded> read(const Wire& wire) {
 bool opens_session(const Wire& wire) {
   // The frozen prefix: behind the root pointer stand magic, version, kind and flags, 16 bits each.
   constexpr std::size_t kind_at = 12;
-  return wire.header.size() > kind_at + 1 && wire.header[kind_at] == 1 &&
-         wire.header[kind_at + 1] == 0;
+  if (wire.header.size() <= kind_at + 1 || wire.header[kind_at + 1] != 0) return false;
+  return wire.header[kind_at] == 1 || wire.header[kind_at] == 2;  // Hello, Welcome
 }
 
 namespace {

@@ -20,4 +20,8 @@ ProtocolRange protocol_range() noexcept;
 /// can tell.
 std::string library_versions();
 
+/// For `--version` of a program: its name with the version, the protocol range, the libraries, a
+/// line each.
+std::string version_text(const std::string& program);
+
 }  // namespace fanmill

@@ -37,9 +37,8 @@ void check_endpoint(const std::string& text, bool insecure_plaintext) {
   if (endpoint.is_loopback() || insecure_plaintext) return;
   refuse("endpoint " + text +
          " can be reached from other hosts, and nothing on it is encrypted: whoever reaches it may "
-         "join. Set "
-         "ManagerOptions::insecure_plaintext if that is what you want, else listen on "
-         "tcp://127.0.0.1:*");
+         "join. Allow that with insecure_plaintext (fanmill-broker: --insecure-plaintext), or "
+         "listen on tcp://127.0.0.1:*");
 }
 
 }  // namespace

@@ -16,4 +16,11 @@ std::string library_versions() {
   return "libzmq " + net::zmq_version() + ", Cap'n Proto " + codec::capnp_version();
 }
 
+std::string version_text(const std::string& program) {
+  const auto [lowest, highest] = protocol_range();
+  std::string protocol = std::to_string(lowest);
+  if (lowest != highest) protocol += " to " + std::to_string(highest);
+  return program + " " + version() + "\nprotocol " + protocol + "\n" + library_versions();
+}
+
 }  // namespace fanmill

@@ -30,7 +30,7 @@ void WorkerState::on_message(Instant now, Goodbye& goodbye, WorkerActions& out) 
   }
   const std::string words =
       goodbye.words.empty() ? "the manager said goodbye" : "the manager said: " + goodbye.words;
-  if (goodbye.drain) {
+  if (goodbye.drain && !goodbye.closed) {
     if (intent != Intent::stay) return;
     intent = Intent::finish;
     leave_words = words;
