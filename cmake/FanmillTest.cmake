@@ -45,7 +45,7 @@ function(fanmill_test_properties name label timeout)
       "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/tsan.supp halt_on_error=1 second_deadlock_stack=1")
   elseif(FANMILL_SANITIZE MATCHES "address")
     list(APPEND environment
-      "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
+      "ASAN_OPTIONS=detect_stack_use_after_return=1"
       "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
   endif()
   set_tests_properties(${name} PROPERTIES

@@ -22,6 +22,25 @@ TEST_CASE("a worker that is silent for 6 s gets no work until it is heard again"
   CHECK(farm.manager.slot_count() == 1);
 }
 
+// A silent worker is suspected, is heard, and falls silent a second time. The timer of its silence
+// stood at its death by then, so the second suspicion came as late as that, and tasks went to a
+// worker that was not there. Found by the simulator.
+TEST_CASE("a worker that was heard again is suspected again after 6 s", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.pass(7s);
+  farm.beat(1);
+  CHECK(farm.manager.workers()[0].state == State::live);
+  farm.pass(5999ms);
+  CHECK(farm.manager.workers()[0].state == State::live);
+  farm.pass(1ms);
+  CHECK(farm.manager.workers()[0].state == State::suspect);
+  farm.items(1);
+  CHECK(farm.take() == "-");
+  farm.beat(1);
+  CHECK(farm.take() == "1: task 1 (0.0)");
+}
+
 TEST_CASE("a suspect keeps its work and its result counts", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);

@@ -336,6 +336,24 @@ TEST_CASE("a task that ended between hello and welcome is judged as what it is n
   }
 }
 
+// A killed task ends while its worker greets a second time: the hello names it as running, the
+// welcome says kill, and there is nothing left to kill. The manager waited for a Killed that never
+// came, and the slot stayed taken. Found by the simulator.
+TEST_CASE("a killed task that ended between hello and welcome is answered after the welcome",
+          "[worker]") {
+  WorkerRig rig;
+  rig.start_and_welcome();
+  rig.run_task(1);
+  rig.receive(Kill{.attempt = AttemptId{1}});
+  rig.expect<StopTask>();
+  rig.receive(Who{});
+  rig.expect_sent<Hello>();
+  rig.finish(0, 1);
+  rig.expect_nothing();
+  rig.welcome({{AttemptId{1}, Verdict::kill}});
+  CHECK(rig.expect_sent<Killed>() == Killed{.attempt = AttemptId{1}});
+}
+
 TEST_CASE("kept tasks do not count among those of the new session", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();

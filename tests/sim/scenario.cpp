@@ -29,7 +29,7 @@ class Drawer {
     draw_faults();
     // Every attempt that there can be, one after another on one slot, and the silences that must be
     // sat out.
-    scenario_.finish_max = 20 * work_total_ + 40 * options().dead + 600s;
+    scenario_.finish_max = 6 * work_total_ + 20 * options().dead + 400s;
     scenario_.shutdown_at_end = rng_.percent(50);
     return std::move(scenario_);
   }

@@ -278,7 +278,9 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
          session.newest);
   session.newest = task.attempt;
   demand(!session.draining, "a worker that leaves gets no work", session.id, task.attempt);
-  const bool judged_by_silence = beats(session) || session.held.empty();
+  // Who claims to run something, and beats no heart, is believed to compute.
+  const bool judged_by_silence =
+      beats(session) || (session.held.empty() && distrusted_.count(session.hello.uuid) == 0);
   demand(!judged_by_silence || attentive(now) - session.heard <= options_.suspect,
          "a suspect gets no work", session.id, task.attempt, "silent for",
          (attentive(now) - session.heard).count(), "ns");

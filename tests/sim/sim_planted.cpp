@@ -39,7 +39,7 @@ struct Options {
 };
 
 // Often enough to tell how easily it is found.
-constexpr std::uint64_t finds_wanted = 10;
+constexpr std::uint64_t finds_wanted = 3;
 
 struct Finding {
   std::uint64_t seeds = 0;
