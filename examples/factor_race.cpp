@@ -124,6 +124,8 @@ int run_manager(const char* program, const std::string& list, std::size_t worker
   FactorRace race(read_list(list));
   fanmill::Manager manager;
   manager.start_workers(workers, {program, "worker"});
+  // Not needed, workers may join at any time; but a race should have its runners at the start.
+  manager.wait_for_workers(workers, std::chrono::seconds(10));
   race.run(manager);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
   const bool right = race.print();

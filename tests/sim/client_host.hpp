@@ -1,5 +1,6 @@
-// One run of one list: core::Client with the user's side of it simulated (an input that may be slow, callbacks that take
-// their time and answer by chance), and the oracle of what a client promises.
+// One run of one list: core::Client with the user's side of it simulated (an input that may be
+// slow, callbacks that take their time and answer by chance), and the oracle of what a client
+// promises.
 #pragma once
 
 #include <deque>

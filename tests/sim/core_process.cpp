@@ -31,6 +31,12 @@ CoreProcess::CoreProcess(Surroundings& around, const WorkerPlan& plan, Identity 
       worker_(options_of(plan, identity)),
       executors_(plan.slots) {}
 
+CoreProcess::~CoreProcess() {
+  const core::WorkerCounters& counters = worker_.counters();
+  around_.tally.add(Count::duplicate_ignored, counters.duplicates_ignored);
+  around_.tally.add(Count::result_repeated, counters.results_repeated);
+}
+
 void CoreProcess::start() { step(core::WorkerStarted{}); }
 
 void CoreProcess::receive(const Wire& wire) {

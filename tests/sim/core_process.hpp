@@ -11,6 +11,7 @@ namespace fanmill::sim {
 class CoreProcess : public Process {
  public:
   CoreProcess(Surroundings& around, const WorkerPlan& plan, Identity identity, Rng rng);
+  ~CoreProcess() override;
 
   void start() override;
   void receive(const Wire& wire) override;

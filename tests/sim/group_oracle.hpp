@@ -1,8 +1,10 @@
-// What must become of jobs, groups and tasks: a second, naive telling of the policies, fed with what was really
-// submitted, delivered and sent. It trusts nothing that the manager says about itself.
+// What must become of jobs, groups and tasks: a second, naive telling of the policies, fed with
+// what was really submitted, delivered and sent. It trusts nothing that the manager says about
+// itself.
 //
-// What the manager may know better than an onlooker (was a task started when its worker died? did a time limit pass
-// while a connection was down?) is kept as a range: what has happened for certain, and what may have.
+// What the manager may know better than an onlooker (was a task started when its worker died? did a
+// time limit pass while a connection was down?) is kept as a range: what has happened for certain,
+// and what may have.
 #pragma once
 
 #include <cstdint>

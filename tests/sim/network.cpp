@@ -38,9 +38,9 @@ void Network::push(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kin
   agenda_.add(road.last_due, kind, index);
 }
 
-/// Most messages arrive once, some twice in a row, some once more after later ones, but not after
-/// a later hello or welcome, and neither do those come late: a connection keeps its order, and the protocol relies on
-/// that much of it (acknowledgements count the results of a session).
+/// Most messages arrive once, some twice in a row, some once more after later ones, but not after a
+/// later hello or welcome, and neither do those come late: a connection keeps its order, and the
+/// protocol relies on that much of it (acknowledgements count the results of a session).
 void Network::pass(Link::Road& road, LinkIndex index, Wire wire, Event::Kind kind) {
   const bool opens = opens_session(wire);
   if (opens) road.echo.reset();
@@ -116,7 +116,8 @@ void Network::cut(LinkIndex index, bool silent) {
   lose_suffix(link.to_manager);
   lose_suffix(link.to_worker);
   trace_.note(agenda_.now(), link.peer, " breaks", silent ? " silently" : "");
-  // A silent loss is found by heartbeats, else by the kernel when its retransmissions get no answer.
+  // A silent loss is found by heartbeats, else by the kernel when its retransmissions get no
+  // answer.
   const Duration manager_hears = silent ? kernel_patience : notice_delay(link);
   const Duration worker_hears = silent ? kernel_patience : notice_delay(link);
   agenda_.add(agenda_.now() + manager_hears, Event::Kind::link_notice_manager, index);

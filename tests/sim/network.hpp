@@ -71,8 +71,8 @@ class Network {
   void close(LinkIndex link, bool linger);
   /// Nothing passes for so long; then all of it, or the connection is found broken.
   void freeze(LinkIndex link, Instant until, bool lost_at_end);
-  /// libzmq's own reconnect: a new link that carries what the old one had not sent. `told`: the worker's shell hears
-  /// of it afterwards; a worker with heartbeats must also find out without.
+  /// libzmq's own reconnect: a new link that carries what the old one had not sent. `told`: the
+  /// worker's shell hears of it afterwards; a worker must also find out without.
   LinkIndex replace(LinkIndex link, std::uint32_t incarnation, bool told);
   /// Something arrives at the worker that is no message.
   void send_garbage_to_worker(LinkIndex link);

@@ -1,5 +1,5 @@
-// All oracles behind one door. It sees every fact that reaches a manager, every order that comes back, and what workers
-// and clients really did; a broken promise throws Violation.
+// All oracles behind one door. It sees every fact that reaches a manager, every order that comes
+// back, and what workers and clients really did; a broken promise throws Violation.
 #pragma once
 
 #include <map>

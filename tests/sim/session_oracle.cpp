@@ -69,6 +69,8 @@ void SessionOracle::on_result(Session& session, const core::Result& result) {
     return;
   release(*attempt);
   attempt->answered = attempt->result_delivered = true;
+  if (result.nothing) tally_.add(Count::task_nothing);
+  if (result.outcome == core::AttemptOutcome::time_limit) tally_.add(Count::time_limit);
   if (!attempt->killing) groups_.result(attempt->task, result);
 }
 

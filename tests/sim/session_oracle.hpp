@@ -1,5 +1,6 @@
-// What must hold between the manager and each worker's session: credit, ids, kills and their causes, who may be given
-// up, what may be acknowledged. Fed with what was delivered to the manager and what it sent.
+// What must hold between the manager and each worker's session: credit, ids, kills and their
+// causes, who may be given up, what may be acknowledged. Fed with what was delivered to the manager
+// and what it sent.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // sim_planted --bug NAME|all [--seeds-max N] [--threads N]
 //
-// Is the simulator any good? This program holds a core with planted bugs (core/plant.hpp), switches on one after another
-// and runs seeds until they have found it. A bug that no seed finds fails the program.
+// Is the simulator any good? This program holds a core with planted bugs (core/plant.hpp), switches
+// on one after another and runs seeds until they have found it. A bug that no seed finds fails the
+// program.
 #include <algorithm>
 #include <atomic>
 #include <cstdio>

@@ -1,7 +1,8 @@
 // sim_run --seeds FROM..TO [--threads N] [--verbose] [--regressions FILE]
 //
-// Runs seeds of the simulator and says what they covered. A seed that breaks a promise is told with the promise, the
-// last lines of its trace and the command that repeats it; the exit status is then 1.
+// Runs seeds of the simulator and says what they covered. A seed that breaks a promise is told with
+// the promise, the last lines of its trace and the command that repeats it; the exit status is then
+// 1.
 #include <algorithm>
 #include <atomic>
 #include <chrono>

@@ -1,5 +1,5 @@
-// The simulator's own parts: it repeats itself, its randomness is the same everywhere, and its oracles object to what
-// they are there for.
+// The simulator's own parts: it repeats itself, its randomness is the same everywhere, and its
+// oracles object to what they are there for.
 #include "catch.hpp"
 #include "group_oracle.hpp"
 #include "network.hpp"

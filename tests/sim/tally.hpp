@@ -6,29 +6,24 @@
 #include <cstddef>
 #include <cstdint>
 
-// One line each: the name, as the table prints it.
-#define FANMILL_SIM_COUNTS(X)                                                                      \
-  X(worker_crash)                                                                                  \
-  X(worker_hang)                                                                                   \
-  X(worker_pause)                                                                                  \
-  X(worker_leave)                                                                                  \
-  X(worker_stop)                                                                                   \
-  X(worker_reborn) X(late_joiner) X(plain_worker) X(monitored_worker) X(liar) X(lie_told) X(       \
-      connection_cut) X(partition) X(replay_after_cut) X(replay_into_restart)                      \
-      X(message_duplicated) X(garbage_to_worker) X(send_to_gone) X(gone_reported) X(slow_link) X(  \
-          manager_stall) X(manager_restart) X(drain_requested) X(run_cancelled) X(shutdown_at_end) \
-          X(policy_first) X(policy_first_answer) X(policy_k_answers) X(policy_all)                 \
-              X(policy_stages) X(policy_client) X(group_empty) X(group_grown) X(group_replaced)    \
-                  X(group_done_early) X(group_decided) X(group_undecided) X(task_started)          \
-                      X(task_ok) X(task_nothing) X(task_failed) X(executor_crash) X(poison)        \
-                          X(time_limit) X(deaf_to_stop) X(task_stopped) X(quarantined)             \
-                              X(kill_sent) X(recall_sent) X(result_late) X(result_unknown)         \
-                                  X(requeued) X(session_opened) X(session_resumed)                 \
-                                      X(session_suspected) X(worker_lost) X(worker_left)           \
-                                          X(hello_refused) X(hello_stale) X(who_sent) X(malformed) \
-                                              X(unexpected) X(unknown_kind) X(claim_refused)       \
-                                                  X(keep_judged) X(drop_judged) X(kill_judged)     \
-                                                      X(duplicate_ignored) X(result_repeated)
+// The names, as the table prints them.
+// clang-format off
+#define FANMILL_SIM_COUNTS(X)                                                                   \
+  X(worker_crash) X(worker_hang) X(worker_pause) X(worker_leave) X(worker_stop)                 \
+  X(worker_reborn) X(late_joiner) X(plain_worker) X(monitored_worker) X(liar) X(lie_told)       \
+  X(connection_cut) X(partition) X(replay_after_cut) X(replay_into_restart)                     \
+  X(message_duplicated) X(garbage_to_worker) X(send_to_gone) X(gone_reported) X(slow_link)      \
+  X(manager_stall) X(manager_restart) X(drain_requested) X(run_cancelled) X(shutdown_at_end)    \
+  X(policy_first) X(policy_first_answer) X(policy_k_answers) X(policy_all) X(policy_stages)     \
+  X(policy_client) X(group_empty) X(group_grown) X(group_replaced) X(group_done_early)          \
+  X(group_decided) X(group_undecided) X(task_started) X(task_ok) X(task_nothing)                \
+  X(task_failed) X(time_limit) X(executor_crash) X(poison) X(deaf_to_stop) X(task_stopped)      \
+  X(quarantined) X(kill_sent) X(recall_sent) X(result_late) X(result_unknown) X(requeued)       \
+  X(session_opened) X(session_resumed) X(session_suspected) X(worker_lost) X(worker_left)       \
+  X(hello_refused) X(hello_stale) X(who_sent) X(malformed) X(unexpected) X(unknown_kind)        \
+  X(claim_refused) X(keep_judged) X(drop_judged) X(kill_judged) X(duplicate_ignored)            \
+  X(result_repeated)
+// clang-format on
 
 namespace fanmill::sim {
 

@@ -5,7 +5,8 @@
 namespace fanmill::sim {
 namespace {
 
-/// Thrown by the assertion handler, so that a broken assertion of the core fails a seed like any oracle.
+/// Thrown by the assertion handler, so that a broken assertion of the core fails a seed like any
+/// oracle.
 [[noreturn]] void fail_assertion(const std::string& report) {
   throw Violation{"no assertion fails", report};
 }
@@ -252,6 +253,7 @@ void World::finish() {
            host.process->identity().worker, leftovers);
   }
   oracle_.check_empty(*manager_);
+  tally_manager();
 
   if (!scenario_.shutdown_at_end) return;
   tally_.add(Count::shutdown_at_end);

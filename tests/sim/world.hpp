@@ -1,7 +1,9 @@
-// The simulated world of one seed: a manager, workers, clients, the network between them, and what goes wrong.
+// The simulated world of one seed: a manager, workers, clients, the network between them, and what
+// goes wrong.
 //
-// Two phases. In the first, faults happen as drawn. Then all is healed: hung, lying and parted workers are gone, a
-// healthy one joins, and everything must end within bounded time. After that nothing may be left anywhere.
+// Two phases. In the first, faults happen as drawn. Then all is healed: hung, lying and parted
+// workers are gone, a healthy one joins, and everything must end within bounded time. After that
+// nothing may be left anywhere.
 #pragma once
 
 #include <memory>
@@ -74,7 +76,6 @@ class World {
   // world_faults.cpp: what goes wrong
   void inject(const FaultPlan& fault);
   void cut(std::uint32_t worker);
-  bool hears_of_reconnect(std::uint32_t worker);
   void heal();
   void kill(std::uint32_t worker, bool comes_back, Duration after);
 
@@ -104,7 +105,8 @@ class World {
   std::uint64_t jobs_started_ = 0;
 };
 
-/// From now on a broken assertion fails its seed like any oracle. Before any run, and before threads start.
+/// From now on a broken assertion fails its seed like any oracle. Before any run, and before
+/// threads start.
 void make_assertions_violations();
 /// Draws the scenario of the seed, runs it, and tells. Never throws.
 RunReport run_seed(std::uint64_t seed, Trace::Mode mode, Tally& tally);

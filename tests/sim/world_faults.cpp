@@ -80,16 +80,10 @@ void World::cut(std::uint32_t worker) {
   if (dice < 3) {
     // libzmq reconnects before anybody notices.
     tally_.add(Count::replay_after_cut);
-    process.set_link(
-        network_.replace(*process.link(), around_.incarnation, hears_of_reconnect(worker)));
+    process.set_link(network_.replace(*process.link(), around_.incarnation, rng_.percent(50)));
   } else {
     network_.cut(*process.link(), dice < 5);
   }
-}
-
-bool World::hears_of_reconnect(std::uint32_t worker) {
-  const bool beats = (scenario_.workers[worker].features & core::feature::heartbeat) != 0;
-  return !beats || rng_.percent(50);
 }
 
 void World::kill(std::uint32_t worker, bool comes_back, Duration after) {

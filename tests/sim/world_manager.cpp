@@ -1,5 +1,5 @@
-// The manager's shell, simulated: facts are gathered until the loop comes around, then told one by one, then one tick,
-// then the orders are carried out.
+// The manager's shell, simulated: facts are gathered until the loop comes around, then told one by
+// one, then one tick, then the orders are carried out.
 #include "core/manager.hpp"
 
 #include "world.hpp"
@@ -36,7 +36,7 @@ void World::stop_manager(Duration away) {
     if (!network_.link(link).up || network_.link(link).incarnation != old) continue;
     if (rng_.percent(40)) {
       tally_.add(Count::replay_into_restart);
-      process->set_link(network_.replace(link, around_.incarnation, hears_of_reconnect(worker)));
+      process->set_link(network_.replace(link, around_.incarnation, rng_.percent(50)));
     } else {
       network_.cut(link, false);
     }
@@ -136,7 +136,6 @@ ClientHost* World::client_of(JobId job) {
 }
 
 void World::on(core::DeliverTaskEnd& order) {
-  if (order.outcome.kind == OutcomeKind::quarantined) tally_.add(Count::quarantined);
   if (ClientHost* client = client_of(order.job)) {
     client->receive(order);
     collect(*client);
