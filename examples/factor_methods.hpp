@@ -118,8 +118,7 @@ inline Factor fermat(const Attempt& attempt, const std::stop_token& stop) {
   for (std::int64_t step = 0; step < attempt.bound && !stop.stop_requested(); ++step, a += 1) {
     const mpz_class square = a * a - multiple;
     if (mpz_perfect_square_p(square.get_mpz_t()) == 0) continue;
-    if (const Factor factor = proper(gcd(mpz_class(a - sqrt(square)), number), number))
-      return factor;
+    if (Factor factor = proper(gcd(mpz_class(a - sqrt(square)), number), number)) return factor;
   }
   return std::nullopt;
 }

@@ -110,8 +110,10 @@ std::vector<Line> read_list(const std::string& path) {
     // GMP would skip blanks between digits.
     const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
     if (!digits || number.set_str(text, 10) != 0 || number < 1) {
-      throw std::runtime_error(path + ", line " + std::to_string(lines.size() + 1) +
-                               ": expected a whole number from 1 in decimal, got '" + text + "'");
+      std::string words = path + ", line " + std::to_string(lines.size() + 1);
+      words += ": expected a whole number from 1 in decimal, got '";
+      words += text;
+      throw std::runtime_error(words + "'");
     }
     lines.push_back({number, {}});
   }

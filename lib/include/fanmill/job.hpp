@@ -43,33 +43,33 @@ class Job {
   /// The workers' function that tasks without a name of their own call. Default: each worker's
   /// first or only one.
   [[nodiscard]] Job function(std::string name) const {
-    return changed([&](auto& settings) { settings.function = std::move(name); });
+    return changed([&](detail::RunSettings& settings) { settings.function = std::move(name); });
   }
   /// The functions that this job's Calls (call.hpp) may name. A name that is not here is refused
   /// where it is used, so that a misspelt one does not wait for a worker for ever.
   [[nodiscard]] Job functions(std::vector<std::string> names) const {
-    return changed([&](auto& settings) { settings.functions = std::move(names); });
+    return changed([&](detail::RunSettings& settings) { settings.functions = std::move(names); });
   }
   /// How often a task is tried again after its function reported an error. Default 0: the first
   /// error counts.
   [[nodiscard]] Job retries(std::uint32_t count) const {
-    return changed([&](auto& settings) { settings.retries = count; });
+    return changed([&](detail::RunSettings& settings) { settings.retries = count; });
   }
   /// How many workers may vanish or crash under a task before it is given up (quarantined). Default
   /// 3, at least 1.
   [[nodiscard]] Job lost_attempts_max(std::uint32_t count) const {
-    return changed([&](auto& settings) { settings.lost_attempts_max = count; });
+    return changed([&](detail::RunSettings& settings) { settings.lost_attempts_max = count; });
   }
   /// How long one attempt of a task may run. An attempt over it is ended and counts as failed.
   /// Default 0: no limit.
   [[nodiscard]] Job time_limit(std::chrono::nanoseconds limit) const {
-    return changed([&](auto& settings) { settings.time_limit = limit; });
+    return changed([&](detail::RunSettings& settings) { settings.time_limit = limit; });
   }
   /// How many tasks may be submitted and not ended before no more items are pulled from the input.
   /// At least 1. More than the workers' slots are needed to keep them busy; the default, 4096, is
   /// good for most farms.
   [[nodiscard]] Job lookahead(std::size_t tasks) const {
-    return changed([&](auto& settings) { settings.lookahead = tasks; });
+    return changed([&](detail::RunSettings& settings) { settings.lookahead = tasks; });
   }
   /// `f(const Item&)` gives the tasks of an item: a `std::vector<Task>`, where Task is anything
   /// that can be sent, or Call. With `update_group` it may also give a `Group{state, tasks}`.
@@ -150,7 +150,7 @@ class Job {
   /// `update_results` is called in the order of the items. Results that wait for an earlier item
   /// are kept; when they come to 256 MiB, no more items are pulled until it is there.
   [[nodiscard]] Job in_order() const {
-    return changed([&](auto& settings) { settings.in_order = true; });
+    return changed([&](detail::RunSettings& settings) { settings.in_order = true; });
   }
 
   [[nodiscard]] const detail::RunSettings& settings() const noexcept { return settings_; }

@@ -28,8 +28,8 @@ launch::Command command_of(std::vector<std::string>&& arguments, const StartOpti
 
 }  // namespace
 
-void LocalWorkers::start(std::size_t count, std::vector<std::string> command, StartOptions options,
-                         const Join& join) {
+void LocalWorkers::start(std::size_t count, std::vector<std::string> command,
+                         const StartOptions& options, const Join& join) {
   if (command.empty() || command.front().empty()) {
     throw FarmError(ErrorCode::invalid_argument,
                     "start_workers: the command is empty; give a program and its arguments");

@@ -18,7 +18,7 @@ class LocalWorkers {
   explicit LocalWorkers(std::function<void()> on_ended) : on_ended_(std::move(on_ended)) {}
 
   /// Throws FarmError: invalid_argument for an empty command, io_error.
-  void start(std::size_t count, std::vector<std::string> command, StartOptions options,
+  void start(std::size_t count, std::vector<std::string> command, const StartOptions& options,
              const Join& join);
 
   /// Some were started, and none of them will be running again.

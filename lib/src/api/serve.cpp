@@ -132,22 +132,22 @@ int said_instead_of_thrown(const Call& call) {
 
 }  // namespace
 
-int serve(const Join& join, Function function, ServeOptions options) {
+int serve(const Join& join, Function function, const ServeOptions& options) {
   std::vector<Functions::Named> functions;
   functions.push_back({"", std::move(function)});
   return serve_named(join, std::move(functions), options);
 }
 
-int serve(const Join& join, Functions functions, ServeOptions options) {
+int serve(const Join& join, const Functions& functions, const ServeOptions& options) {
   return serve_named(join, functions.all(), options);
 }
 
-int serve(Function function, ServeOptions options) {
+int serve(Function function, const ServeOptions& options) {
   return said_instead_of_thrown([&] { return serve(Join::find(), std::move(function), options); });
 }
 
-int serve(Functions functions, ServeOptions options) {
-  return said_instead_of_thrown([&] { return serve(Join::find(), std::move(functions), options); });
+int serve(const Functions& functions, const ServeOptions& options) {
+  return said_instead_of_thrown([&] { return serve(Join::find(), functions, options); });
 }
 
 }  // namespace fanmill

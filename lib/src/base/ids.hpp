@@ -14,7 +14,8 @@ struct Id {
   std::uint64_t value = 0;
 
   [[nodiscard]] constexpr bool valid() const { return value != 0; }
-  constexpr auto operator<=>(const Id&) const = default;
+  // clang-tidy 14 takes what the compiler writes here for a 0 that stands for a null pointer.
+  constexpr auto operator<=>(const Id&) const = default;  // NOLINT(modernize-use-nullptr)
   friend std::ostream& operator<<(std::ostream& out, Id id) { return out << Tag::name << id.value; }
 };
 

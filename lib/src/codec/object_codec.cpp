@@ -27,7 +27,7 @@ std::string in_words(const detail::Place& place) {
 std::string prefix(const detail::Place* place) {
   std::string text;
   for (; place != nullptr; place = place->outer)
-    text = in_words(*place) + (text.empty() ? ": " : ", " + text);
+    text.insert(0, in_words(*place).append(text.empty() ? ": " : ", "));
   return text;
 }
 
@@ -49,7 +49,7 @@ std::string number(double value) {
 
 std::string describe(const ObjectView& view) {
   const ObjectKind kind = view.kind();
-  const std::string name = to_string(kind);
+  std::string name = to_string(kind);
   switch (kind) {
     case ObjectKind::null:
       return name;

@@ -35,7 +35,7 @@ constexpr EncodingSet encoding_bit(Encoding encoding) {
 struct Uuid {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
-  auto operator<=>(const Uuid&) const = default;
+  auto operator<=>(const Uuid&) const = default;  // NOLINT(modernize-use-nullptr): see Id
   [[nodiscard]] bool valid() const { return low != 0 || high != 0; }
 };
 

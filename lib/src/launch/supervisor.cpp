@@ -133,6 +133,7 @@ class Supervisor::Impl {
   std::vector<Running> running() const {
     const std::lock_guard lock(mutex_);
     std::vector<Running> result;
+    result.reserve(running_.size());
     for (const auto& [copy, pid] : running_) result.push_back({copy, pid});
     return result;
   }

@@ -127,7 +127,7 @@ Result<std::uint32_t> next_incarnation(const std::string& folder) {
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return system_error(lock_path + ": can't be locked", errno, state_cure());
   }
-  const Result<std::uint32_t> last = read_incarnation(path);
+  Result<std::uint32_t> last = read_incarnation(path);
   if (!last.ok()) return last;
   if (last.value() >= incarnation_max) {
     return Error{ErrorCode::io_error,

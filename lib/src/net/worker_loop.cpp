@@ -209,7 +209,7 @@ void WorkerLoop::take_messages() {
 
 void WorkerLoop::carry_out() {
   for (core::WorkerAction& action : actions_) {
-    std::visit([this](auto&& order) { perform(std::move(order)); }, std::move(action));
+    std::visit([this](auto& order) { perform(std::move(order)); }, action);
     if (end_) break;  // the last one
   }
   actions_.clear();

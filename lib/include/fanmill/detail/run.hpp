@@ -76,7 +76,7 @@ class Runner {
   /// Items are numbered from 0 in the order in which they are pulled.
   virtual Pull pull(PulledItem& pulled) = 0;
   /// `wake` may be called from any thread, until `listen` is called with an empty one.
-  virtual void listen(std::function<void()> wake) { static_cast<void>(wake); }
+  virtual void listen(std::function<void()> /*wake*/) {}
   virtual GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome) = 0;
   /// Makes the item's result; returns about how many bytes it takes.
   virtual std::size_t conclude(std::uint64_t item, GroupEnd end) = 0;

@@ -391,7 +391,7 @@ class TypedRun final : public Runner {
   }
 
   void store(std::uint64_t item, [[maybe_unused]] Slot* slot, std::optional<Result> result,
-             [[maybe_unused]] std::vector<TaskError> errors) {
+             [[maybe_unused]] std::vector<TaskError>&& errors) {
     const auto index = static_cast<std::size_t>(item);
     if constexpr (outcomes) {
       if (!result) outcomes_[index].errors = std::move(errors);
