@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "catch.hpp"
 #include "net/endpoint.hpp"
@@ -25,6 +26,23 @@ unsigned mode_of(const std::string& path) {
   REQUIRE(::lstat(path.c_str(), &status) == 0);
   return status.st_mode & 07777U;
 }
+
+/// Another XDG_RUNTIME_DIR for as long as this is there.
+class RuntimeFolder {
+ public:
+  explicit RuntimeFolder(const std::string& path) {
+    if (const char* before = std::getenv("XDG_RUNTIME_DIR")) before_ = before;
+    ::setenv("XDG_RUNTIME_DIR", path.c_str(), 1);
+  }
+  ~RuntimeFolder() {
+    before_ ? ::setenv("XDG_RUNTIME_DIR", before_->c_str(), 1) : ::unsetenv("XDG_RUNTIME_DIR");
+  }
+  RuntimeFolder(const RuntimeFolder&) = delete;
+  RuntimeFolder& operator=(const RuntimeFolder&) = delete;
+
+ private:
+  std::optional<std::string> before_;
+};
 
 }  // namespace
 
@@ -70,15 +88,40 @@ TEST_CASE("a socket folder is private, short, and gone with its owner") {
   CHECK_FALSE(fs::exists(path));
 }
 
+TEST_CASE("the socket folders of processes that were killed are removed by the next one") {
+  const test::ScratchFolder scratch;
+  const RuntimeFolder runtime(scratch.path());
+  const auto folder = [&](const std::string& name, bool with_lock) {
+    const std::string path = scratch.path() + "/" + name;
+    fs::create_directory(path);
+    std::ofstream(path + "/manager") << "a socket, say";
+    if (with_lock) std::ofstream(path + "/lock") << "";
+    return path;
+  };
+  auto alive = SocketFolder::make();
+  REQUIRE(alive.ok());
+  const std::string dead = folder("fanmill-DeAd00", true);
+  const std::string being_made = folder("fanmill-AbCdEf", false);
+  const std::string of_another_name = folder("fanmill-of-others", true);
+  {
+    const auto next = SocketFolder::make();
+    REQUIRE(next.ok());
+    CHECK_FALSE(fs::exists(dead));
+    CHECK(fs::exists(being_made));
+    CHECK(fs::exists(of_another_name));
+    CHECK(fs::exists(alive.value().path()));
+  }
+  const SocketFolder moved = std::move(alive).value();
+  CHECK(SocketFolder::make().ok());
+  CHECK(fs::exists(moved.path()));
+}
+
 TEST_CASE("a runtime folder that is too deep is passed over for one in /tmp") {
   const test::ScratchFolder scratch;
   const std::string deep = scratch.path() + "/" + std::string(100, 'd');
   fs::create_directory(deep);
-  const char* before = std::getenv("XDG_RUNTIME_DIR");
-  const std::string kept = before == nullptr ? "" : before;
-  ::setenv("XDG_RUNTIME_DIR", deep.c_str(), 1);
+  const RuntimeFolder runtime(deep);
   auto made = SocketFolder::make();
-  ::setenv("XDG_RUNTIME_DIR", kept.c_str(), 1);
   REQUIRE(made.ok());
   CHECK(made.value().path().starts_with("/tmp/fanmill-" + std::to_string(::geteuid()) + "/"));
 }

@@ -1,5 +1,7 @@
 #include "net/paths.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -52,6 +54,39 @@ Result<std::string> socket_base() {
   const Status made = make_private_folder(base);
   if (!made.ok()) return made.error();
   return base;
+}
+
+constexpr const char* lock_name = "/lock";
+
+// Removes the socket folders of processes that have ended without doing so. What can't be removed
+// is left for the user.
+void sweep(const std::string& base) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(base, ignored)) {
+    const std::string path = entry.path().string();
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(folder_prefix) || name.size() != folder_prefix.size() + random_bytes ||
+        !fault_of_folder(path).empty()) {
+      continue;
+    }
+    // One without a lock is being made just now; or it is not ours to judge.
+    const Descriptor lock(::open((path + lock_name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    std::filesystem::remove_all(path, ignored);
+  }
+}
+
+// The lock's file gets its name when it is locked, so that nobody finds it free.
+Result<Descriptor> lock_folder(const std::string& path) {
+  const std::string name = path + lock_name;
+  const std::string unlocked = name + ".new";
+  Descriptor lock(::open(unlocked.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 ||
+      ::rename(unlocked.c_str(), name.c_str()) != 0) {
+    return system_error(name + ": can't make this file", errno,
+                        "set XDG_RUNTIME_DIR to a folder of yours");
+  }
+  return lock;
 }
 
 }  // namespace
@@ -124,22 +159,27 @@ Result<bool> is_listened_on(const std::string& path) {
 Result<SocketFolder> SocketFolder::make() {
   Result<std::string> base = socket_base();
   if (!base.ok()) return base.error();
+  sweep(base.value());
   std::string folder = base.value() + "/" + std::string(folder_prefix) + "XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr) {
     return system_error(base.value() + ": can't make a folder for sockets in it", errno,
                         "set XDG_RUNTIME_DIR to a folder of yours");
   }
-  return SocketFolder(std::move(folder));
+  SocketFolder made(std::move(folder), Descriptor());
+  Result<Descriptor> lock = lock_folder(made.path());
+  if (!lock.ok()) return lock.error();
+  made.lock_ = std::move(lock).value();
+  return made;
 }
 
 SocketFolder::~SocketFolder() { remove(); }
-SocketFolder::SocketFolder(SocketFolder&& other) noexcept : path_(std::move(other.path_)) {
-  other.path_.clear();
-}
+SocketFolder::SocketFolder(SocketFolder&& other) noexcept
+    : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
 SocketFolder& SocketFolder::operator=(SocketFolder&& other) noexcept {
   if (this != &other) {
     remove();
     path_ = std::exchange(other.path_, {});
+    lock_ = std::move(other.lock_);
   }
   return *this;
 }
@@ -154,6 +194,7 @@ void SocketFolder::remove() noexcept {
   std::error_code ignored;  // what can't be removed is left for the user
   std::filesystem::remove_all(path_, ignored);
   path_.clear();
+  lock_ = Descriptor();
 }
 
 }  // namespace fanmill::net

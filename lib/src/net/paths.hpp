@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "net/descriptor.hpp"
 
 namespace fanmill::net {
 
@@ -24,7 +25,7 @@ namespace fanmill::net {
 
 /// A new folder for the sockets of one manager, below $XDG_RUNTIME_DIR if that is the user's own
 /// and short enough, else below /tmp/fanmill-<uid>. It goes, with what is in it, when this object
-/// does.
+/// does. A process that was killed can't see to that: whoever makes the next one removes it.
 class SocketFolder {
  public:
   /// Error: io_error.
@@ -40,10 +41,12 @@ class SocketFolder {
   static constexpr std::size_t name_bytes_max = 16;
 
  private:
-  explicit SocketFolder(std::string path) : path_(std::move(path)) {}
+  SocketFolder(std::string path, Descriptor lock)
+      : path_(std::move(path)), lock_(std::move(lock)) {}
   void remove() noexcept;
 
   std::string path_;
+  Descriptor lock_;  // of a file in it; held as long as its owner lives
 };
 
 }  // namespace fanmill::net
