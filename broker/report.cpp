@@ -36,7 +36,7 @@ void Report::clear_progress() {
   std::fputs("\r\x1b[K", stderr);
 }
 
-void Report::print_summary(const Counters& counters, std::size_t slots) {
+void Report::print_summary(const Counters& counters) {
   clear_progress();
   const double wall = Seconds(std::chrono::steady_clock::now() - begin_).count();
   std::fprintf(stderr,
@@ -44,9 +44,9 @@ void Report::print_summary(const Counters& counters, std::size_t slots) {
                " kills, %" PRIu64 " workers joined, %" PRIu64 " lost, %.2f s",
                ended_, failed_, counters.tasks, counters.killed, counters.workers_joined,
                counters.workers_lost, wall);
-  if (slots > 0) {
-    const double share = Seconds(counters.busy).count() / (wall * static_cast<double>(slots));
-    std::fprintf(stderr, ", workers busy %.0f %% of it", 100 * share);
+  if (counters.present > std::chrono::nanoseconds::zero()) {
+    const double share = Seconds(counters.busy) / Seconds(counters.present);
+    std::fprintf(stderr, ", workers busy %.0f %% of the time that they were there", 100 * share);
   }
   std::fputc('\n', stderr);
 }

@@ -21,8 +21,7 @@ class Report {
   void item_ended(bool with_result);
   /// A line of its own.
   void say(const std::string& line);
-  /// Slots of workers that took part, for the busy share.
-  void print_summary(const Counters& counters, std::size_t slots);
+  void print_summary(const Counters& counters);
 
   [[nodiscard]] std::uint64_t ended() const { return ended_; }
   [[nodiscard]] std::uint64_t failed() const { return failed_; }

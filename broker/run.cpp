@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fanmill/fanmill.hpp>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "input_reader.hpp"
@@ -48,7 +49,10 @@ class Output {
     if (!line.error.empty()) report_.say(line.error);
     std::string text;
     if (!unordered_) {
-      text = line.error.empty() ? line.json : "null";
+      // Items that were given up when the run was drained: line n stays the result of item n.
+      for (; next_item_ < item; ++next_item_) text += "null\n";
+      next_item_ = item + 1;
+      text += line.error.empty() ? line.json : "null";
     } else {
       text = R"({"item":)" + std::to_string(item) + R"(,"line":)" + std::to_string(input_line);
       text += line.error.empty() ? R"(,"result":)" + line.json
@@ -69,7 +73,33 @@ class Output {
 
   bool unordered_;
   bool keep_going_;
+  std::size_t next_item_ = 0;
   Report& report_;
+};
+
+/// The manager, for the thread that takes signals, for as long as there is one.
+class ManagerInReach {
+ public:
+  /// Until what it returns is gone.
+  [[nodiscard]] auto lend(Manager& manager) {
+    set(&manager);
+    const auto take_back = [](ManagerInReach* self) { self->set(nullptr); };
+    return std::unique_ptr<ManagerInReach, decltype(take_back)>(this, take_back);
+  }
+  template <typename Use>
+  void use(const Use& use) {
+    const std::lock_guard lock(mutex_);
+    if (manager_ != nullptr) use(*manager_);
+  }
+
+ private:
+  void set(Manager* manager) {
+    const std::lock_guard lock(mutex_);
+    manager_ = manager;
+  }
+
+  std::mutex mutex_;
+  Manager* manager_ = nullptr;
 };
 
 ManagerOptions manager_options(const RunArguments& arguments) {
@@ -167,8 +197,8 @@ RunCommand::RunCommand(CLI::App& app) {
   run->footer(
       "Line n of the output is the result of line n of the input. The exit status is 0 if every "
       "item has a\n"
-      "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, what has begun is finished; "
-      "twice: stop.\n\n"
+      "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, tasks that workers have are "
+      "finished;\ntwice: stop.\n\n"
       "Examples:\n"
       "  seq 1 10 | fanmill-broker run --local 4 -- fanmill-worker collatz\n"
       "  fanmill-broker run --input tasks.jsonl --bind tcp://127.0.0.1:5557 --verbose 1\n"
@@ -188,22 +218,18 @@ int RunCommand::execute() {
   }
 
   Inlet<InputLine> inlet;
-  std::atomic<Manager*> manager_to_stop = nullptr;
+  ManagerInReach in_reach;
   // A reader that has gone is an error of writing, after which everything is cleaned up.
   std::signal(SIGPIPE, SIG_IGN);
   Interrupts interrupts([&](int count) {
     inlet.discard();
-    Manager* manager = manager_to_stop;
-    if (count >= 2 && manager != nullptr) manager->stop();
+    in_reach.use([&](Manager& manager) { count == 1 ? manager.drain() : manager.stop(); });
     if (count == 1)
-      std::fputs("\nfanmill-broker: finishing what was read; again to stop at once\n", stderr);
+      std::fputs("\nfanmill-broker: finishing what workers have; again to stop at once\n", stderr);
   });
   try {
     Manager manager(manager_options(arguments_));
-    manager_to_stop = &manager;
-    const auto forget_manager = [](std::atomic<Manager*>* pointer) { *pointer = nullptr; };
-    const std::unique_ptr<std::atomic<Manager*>, decltype(forget_manager)> guard(&manager_to_stop,
-                                                                                 forget_manager);
+    const auto lease = in_reach.lend(manager);
     if (arguments_.local > 0) {
       manager.start_workers(arguments_.local, arguments_.command);
     } else if (!arguments_.quiet) {
@@ -218,10 +244,7 @@ int RunCommand::execute() {
     } catch (...) {
       failure = std::current_exception();
     }
-    std::size_t slots = 0;
-    for (const WorkerInfo& worker : manager.workers()) slots += worker.slots;
-    if (!arguments_.quiet)
-      report.print_summary(manager.counters(), std::max(slots, arguments_.local));
+    if (!arguments_.quiet) report.print_summary(manager.counters());
     if (failure) std::rethrow_exception(failure);
   } catch (const std::exception& error) {
     report.say(error.what());

@@ -355,6 +355,44 @@ TEST_CASE("stop ends the run under way", "[unit][api]") {
   CHECK(code_of([&] { farm.manager.run({1}, job<int>()); }) == ErrorCode::stopped);
 }
 
+TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") {
+  Gate begun;
+  Gate drained;
+  Farm farm(1, [&](int n) {
+    begun.open();
+    drained.wait();
+    return n * n;
+  });
+  fanmill::Inlet<int> inlet;  // never closed
+  for (int n = 1; n <= 50; ++n) inlet.push(n);
+  std::jthread drainer([&] {
+    begun.wait();
+    farm.manager.drain();
+    // The worker may go on when the manager has been told.
+    while (farm.manager.counters().dropped == 0) std::this_thread::yield();
+    drained.open();
+  });
+  std::vector<int> seen;
+  const auto collect = [&](int&, int n, std::size_t) { seen.push_back(n); };
+  CHECK(code_of([&] {
+          farm.manager.run(inlet, job<int>().in_order().update_results(0, collect));
+        }) == ErrorCode::stopped);
+  REQUIRE(!seen.empty());
+  CHECK(seen.size() <= 2);  // one running, one prefetched
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const int n = static_cast<int>(i) + 1;
+    CHECK(seen[i] == n * n);
+  }
+  // The next run knows nothing of it.
+  CHECK(farm.manager.run({7}, job<int>()) == std::vector{49});
+}
+
+TEST_CASE("drain without a run ends the next one", "[unit][api]") {
+  Farm farm;
+  farm.manager.drain();
+  CHECK(code_of([&] { farm.manager.run({1, 2}, job<int>()); }) == ErrorCode::stopped);
+}
+
 TEST_CASE("wrong options of a job are refused before anything is pulled", "[unit][api]") {
   Farm farm;
   const auto refused = [&](const auto& wrong) {

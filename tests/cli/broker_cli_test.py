@@ -122,6 +122,16 @@ class Lists(BrokerTest):
         self.assertEqual(results, [collatz(6)])
 
 
+    def test_a_function_that_no_worker_has_is_told_of(self):
+        with Farm() as farm:
+            process = farm.broker("--local", "1", "--function", "nope", *COLLATZ)
+            process.write("1\n2\n")
+            process.says(r"^tasks wait that no worker takes: \d tasks? for the function nope; "
+                         r"the workers that are here take collatz$")
+            process.ctrl_c()
+            self.assertEqual(process.end()[:2], (2, ""))
+
+
 class Failures(BrokerTest):
     def test_a_malformed_line_ends_the_run_with_its_number_and_what_was_expected(self):
         with Farm() as farm:
@@ -255,7 +265,6 @@ class Streams(BrokerTest):
             process.says("waiting for workers")
             self.assertGreater(self.fill(process, 0, "x" * 2000), 0)
             process.ctrl_c()
-            process.ctrl_c()
             self.assertEqual(process.end()[0], 2)
 
     def test_a_slow_reader_of_the_results_holds_up_the_input(self):
@@ -313,7 +322,7 @@ class Telling(BrokerTest):
 
     def test_a_summary_unless_quiet(self):
         pattern = (r"(?m)^3 items \(0 failed\), 3 tasks, 0 kills, [12] workers joined, 0 lost, \d+\.\d\d s, "
-                   r"workers busy \d+ % of it$")
+                   r"workers busy \d+ % of the time that they were there$")
         self.assertRegex(self.check_run("--local", "2", *COLLATZ, items="1\n2\n3\n")[1], pattern)
         self.assertNotIn("items", self.check_run("--quiet", "--local", "2", *COLLATZ, items="1\n2\n3\n")[1])
 
@@ -329,6 +338,24 @@ class Interrupts(BrokerTest):
             process.wait()
             status, output, errors = process.end()
             self.assertEqual((status, output), (2, "0.31\n0.32\n"), errors)
+
+    def test_ctrl_c_once_drops_what_no_worker_has(self):
+        with Farm() as farm:
+            process = farm.broker("--bind", farm.endpoint, "--prefetch", "0", "--verbose", "2")
+            process.says("waiting for workers")
+            worker = farm.worker("sleep")
+            process.says("joined")
+            # Stopped, so that it ends its task after Ctrl-C for sure.
+            worker.signal(signal.SIGSTOP)
+            process.write("0\n1000\n1001\n")
+            process.says("goes to")
+            process.ctrl_c()
+            process.says("finishing what workers have")
+            worker.signal(signal.SIGCONT)
+            process.wait()
+            status, output, errors = process.end()
+            self.assertEqual((status, output), (2, "0\n"), errors)
+            self.assertIn("items finished: 1, read but not begun: 2", errors)
 
     def test_ctrl_c_once_while_nothing_runs_ends_the_run(self):
         with Farm() as farm:
@@ -353,11 +380,14 @@ class Interrupts(BrokerTest):
 
     def test_kill_9_of_the_broker_leaves_no_worker(self):
         with Farm() as farm:
-            process = farm.broker("--local", "3", "--bind", farm.endpoint, "--verbose", "2", *SLEEP)
+            process = farm.broker("--local", "3", "--verbose", "2", *SLEEP)
             process.write("1000\n1001\n1002\n")
             process.says("goes to", 3)
             process.signal(signal.SIGKILL)
             wait_until(lambda: not farm.processes(), farm.processes)
+            # Its sockets could not be removed; the next one does it, which is looked at in the end.
+            self.assertNotEqual(farm.sockets(), [])
+            self.assertEqual(farm.run("--local", "1", *COLLATZ, items="6\n")[0], 0)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ std::string in_short(const ManagerEvent& event) {
   if (std::holds_alternative<JobOpened>(event)) return "open";
   if (std::holds_alternative<JobClosed>(event)) return "close";
   if (std::holds_alternative<JobCancelled>(event)) return "cancel";
+  if (std::holds_alternative<JobDrained>(event)) return "drain";
   if (const auto* submitted = std::get_if<GroupSubmitted>(&event)) {
     return "submit " + std::to_string(submitted->item);
   }
@@ -41,7 +42,15 @@ std::string in_short(const ClientAction& action) {
       return "release " + std::to_string(release.item);
     }
     std::string operator()(const RunFinished& finished) const {
-      return finished.complete ? "finished" : "cut off";
+      switch (finished.how) {
+        case RunFinished::How::complete:
+          return "finished";
+        case RunFinished::How::drained:
+          return "drained";
+        case RunFinished::How::cancelled:
+          break;
+      }
+      return "cut off";
     }
   };
   return std::visit(Words{}, action);
@@ -108,6 +117,14 @@ void ClientRig::group_ended(std::uint64_t item) {
                          .group = GroupId{100 + item},
                          .item = item,
                          .result = {.decided = true}}});
+}
+
+void ClientRig::group_withdrawn(std::uint64_t item) {
+  step(GroupEndReceived{{.client = embedded_client,
+                         .job = job,
+                         .group = GroupId{100 + item},
+                         .item = item,
+                         .result = {.withdrawn = true}}});
 }
 
 void ClientRig::answered(std::uint64_t item, std::size_t add, bool replace, bool done) {

@@ -44,6 +44,7 @@ class ClientRig {
   void pull(Policy::Kind kind, std::size_t tasks, std::size_t task_bytes = 1);
   void task_ended(std::uint64_t item, std::uint32_t task);
   void group_ended(std::uint64_t item);
+  void group_withdrawn(std::uint64_t item);
   void answered(std::uint64_t item, std::size_t add = 0, bool replace = false, bool done = false);
   void concluded(std::uint64_t item, std::size_t bytes = 0);
 

@@ -294,6 +294,57 @@ TEST_CASE("a run is cancelled after its job has ended", "[client]") {
   CHECK(rig.claim_all() == "cut off");
 }
 
+TEST_CASE("a drained run finishes what has begun, in order, and forgets the rest", "[client]") {
+  ClientRig rig({.ordered = true});
+  rig.pull(first, 1);
+  rig.pull(asks, 2);
+  rig.pull(first, 1);
+  rig.pull(first, 1);
+  rig.claim_all();
+  rig.step(RunDrained{});
+  rig.step(RunDrained{});
+  CHECK(rig.claim_all() == "drain");
+  CHECK_FALSE(rig.client.may_pull());
+  rig.group_withdrawn(1);
+  rig.group_withdrawn(2);
+  rig.group_withdrawn(2);
+  CHECK(rig.client.items_withdrawn() == 2);
+  CHECK(rig.client.open_tasks() == 2);
+  rig.group_ended(3);
+  rig.concluded(3);
+  CHECK(rig.claim_all() == "conclude 3 decided");
+  rig.group_ended(0);
+  rig.concluded(0);
+  CHECK(rig.claim_all() == "conclude 0 decided, release 0, release 3");
+  rig.step(JobEndReceived{});
+  CHECK(rig.claim_all() == "drained");
+}
+
+TEST_CASE("a drained run without order forgets at once", "[client]") {
+  ClientRig rig;
+  rig.pull(first, 1);
+  rig.pull(first, 1);
+  rig.step(InputEnded{});
+  rig.claim_all();
+  rig.step(RunDrained{});
+  rig.group_withdrawn(0);
+  rig.group_ended(1);
+  rig.concluded(1);
+  CHECK(rig.claim_all() == "drain, conclude 1 decided, release 1");
+  rig.step(JobEndReceived{});
+  CHECK(rig.claim_all() == "drained");
+}
+
+TEST_CASE("a drained run may still be cancelled", "[client]") {
+  ClientRig rig;
+  rig.pull(first, 1);
+  rig.step(RunDrained{});
+  rig.step(RunCancelled{});
+  CHECK(rig.claim_all() == "submit 0, drain, cancel");
+  rig.step(JobEndReceived{});
+  CHECK(rig.claim_all() == "cut off");
+}
+
 TEST_CASE("a job that its manager ends cuts the run off", "[client]") {
   ClientRig rig;
   rig.pull(first, 1);
@@ -371,10 +422,20 @@ TEST_CASE("every fact in every state is handled or ignored by a client", "[clien
       {"update answered", [](ClientRig& rig) { rig.answered(0, 1); }, "calling: update 100 add 1"},
       {"update answered, done", [](ClientRig& rig) { rig.answered(0, 0, false, true); },
        "calling: update 100 done, conclude 0 decided"},
+      {"group withdrawn",
+       [](ClientRig& rig) {
+         rig.group_withdrawn(0);
+         // Only the number of withdrawn items shows it.
+         if (rig.client.items_withdrawn() > 0) rig.step(RunDrained{});
+       },
+       "racing: drain; asking: drain; calling: drain"},
       {"item concluded", [](ClientRig& rig) { rig.concluded(0); }, "concluding: release 0"},
       {"run cancelled", [](ClientRig& rig) { rig.step(RunCancelled{}); },
        "empty: cancel; racing: cancel; asking: cancel; calling: cancel; concluding: cancel; "
        "released: cancel"},
+      {"run drained", [](ClientRig& rig) { rig.step(RunDrained{}); },
+       "empty: drain; racing: drain; asking: drain; calling: drain; concluding: drain; "
+       "released: drain"},
   };
   for (const Row& row : rows) {
     std::string what_happens;

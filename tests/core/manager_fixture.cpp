@@ -59,6 +59,7 @@ std::string short_action(const DeliverTaskEnd& end) {
 std::string short_action(const DeliverGroupEnd& end) {
   const GroupResult& result = end.result;
   std::string text = "item " + std::to_string(end.item);
+  if (result.withdrawn) return text + " withdrawn";
   text += result.decided ? " decided" : " undecided";
   const char* separator = " by ";
   for (const Answer& answer : result.answers) {
@@ -77,9 +78,11 @@ std::string short_action(const DeliverJobEnd& end) {
   return "job " + std::to_string(end.job.value) + " over";
 }
 std::string short_action(const Observation& observation) {
-  const char* const kinds[] = {"joined",  "returned", "suspect", "recovered", "left",
-                               "refused", "assigned", "ended",   "requeued",  "group ended"};
-  return std::string("saw ") + kinds[static_cast<std::size_t>(observation.kind)];
+  const char* const kinds[] = {"joined",   "returned",    "suspect",         "recovered",
+                               "left",     "refused",     "assigned",        "ended",
+                               "requeued", "group ended", "function missing"};
+  const std::string words = kinds[static_cast<std::size_t>(observation.kind)];
+  return "saw " + words + (observation.level == 0 ? ": " + observation.text : "");
 }
 
 bool only_shows_life(const ManagerAction& action) {

@@ -291,6 +291,76 @@ TEST_CASE("a cancelled job kills, drops and ends at once", "[unit][manager]") {
   farm.say(1, killed(1));
 }
 
+TEST_CASE("a drained job finishes the groups that have begun and withdraws the others",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.race(2);
+  farm.race(2);
+  farm.items(2);
+  CHECK(farm.take() == "1: task 1 (0.0)");
+  farm.step(JobDrained{JobId{1}});
+  CHECK(farm.take() == "item 1 withdrawn, item 2 withdrawn, item 3 withdrawn");
+  CHECK(farm.manager.ready_count() == 1);
+  farm.say(1, result_of(1));
+  CHECK(farm.take() == "item 0 decided by 0 1 dropped, job 1 over, 1: heartbeat 1");
+}
+
+TEST_CASE("a group whose worker was lost has begun all the same", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.items(2);
+  farm.say(1, Goodbye{.session = farm.session_of(1)});
+  farm.take();
+  farm.step(JobDrained{JobId{1}});
+  CHECK(farm.take() == "item 1 withdrawn");
+  CHECK(farm.manager.ready_count() == 1);
+  farm.step(JobCancelled{JobId{1}});
+  CHECK(farm.take() == "job 1 over");
+}
+
+TEST_CASE("a job without groups ends when it is drained", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.step(JobDrained{JobId{1}});
+  farm.open_job({});
+  farm.step(JobDrained{JobId{2}});
+  farm.step(JobDrained{JobId{2}});
+  CHECK(farm.take() == "job 1 over, job 2 over");
+}
+
+TEST_CASE("tasks for a function that no worker has are told of once", "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.observe_level = 1;
+  ManagerFixture farm(options);
+  farm.open_job({.functions = {"nope"}});
+  farm.items(2);
+  farm.pass(10s);
+  CHECK(farm.take() == "-");  // nobody is there: that is another matter
+  farm.join(1);
+  CHECK(farm.take() == "saw joined");
+  farm.pass(5s);
+  CHECK_THAT(farm.take(), ContainsSubstring("saw function missing: 2 tasks for the function nope"));
+  farm.pass(5s);
+  CHECK_THAT(farm.take(), !ContainsSubstring("missing"));
+  farm.step(JobCancelled{JobId{2}});
+  farm.take();
+}
+
+TEST_CASE("slots are counted for as long as their workers are there", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.pass(1s);
+  farm.join(1, {.slots = 3});
+  farm.pass(2s);
+  CHECK(farm.manager.counters().slots_present == 6s);
+  farm.join(2);
+  farm.pass(1s);
+  CHECK(farm.manager.counters().slots_present == 10s);
+  farm.turn(ConnectionLost{PeerId{1}});
+  farm.pass(1s);
+  CHECK(farm.manager.counters().slots_present == 11s);
+  farm.take();
+}
+
 TEST_CASE("a job without groups ends when it is closed or cancelled", "[unit][manager]") {
   ManagerFixture farm;
   farm.step(JobClosed{JobId{1}});

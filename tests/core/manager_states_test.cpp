@@ -10,7 +10,7 @@ namespace {
 
 // A new kind of message or event needs its row below.
 static_assert(std::variant_size_v<Message> == 11);
-static_assert(std::variant_size_v<ManagerEvent> == 11);
+static_assert(std::variant_size_v<ManagerEvent> == 12);
 
 enum class State { unknown, idle, busy, suspect, draining, killing, lost };
 constexpr std::array states = {State::unknown,  State::idle,    State::busy, State::suspect,
@@ -164,6 +164,9 @@ TEST_CASE("every other event in every state of a session is handled or ignored",
        turn(JobCancelled{JobId{1}}),
        {"job 1 over", "job 1 over", "1: kill 1, job 1 over", "1: kill 1, job 1 over",
         "1: kill 1, job 1 over", "job 1 over", "job 1 over"}},
+      {"job drained",
+       turn(JobDrained{JobId{1}}),
+       {"job 1 over", "job 1 over", "-", "-", "-", "job 1 over", "-"}},
       {"shutdown",
        turn(ShutdownRequested{}),
        {"job 1 over", "job 1 over, 1: goodbye closed, forget 1",

@@ -27,6 +27,7 @@ struct Event {
     client_turn,     // whom: client
     fault,           // whom: index into the scenario
     cancel,          // whom: job
+    drain,           // whom: job
     healed,
   };
   Instant at;

@@ -44,6 +44,14 @@ void ClientHost::cancel() {
   step(core::RunCancelled{});
 }
 
+void ClientHost::drain() {
+  if (finished_ || cancelled_ || drained_) return;
+  around_.tally.add(Count::run_drained);
+  drained_ = true;
+  input_ended_ = true;
+  step(core::RunDrained{});
+}
+
 void ClientHost::receive(const core::DeliverTaskEnd& end) { step(core::TaskEndReceived{end}); }
 void ClientHost::receive(const core::DeliverGroupEnd& end) { step(core::GroupEndReceived{end}); }
 void ClientHost::receive_job_end() { step(core::JobEndReceived{}); }
@@ -189,8 +197,11 @@ void ClientHost::on(core::ReleaseItem& order) {
   Item& item = items_.at(order.item);
   demand(item.concluded && !item.released, "an item is released once, after its result", job_,
          "item", order.item);
-  demand(!plan_.ordered || order.item == released_count_, "items are released in order", job_,
-         "item", order.item, "after", released_count_);
+  demand(!plan_.ordered || order.item >= next_in_order_, "items are released in order", job_,
+         "item", order.item, "after", next_in_order_);
+  demand(!plan_.ordered || drained_ || order.item == next_in_order_,
+         "only a drained run leaves items out", job_, "item", order.item, "after", next_in_order_);
+  next_in_order_ = order.item + 1;
   demand(!cancelled_, "a cancelled run releases nothing", job_, "item", order.item);
   item.released = true;
   released_count_ += 1;
@@ -198,9 +209,18 @@ void ClientHost::on(core::ReleaseItem& order) {
 
 void ClientHost::on(core::RunFinished& order) {
   demand(!finished_, "a run finishes once", job_);
-  demand(order.complete != cancelled_, "a run is complete unless it was cancelled", job_);
-  demand(cancelled_ || released_count_ == plan_.items.size(),
+  using How = core::RunFinished::How;
+  // A job may end before its client's request to drain it arrives.
+  demand(cancelled_ == (order.how == How::cancelled) && (drained_ || order.how != How::drained),
+         "a run is complete unless it was cancelled or drained", job_);
+  const std::uint64_t withdrawn = client_.items_withdrawn();
+  demand(withdrawn == 0 || drained_, "only a drained run gives items up", job_, withdrawn);
+  demand(order.how != How::complete || released_count_ == plan_.items.size(),
          "a complete run has released all its items", job_, released_count_);
+  demand(order.how != How::drained || released_count_ + withdrawn == items_.size(),
+         "a drained run has released or given up each of its items", job_, released_count_,
+         withdrawn);
+  around_.tally.add(Count::item_withdrawn, withdrawn);
   finished_ = true;
   around_.trace.note(around_.now(), "client ", number_, " has finished");
 }

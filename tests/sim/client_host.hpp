@@ -20,6 +20,7 @@ class ClientHost {
 
   void open();
   void cancel();
+  void drain();
   /// What the manager told this client.
   void receive(const core::DeliverTaskEnd& end);
   void receive(const core::DeliverGroupEnd& end);
@@ -65,8 +66,10 @@ class ClientHost {
   std::vector<Item> items_;
   std::deque<std::variant<core::CallUpdate, core::CallConclude>> calls_;
   std::uint64_t released_count_ = 0;
+  std::uint64_t next_in_order_ = 0;
   bool input_ended_ = false;
   bool cancelled_ = false;
+  bool drained_ = false;
   bool finished_ = false;
   bool awake_ = false;  // a turn is on the agenda
 };

@@ -33,6 +33,7 @@ void GroupOracle::opened(const core::JobOpened& event) {
 void GroupOracle::submitted(const core::GroupSubmitted& event) {
   const std::uint32_t job = job_index(event.job);
   if (jobs_[job].cancelled) return;
+  demand(!jobs_[job].drained, "a drained run submits nothing", event.item);
   const auto index = static_cast<std::uint32_t>(groups_.size());
   demand(group_of_item_.emplace(std::pair{job, event.item}, index).second,
          "an item is submitted once", event.item);
@@ -90,6 +91,25 @@ void GroupOracle::cancelled(JobId id) {
     job.open_groups -= 1;
     for (const TaskIndex task : group.tasks)
       if (tasks_[task].open) end_task(task, OutcomeKind::killed);
+  }
+  jobs_due_.push_back(index);
+}
+
+void GroupOracle::drained(JobId id) {
+  const std::uint32_t index = job_index(id);
+  Job& job = jobs_[index];
+  if (job.cancelled || job.delivered) return;
+  job.drained = job.closed = true;
+  for (std::uint32_t at = 0; at < groups_.size(); ++at) {
+    Group& group = groups_[at];
+    const bool begun = std::any_of(group.tasks.begin(), group.tasks.end(),
+                                   [&](TaskIndex task) { return tasks_[task].sent > 0; });
+    if (group.job != index || !group.open || begun) continue;
+    group.withdrawn = true;
+    group.open = false;
+    job.open_groups -= 1;
+    for (const TaskIndex task : group.tasks) end_task(task, OutcomeKind::killed);
+    groups_due_.push_back(at);
   }
   jobs_due_.push_back(index);
 }
@@ -266,6 +286,14 @@ void GroupOracle::delivered(const core::DeliverGroupEnd& end) {
   Group& group = group_of(end.job, end.item);
   learn(group, end.group);
   demand(!group.delivered, "a group ends once", end.group, "item", end.item);
+  demand(end.result.withdrawn == group.withdrawn,
+         "a group is withdrawn if its job is drained before it has begun", end.group, "item",
+         end.item);
+  if (group.withdrawn) {
+    group.delivered = true;
+    std::erase(groups_due_, static_cast<std::uint32_t>(&group - groups_.data()));
+    return;
+  }
   demand(group.policy.kind != Policy::Kind::client, "a client's group is ended by its client",
          end.group);
   if (group.open) {

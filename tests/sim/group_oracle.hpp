@@ -29,6 +29,7 @@ class GroupOracle {
   void updated(const core::GroupUpdated& event);
   void closed(JobId job);
   void cancelled(JobId job);
+  void drained(JobId job);
   void cancelled_all();
 
   /// A result of a live attempt of this task reached the manager.
@@ -84,6 +85,7 @@ class GroupOracle {
     std::vector<core::Answer> answers;
     bool open = true;
     bool decided = false;
+    bool withdrawn = false;
     bool delivered = false;
   };
   struct Job {
@@ -93,6 +95,7 @@ class GroupOracle {
     std::uint32_t open_groups = 0;
     bool closed = false;
     bool cancelled = false;
+    bool drained = false;
     bool delivered = false;
   };
   void add(std::uint32_t group, const std::vector<core::TaskSpec>& specs);

@@ -39,6 +39,7 @@ void Oracle::fact(Instant now, const core::ManagerEvent& event) {
   if (const auto* e = std::get_if<GroupUpdated>(&event)) groups_->updated(*e);
   if (const auto* e = std::get_if<JobClosed>(&event)) groups_->closed(e->job);
   if (const auto* e = std::get_if<JobCancelled>(&event)) groups_->cancelled(e->job);
+  if (const auto* e = std::get_if<JobDrained>(&event)) groups_->drained(e->job);
   if (std::holds_alternative<ShutdownRequested>(event)) {
     sessions_->shutdown();
     groups_->cancelled_all();

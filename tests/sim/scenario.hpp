@@ -50,6 +50,7 @@ struct JobPlan {
   std::vector<ItemPlan> items;
   bool after_previous = false;  // one run after another, else at once
   std::optional<Duration> cancelled;
+  std::optional<Duration> drained;
   Duration callback_delay{};  // how long the user's functions take, at most
   bool lazy = false;          // the input is slow
 };

@@ -14,6 +14,7 @@
   X(connection_cut) X(partition) X(replay_after_cut) X(replay_into_restart)                     \
   X(message_duplicated) X(garbage_to_worker) X(send_to_gone) X(gone_reported) X(slow_link)      \
   X(manager_stall) X(manager_restart) X(drain_requested) X(run_cancelled) X(shutdown_at_end)    \
+  X(run_drained) X(item_withdrawn)                                                              \
   X(policy_first) X(policy_first_answer) X(policy_k_answers) X(policy_all) X(policy_stages)     \
   X(policy_client) X(group_empty) X(group_grown) X(group_replaced) X(group_done_early)          \
   X(group_decided) X(group_undecided) X(task_started) X(task_ok) X(task_nothing)                \

@@ -34,9 +34,11 @@ void World::run() {
     agenda_.add(start + scenario_.workers[worker].joins, Event::Kind::worker_started, worker);
   for (std::uint32_t fault = 0; fault < scenario_.faults.size(); ++fault)
     agenda_.add(start + scenario_.faults[fault].at, Event::Kind::fault, fault);
-  for (std::uint32_t job = 0; job < scenario_.jobs.size(); ++job)
-    if (scenario_.jobs[job].cancelled)
-      agenda_.add(start + *scenario_.jobs[job].cancelled, Event::Kind::cancel, job);
+  for (std::uint32_t job = 0; job < scenario_.jobs.size(); ++job) {
+    const JobPlan& plan = scenario_.jobs[job];
+    if (plan.cancelled) agenda_.add(start + *plan.cancelled, Event::Kind::cancel, job);
+    if (plan.drained) agenda_.add(start + *plan.drained, Event::Kind::drain, job);
+  }
   agenda_.add(start + scenario_.healed, Event::Kind::healed);
   start_clients();
 
@@ -104,6 +106,11 @@ void World::happen(const Event& event) {
     case Kind::cancel:
       if (clients_[event.whom] == nullptr) return;
       clients_[event.whom]->cancel();
+      collect(*clients_[event.whom]);
+      return;
+    case Kind::drain:
+      if (clients_[event.whom] == nullptr) return;
+      clients_[event.whom]->drain();
       collect(*clients_[event.whom]);
       return;
     case Kind::healed:

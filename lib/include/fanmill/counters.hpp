@@ -26,6 +26,8 @@ struct Counters {
   std::uint64_t messages_malformed = 0;  ///< from peers that do not speak this protocol
   std::uint64_t lines_dropped = 0;       ///< events not shown in time
   std::chrono::nanoseconds busy{0};      ///< time that functions ran, over all workers
+  /// How long workers were there, each times its slots: busy / present is how well they were used.
+  std::chrono::nanoseconds present{0};
 };
 
 }  // namespace fanmill

@@ -5,8 +5,8 @@
 //     auto roots = manager.run(numbers, fanmill::job<double>());
 //
 // A handle to the manager's own thread, which speaks with the workers. `run` and its callbacks use
-// the thread that calls it. All members but `stop` belong to one thread at a time. Destroying a
-// Manager tells its workers that the farm is closed; they end.
+// the thread that calls it. All members but `stop` and `drain` belong to one thread at a time.
+// Destroying a Manager tells its workers that the farm is closed; they end.
 #pragma once
 
 #include <chrono>
@@ -63,11 +63,12 @@ struct ManagerOptions {
   /// Bytes of task inputs that one worker may hold unanswered.
   std::size_t credit_bytes = 8U << 20;
 
-  /// Lines on standard error: 0 none, 1 workers that join and leave, 2 also tasks and groups.
+  /// Lines on standard error: 0 only what keeps a run waiting (tasks for a function that no worker
+  /// offers), 1 workers that join and leave, 2 also tasks and groups.
   int verbose = 0;
   /// Lines begin with the time.
   bool timestamps = false;
-  /// Told every event, of both levels (observer.hpp). Costs a little for each task.
+  /// Told every event, of all levels (observer.hpp). Costs a little for each task.
   Observer observer = {};
 
   /// Where to write a join file for workers, for example `Join::default_path()`. Removed when the
@@ -157,7 +158,7 @@ class Manager {
   /// makes `run` throw FarmError (launch_failed) with the end of its standard error, if no other
   /// worker is there. Throws FarmError: invalid_argument for an empty command, io_error.
   void start_workers(std::size_t count, std::vector<std::string> command,
-                     StartOptions options = {});
+                     const StartOptions& options = {});
 
   /// Workers that are joined now. O(workers).
   [[nodiscard]] std::vector<WorkerInfo> workers() const;
@@ -167,6 +168,10 @@ class Manager {
 
   /// From any thread: makes the `run` under way, or else the next one, throw FarmError (stopped).
   void stop();
+  /// From any thread: ends the `run` under way, or else the next one, softly. Nothing more is read
+  /// of its items, those of which no worker was given a task yet are dropped, the others are
+  /// finished and their results go to `update_results`; then it throws FarmError (stopped).
+  void drain();
 
  private:
   struct Impl;

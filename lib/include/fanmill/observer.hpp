@@ -25,10 +25,11 @@ struct Event {
     task_ended,        ///< text: how; payload: the result
     task_requeued,     ///< text: why
     group_ended,       ///< killed, dropped
+    function_missing,  ///< text: tasks that none of the workers takes, and what workers offer
     events_dropped,    ///< dropped: how many events were left out before this one
   };
   Kind kind = Kind::worker_joined;
-  int level = 1;                               ///< 1: workers, 2: tasks and groups
+  int level = 1;  ///< 0: what keeps a run waiting, 1: workers, 2: tasks and groups
   std::chrono::system_clock::time_point time;  ///< when it happened, for people
   std::string worker;  ///< "host:pid at address", of events about a worker or a task on one
   std::string text;

@@ -21,6 +21,12 @@ void Inbox::fail(Error error) {
   wake(lock);
 }
 
+void Inbox::drain() {
+  std::unique_lock lock(mutex_);
+  contents_.drain = true;
+  wake(lock);
+}
+
 void Inbox::workers_ended() {
   std::unique_lock lock(mutex_);
   contents_.workers_ended = true;
@@ -43,6 +49,7 @@ void Inbox::wake(std::unique_lock<std::mutex>& lock) {
 void Inbox::take(Contents& contents, bool block) {
   contents.deliveries.clear();
   contents.error.reset();
+  contents.drain = false;
   contents.workers_ended = false;
   contents.nudged = false;
   std::unique_lock lock(mutex_);

@@ -19,6 +19,7 @@ class Inbox {
   struct Contents {
     core::ManagerActions deliveries;
     std::optional<Error> error;  // the run must end for it
+    bool drain = false;          // the run must end when what has begun is finished
     bool nudged = false;         // the input has something to take, or has ended
     bool workers_ended =
         false;  // started workers will not come back; whether others are there must be looked at
@@ -29,6 +30,7 @@ class Inbox {
   void deliver(core::ManagerActions&& deliveries);
   /// From any thread; kept for the next run if none is under way.
   void fail(Error error);
+  void drain();
   void workers_ended();
   void nudge();
 
@@ -38,8 +40,8 @@ class Inbox {
 
  private:
   [[nodiscard]] bool empty() const {
-    return contents_.deliveries.empty() && !contents_.error && !contents_.workers_ended &&
-           !contents_.nudged;
+    return contents_.deliveries.empty() && !contents_.error && !contents_.drain &&
+           !contents_.workers_ended && !contents_.nudged;
   }
   void wake(std::unique_lock<std::mutex>& lock);
 

@@ -65,7 +65,8 @@ Counters counters_of(const core::Counters& from) {
           .workers_lost = from.workers_lost,
           .workers_refused = from.hellos_refused,
           .messages_malformed = from.messages_malformed,
-          .busy = from.busy};
+          .busy = from.busy,
+          .present = from.slots_present};
 }
 
 bool is_joined(const core::WorkerInfo& worker) {
@@ -90,7 +91,7 @@ struct Manager::Impl {
   std::optional<net::SocketFolder> sockets;
   api::Inbox inbox;
   api::ChangeCounter workers_changed;
-  std::unique_ptr<api::Reporter> reporter;  // only if somebody wants to be told
+  std::unique_ptr<api::Reporter> reporter;
   // These two have threads that use what stands above them.
   std::unique_ptr<net::ManagerLoop> loop;
   std::unique_ptr<api::LocalWorkers> local_workers;
@@ -100,12 +101,8 @@ struct Manager::Impl {
 
 Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
   api::check(options);
-  if (options.verbose > 0 || options.observer) {
-    reporter =
-        std::make_unique<api::Reporter>(api::ReporterOptions{.verbose = options.verbose,
-                                                             .timestamps = options.timestamps,
-                                                             .observer = options.observer});
-  }
+  reporter = std::make_unique<api::Reporter>(api::ReporterOptions{
+      .verbose = options.verbose, .timestamps = options.timestamps, .observer = options.observer});
   std::vector<std::string> endpoints = options.endpoints;
   if (endpoints.empty()) {
     sockets.emplace(net::SocketFolder::make().value_or_raise());
@@ -142,7 +139,7 @@ void Manager::Impl::take(core::ManagerActions&& actions) {
       continue;
     }
     if (observation->level == 1) workers_changed.bump();
-    if (reporter) reporter->tell(std::move(*observation));
+    reporter->tell(std::move(*observation));
   }
   if (deliveries) inbox.deliver(std::move(actions));
 }
@@ -195,9 +192,9 @@ Join Manager::join() const {
 }
 
 void Manager::start_workers(std::size_t count, std::vector<std::string> command,
-                            StartOptions options) {
+                            const StartOptions& options) {
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
-  impl_->local_workers->start(count, std::move(command), std::move(options), join());
+  impl_->local_workers->start(count, std::move(command), options, join());
 }
 
 std::vector<WorkerInfo> Manager::workers() const {
@@ -222,11 +219,13 @@ Counters Manager::counters() const {
   Counters counters;
   impl_->loop->query(
       [&](const core::Manager& manager) { counters = counters_of(manager.counters()); });
-  if (impl_->reporter) counters.lines_dropped = impl_->reporter->dropped();
+  counters.lines_dropped = impl_->reporter->dropped();
   return counters;
 }
 
 void Manager::stop() { impl_->inbox.fail({ErrorCode::stopped, "Manager::stop was called"}); }
+
+void Manager::drain() { impl_->inbox.drain(); }
 
 void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings) {
   api::check(settings);

@@ -96,6 +96,8 @@ std::string words(const Event& event) {
       }
       return line;
     }
+    case Event::Kind::function_missing:
+      return with_text("tasks wait that no worker takes", event.text);
     case Event::Kind::events_dropped:
       return std::to_string(event.dropped) +
              " lines left out: they came faster than they could be shown";
@@ -127,6 +129,8 @@ const char* to_string(Event::Kind kind) noexcept {
       return "task_requeued";
     case Event::Kind::group_ended:
       return "group_ended";
+    case Event::Kind::function_missing:
+      return "function_missing";
     case Event::Kind::events_dropped:
       return "events_dropped";
   }

@@ -31,6 +31,8 @@ Event::Kind kind_of(core::Observation::Kind kind) {
       return Event::Kind::task_requeued;
     case From::group_ended:
       return Event::Kind::group_ended;
+    case From::function_missing:
+      return Event::Kind::function_missing;
   }
   return Event::Kind::worker_joined;
 }

@@ -171,14 +171,23 @@ void RunEngine::perform(const core::ReleaseItem& action) {
 }
 
 void RunEngine::perform(const core::RunFinished& action) {
-  if (action.complete || error_) return;
-  error_ = std::make_exception_ptr(
-      FarmError(ErrorCode::stopped, "the manager was shut down while this run was under way"));
+  using How = core::RunFinished::How;
+  if (action.how == How::complete || error_) return;
+  const std::string words =
+      action.how == How::cancelled
+          ? "the manager was shut down while this run was under way"
+          : "the run was drained; items finished: " + std::to_string(client_.items_released()) +
+                ", read but not begun: " + std::to_string(client_.items_withdrawn());
+  error_ = std::make_exception_ptr(FarmError(ErrorCode::stopped, words));
 }
 
 void RunEngine::take_in(Inbox::Contents& contents) {
   if (contents.error && !error_) {
     guarded([&] { raise(*contents.error); });
+  }
+  if (contents.drain && !error_) {
+    input_ended_ = true;
+    step(core::RunDrained{});
   }
   if (contents.workers_ended && !error_) guarded(ports_.check_workers);
   if (contents.nudged) input_paused_ = false;

@@ -27,6 +27,7 @@ struct Item {
     submitted,   // its group is open at the manager
     concluding,  // CallConclude is out
     concluded,   // its result waits for an earlier item's
+    withdrawn,   // waits for its turn to be forgotten
   };
   Phase phase = Phase::submitted;
   bool asks = false;  // Policy::client
@@ -51,6 +52,7 @@ struct ClientState {
   bool opened = false;
   bool input_ended = false;
   bool cancelled = false;
+  bool drained = false;
   bool job_ended = false;
   bool finished = false;
   // Those pulled and not released, so what it holds is bounded by the look-ahead even behind an
@@ -58,6 +60,7 @@ struct ClientState {
   std::map<std::uint64_t, Item> items;
   std::uint64_t pulled = 0;
   std::uint64_t released = 0;
+  std::uint64_t withdrawn = 0;
   std::size_t items_open = 0;  // without their result
   std::size_t tasks_open = 0;
   std::size_t bytes_open = 0;
@@ -71,6 +74,7 @@ struct ClientState {
   void on(UpdateAnswered&& event, ClientActions& out);
   void on(ItemConcluded&& event, ClientActions& out);
   void on(RunCancelled&& event, ClientActions& out);
+  void on(RunDrained&& event, ClientActions& out);
 
   void open_tasks(Item& item, const std::vector<TaskSpec>& tasks);
   void end_task(Item& item, std::uint32_t task);
@@ -78,6 +82,8 @@ struct ClientState {
   void update_group(Item& item, UpdateAnswered&& answer, ClientActions& out);
   void call_or_conclude(std::uint64_t index, Item& item, ClientActions& out);
   void conclude(std::uint64_t index, Item& item, GroupResult&& result, ClientActions& out);
+  void withdraw(std::uint64_t index, Item& item);
+  void release_in_turn(ClientActions& out);
   void release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out);
   void abandon();
   void finish_if_done(ClientActions& out);
@@ -131,6 +137,7 @@ std::size_t Client::open_bytes() const { return state_->bytes_open; }
 std::size_t Client::open_groups() const { return state_->items_open; }
 std::uint64_t Client::items_pulled() const { return state_->pulled; }
 std::uint64_t Client::items_released() const { return state_->released; }
+std::uint64_t Client::items_withdrawn() const { return state_->withdrawn; }
 
 void ClientState::on(ItemPulled&& event, ClientActions& out) {
   FANMILL_ASSERT(!input_ended, "an item after the end of the input", options.job);
@@ -177,7 +184,13 @@ void ClientState::on(GroupEndReceived&& event, ClientActions& out) {
   DeliverGroupEnd& end = event.end;
   if (end.job != options.job) return;
   Item* item = find(end.item, Item::Phase::submitted);
-  if (item == nullptr || item->asks) return;
+  if (item == nullptr) return;
+  if (end.result.withdrawn) {
+    withdraw(end.item, *item);
+    release_in_turn(out);
+    return;
+  }
+  if (item->asks) return;
   conclude(end.item, *item, std::move(end.result), out);
 }
 
@@ -217,15 +230,20 @@ void ClientState::on(ItemConcluded&& event, ClientActions& out) {
     release(items.find(event.item), out);
     return;
   }
-  while (!items.empty() && items.begin()->second.phase == Item::Phase::concluded) {
-    release(items.begin(), out);
-  }
+  release_in_turn(out);
 }
 
 void ClientState::on(RunCancelled&&, ClientActions& out) {
   if (cancelled) return;
   if (!job_ended) tell(JobCancelled{options.job}, out);
   abandon();
+}
+
+void ClientState::on(RunDrained&&, ClientActions& out) {
+  if (cancelled || drained || job_ended) return;
+  drained = true;
+  input_ended = true;
+  tell(JobDrained{options.job}, out);
 }
 
 void ClientState::open_tasks(Item& item, const std::vector<TaskSpec>& tasks) {
@@ -301,6 +319,28 @@ void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result
   out.emplace_back(CallConclude{.item = index, .result = std::move(result)});
 }
 
+void ClientState::withdraw(std::uint64_t index, Item& item) {
+  end_all_tasks(item);
+  items_open -= 1;
+  withdrawn += 1;
+  item.phase = Item::Phase::withdrawn;
+  if (!options.ordered) items.erase(index);
+}
+
+/// What stands at the head of the order and is ready goes.
+void ClientState::release_in_turn(ClientActions& out) {
+  while (!items.empty()) {
+    const auto head = items.begin();
+    if (head->second.phase == Item::Phase::withdrawn) {
+      items.erase(head);
+    } else if (head->second.phase == Item::Phase::concluded) {
+      release(head, out);
+    } else {
+      return;
+    }
+  }
+}
+
 void ClientState::release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out) {
   result_bytes_waiting -= entry->second.result_bytes;
   released += 1;
@@ -320,7 +360,10 @@ void ClientState::abandon() {
 void ClientState::finish_if_done(ClientActions& out) {
   if (!job_ended || !items.empty()) return;
   finished = true;
-  out.emplace_back(RunFinished{.complete = !cancelled});
+  using How = RunFinished::How;
+  out.emplace_back(RunFinished{cancelled ? How::cancelled
+                               : drained ? How::drained
+                                         : How::complete});
 }
 
 Item* ClientState::find(std::uint64_t index, Item::Phase phase) {

@@ -66,9 +66,14 @@ struct ItemConcluded {
 };
 /// End the run: nothing more is pulled, called or released. Ends with RunFinished.
 struct RunCancelled {};
+/// End the run softly: nothing more is pulled; items whose tasks no worker was given yet are
+/// withdrawn (no callback hears of them again), the others are finished and released. Ends with
+/// RunFinished.
+struct RunDrained {};
 
-using ClientEvent = std::variant<ItemPulled, InputEnded, TaskEndReceived, GroupEndReceived,
-                                 JobEndReceived, UpdateAnswered, ItemConcluded, RunCancelled>;
+using ClientEvent =
+    std::variant<ItemPulled, InputEnded, TaskEndReceived, GroupEndReceived, JobEndReceived,
+                 UpdateAnswered, ItemConcluded, RunCancelled, RunDrained>;
 
 // Actions.
 
@@ -94,10 +99,14 @@ struct CallConclude {
 struct ReleaseItem {
   std::uint64_t item = 0;
 };
-/// The last action. Not `complete`: the run was cancelled, or the manager ended the job before its
-/// items; nothing more will be released.
+/// The last action.
 struct RunFinished {
-  bool complete = true;
+  enum class How : std::uint8_t {
+    complete,   // the input has ended and every item was released
+    drained,    // on request: what was released is all there will be
+    cancelled,  // on request, or the manager ended the job before its items
+  };
+  How how = How::complete;
 };
 
 using ClientAction = std::variant<TellManager, CallUpdate, CallConclude, ReleaseItem, RunFinished>;
@@ -132,6 +141,8 @@ class Client {
   [[nodiscard]] std::size_t open_groups() const;
   [[nodiscard]] std::uint64_t items_pulled() const;
   [[nodiscard]] std::uint64_t items_released() const;
+  /// Items that were pulled and given up because the run was drained.
+  [[nodiscard]] std::uint64_t items_withdrawn() const;
 
  private:
   std::unique_ptr<ClientState> state_;

@@ -39,6 +39,7 @@ struct Counters {
   std::uint64_t messages_unknown = 0;  // of a kind that this build does not know
   std::uint64_t claims_refused = 0;    // attempts in a hello that its worker was never given
   Duration busy{};                     // what workers said that their functions ran
+  Duration slots_present{};            // how long slots of connected workers were there, summed up
 };
 
 }  // namespace fanmill::core

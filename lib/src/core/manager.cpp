@@ -27,7 +27,7 @@ void Manager::step(Instant now, ManagerEvent event, ManagerActions& out) {
   ManagerState& state = *state_;
   state.out = &out;
   state.now = std::max(state.now, now - state.stalled);
-  std::visit([&](auto&& fact) { state.on(std::move(fact)); }, std::move(event));
+  std::visit([&](auto& fact) { state.on(std::move(fact)); }, event);
   state.out = nullptr;
 }
 
@@ -48,6 +48,7 @@ void Manager::tick(Instant now, ManagerActions& out) {
         break;
     }
   }
+  state.count_presence();
   state.dispatch();
   state.recall_for_idle();
   state.acknowledge_owed();
@@ -168,6 +169,7 @@ void ManagerState::on(LoopStalled&& event) {
   // This step was already told the later time; attentive time goes on from where it stood before
   // the stall.
   now = now - std::min(event.gap, now.time_since_epoch());
+  presence_counted = std::min(presence_counted, now);
 }
 
 void ManagerState::observe(Observation::Kind kind, const SessionRecord& session, std::string text) {

@@ -60,9 +60,10 @@ struct Observation {
     task_ended,        // worker, item, task, attempt, text: how; payload: the result
     task_requeued,     // item, task, text: why
     group_ended,       // item, killed
+    function_missing,  // text: how many tasks wait for which function, and what workers offer
   };
   Kind kind;
-  int level = 1;
+  int level = 1;       // 0: what keeps a run from going on; told with level 1
   std::string worker;  // "host:pid at address"
   std::string text;
   std::uint64_t item = 0;

@@ -19,6 +19,9 @@ std::string kind_key(std::string_view function, bool raw) {
   return key;
 }
 
+/// The function of a kind or of a profile's entry; empty: any.
+std::string_view name_of(std::string_view kind_key) { return kind_key.substr(2); }
+
 }  // namespace
 
 std::uint32_t ManagerState::use_kind(std::string_view function, bool raw) {
@@ -100,7 +103,9 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
     kind.ready.push_back(tasks, index);
   }
   ready_total += 1;
-  if (!kind.with_ready.linked) kinds_with_ready.push_back(kinds, task.kind);
+  if (kind.with_ready.linked) return;
+  kind.ready_since = now;
+  kinds_with_ready.push_back(kinds, task.kind);
 }
 
 void ManagerState::unqueue(std::uint32_t index) {
@@ -141,6 +146,38 @@ bool ManagerState::races(const TaskRecord& task) const {
   return group.policy.kind != Policy::Kind::all && group.members.size() > 1;
 }
 
+/// Tasks that none of the workers takes wait in silence: a misspelt function, most often. Told once
+/// for each kind, and not at once, because workers of several sorts may be joining.
+void ManagerState::tell_unserved() {
+  if (!observes(1)) return;
+  for (std::uint32_t index = kinds_with_ready.front(); index != no_index;
+       index = kinds_with_ready.next(kinds, index)) {
+    KindRecord& kind = kinds[index];
+    if (!kind.profiles.empty() || kind.told_unserved) continue;
+    if (now - kind.ready_since < options.heartbeat) continue;
+    kind.told_unserved = true;
+    std::string offered;
+    for (const auto& [key, number] : kind_of_key) {
+      if (kinds[number].profiles.empty() || key.front() != kind.key.front() || name_of(key).empty())
+        continue;
+      offered += (offered.empty() ? "" : ", ") + std::string(name_of(key));
+    }
+    if (offered.size() > limits::text_bytes_max) {
+      offered.resize(limits::text_bytes_max);
+      offered += "...";
+    }
+    const bool raw = kind.key.front() == 'r';
+    out->push_back(Observation{
+        .kind = Observation::Kind::function_missing,
+        .level = 0,
+        .text = counted(kind.ready.size(), "task") + (raw ? " with raw payloads" : "") + " for " +
+                (name_of(kind.key).empty() ? std::string("any function")
+                                           : "the function " + std::string(name_of(kind.key))) +
+                "; the workers that are here take " +
+                (offered.empty() ? (raw ? "no raw payloads" : "raw payloads only") : offered)});
+  }
+}
+
 std::uint32_t ManagerState::session_with_room(const KindRecord& kind,
                                               SessionRecord::Room room) const {
   for (const std::uint32_t index : kind.profiles) {
@@ -162,6 +199,7 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
   FANMILL_ASSERT(serves != profile.serves.end(), kinds[task.kind].key);
 
   unqueue(task_index);
+  groups[task.group].begun = true;
   task.state = TaskRecord::State::assigned;
   task.attempts_made += 1;
   counters.attempts += 1;

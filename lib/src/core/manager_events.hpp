@@ -55,6 +55,11 @@ struct JobClosed {
 struct JobCancelled {
   JobId job;
 };
+/// No more groups will come, and of those that are here only the ones that have begun (a task of
+/// theirs was given to a worker) go on; the others end withdrawn. O(groups of the job).
+struct JobDrained {
+  JobId job;
+};
 
 /// Take no more tasks to this worker, recall what it has not started, say goodbye when it is empty.
 struct DrainRequested {
@@ -68,7 +73,7 @@ struct LoopStalled {
 };
 
 using ManagerEvent = std::variant<MessageReceived, MalformedReceived, ConnectionLost, JobOpened,
-                                  GroupSubmitted, GroupUpdated, JobClosed, JobCancelled,
+                                  GroupSubmitted, GroupUpdated, JobClosed, JobCancelled, JobDrained,
                                   DrainRequested, ShutdownRequested, LoopStalled>;
 
 }  // namespace fanmill::core

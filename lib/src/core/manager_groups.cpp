@@ -79,6 +79,19 @@ void ManagerState::on(JobCancelled&& event) {
   if (job != no_index) cancel_job(job);
 }
 
+void ManagerState::on(JobDrained&& event) {
+  const std::uint32_t index = job_of_id.find(event.job.value);
+  if (index == no_index) return;
+  JobRecord& job = jobs[index];
+  job.closed = true;
+  std::vector<std::uint32_t> unbegun;
+  job.groups.for_each(groups, [&](std::uint32_t group) {
+    if (!groups[group].begun || FANMILL_PLANTED(drain_takes_begun)) unbegun.push_back(group);
+  });
+  if (job.groups.empty()) end_job_if_done(index);
+  for (const std::uint32_t group : unbegun) withdraw_group(group);
+}
+
 std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
                                                    std::vector<TaskSpec>&& specs) {
   GroupRecord& group = groups[group_index];
@@ -217,6 +230,19 @@ void ManagerState::end_group(std::uint32_t index, bool decided) {
     const auto again = std::get<DeliverGroupEnd>(out->back());
     out->push_back(again);
   }
+  close_group(index);
+}
+
+/// Whatever its policy: nothing of it was ever given to anybody.
+void ManagerState::withdraw_group(std::uint32_t index) {
+  end_members(index);
+  const GroupRecord& group = groups[index];
+  const JobRecord& job = jobs[group.job];
+  out->push_back(DeliverGroupEnd{.client = job.client,
+                                 .job = job.id,
+                                 .group = group.id,
+                                 .item = group.item,
+                                 .result = {.withdrawn = true}});
   close_group(index);
 }
 

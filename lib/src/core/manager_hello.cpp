@@ -135,6 +135,7 @@ void ManagerState::refuse(PeerId peer, Refuse refusal, const std::string& who) {
 std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::string&& address,
                                          std::uint16_t version) {
   counters.sessions_opened += 1;
+  count_presence();
   const std::uint32_t profile = use_profile(hello);
   const std::uint32_t index = sessions.insert(SessionRecord{});
   SessionRecord& session = sessions[index];
@@ -166,9 +167,11 @@ std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::s
   session_of_id.insert(session.id.value, index);
   if (const std::uint32_t before = session_of_peer.find(peer.value); before != no_index) {
     session_of_peer.erase(peer.value);
+    slots_present -= sessions[before].slots;
     sessions[before].peer = PeerId{};
   }
   session_of_peer.insert(peer.value, index);
+  slots_present += session.slots;
   session_of_worker[hello.uuid] = index;
   return index;
 }

@@ -149,16 +149,20 @@ class Check {
   void totals() {
     std::size_t ready = 0;
     std::size_t slots = 0;
+    std::size_t present = 0;
     std::size_t timers = 0;
     state.kinds.for_each([&](std::uint32_t, const KindRecord& k) { ready += k.ready.size(); });
     state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
       slots += s.takes_tasks ? s.slots : 0;
+      present += s.peer.valid() ? s.slots : 0;
       timers += (s.silence_timer != no_index ? 1 : 0) + (s.send_timer != no_index ? 1 : 0);
     });
     state.attempts.for_each(
         [&](std::uint32_t, const AttemptRecord& a) { timers += a.time_limit != no_index ? 1 : 0; });
     must(ready == state.ready_total, "ready tasks:", state.ready_total, "counted,", ready, "there");
     must(slots == state.slots_total, "slots:", state.slots_total, "counted,", slots, "there");
+    must(present == state.slots_present, "connected slots:", state.slots_present, "counted,",
+         present, "there");
     must(timers == state.timers.size(), "timers:", state.timers.size(), "set,", timers, "owned");
     must(state.attempt_of_id.size() == state.attempts.size(), "attempt ids left behind");
     must(state.group_of_id.size() == state.groups.size(), "group ids left behind");

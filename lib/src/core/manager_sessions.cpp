@@ -8,8 +8,7 @@ namespace fanmill::core {
 
 void ManagerState::on_message(std::uint32_t session, Message&& message) {
   heard(session);
-  std::visit([&](auto&& content) { on_session_message(session, std::move(content)); },
-             std::move(message));
+  std::visit([&](auto& content) { on_session_message(session, std::move(content)); }, message);
 }
 
 void ManagerState::on_session_message(std::uint32_t session, Result&& result) {
@@ -150,6 +149,7 @@ void ManagerState::send_passed(std::uint32_t index) {
          Heartbeat{.session = session.id, .acknowledged = session.results_recorded, .echo = ask});
   }
   session.send_timer = timers.add(session.sent + options.heartbeat, {Timer::Kind::send, index});
+  tell_unserved();
 }
 
 void ManagerState::drain(std::uint32_t index) {
@@ -167,8 +167,16 @@ void ManagerState::drain(std::uint32_t index) {
   }
 }
 
+/// Called before the number of slots changes, so that it is exact.
+void ManagerState::count_presence() {
+  counters.slots_present += static_cast<std::int64_t>(slots_present) * (now - presence_counted);
+  presence_counted = now;
+}
+
 void ManagerState::forget_peer(SessionRecord& session) {
   if (!session.peer.valid()) return;
+  count_presence();
+  slots_present -= session.slots;
   session_of_peer.erase(session.peer.value);
   out->push_back(ForgetPeer{session.peer});
   session.peer = PeerId{};

@@ -52,6 +52,8 @@ struct ManagerState {
   std::size_t ready_total = 0;
   std::size_t backlog_total = 0;  // sessions with waiting tasks
   std::size_t slots_total = 0;    // of sessions that take tasks
+  std::size_t slots_present = 0;  // of sessions that are connected
+  Instant presence_counted;       // up to when Counters::slots_present is
   std::int64_t order_back = 0;
   std::int64_t order_front = 0;
   DeadlineHeap<Timer> timers;
@@ -69,6 +71,7 @@ struct ManagerState {
   void on(GroupUpdated&& event);
   void on(JobClosed&& event);
   void on(JobCancelled&& event);
+  void on(JobDrained&& event);
   void on(DrainRequested&& event);
   void on(ShutdownRequested&& event);
   void on(LoopStalled&& event);
@@ -96,6 +99,7 @@ struct ManagerState {
   void on_session_message(std::uint32_t session, Other&&);
   void send(SessionRecord& session, Message message, std::optional<Encoding> convert_to = {});
   void heard(std::uint32_t session);
+  void count_presence();
   void silence_passed(std::uint32_t session);
   void send_passed(std::uint32_t session);
   enum class Departure : std::uint8_t { lost, left, refused };
@@ -128,6 +132,7 @@ struct ManagerState {
   void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome);
   void end_members(std::uint32_t group);
   void end_group(std::uint32_t group, bool decided);
+  void withdraw_group(std::uint32_t group);
   void close_group(std::uint32_t group);
   void end_job_if_done(std::uint32_t job);
   void cancel_job(std::uint32_t job);
@@ -149,6 +154,7 @@ struct ManagerState {
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
   void refresh_backlog(std::uint32_t session);
+  void tell_unserved();
   void recall_for_idle();
   void recall(std::uint32_t attempt);
   void end_recall(AttemptRecord& attempt);

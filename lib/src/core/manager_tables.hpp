@@ -68,6 +68,8 @@ struct KindRecord {
   std::uint32_t users = 0;  // jobs and profiles that name it
   IndexList<TaskRecord, &TaskRecord::queued> ready;
   std::vector<std::uint32_t> profiles;  // that can take it
+  Instant ready_since;                  // when its first ready task was queued
+  bool told_unserved = false;           // people know that nobody takes it
   Links with_ready;                     // in the list of kinds that have ready tasks
 };
 
@@ -136,6 +138,7 @@ struct GroupRecord {
   Policy policy;
   std::uint32_t tasks_made = 0;
   std::uint32_t released = 0;  // tasks ready or assigned: not waiting for their stage
+  bool begun = false;          // a task of it was given to a worker
   IndexList<TaskRecord, &TaskRecord::member> members;
   IndexList<TaskRecord, &TaskRecord::queued> waiting;
   GroupResult result;

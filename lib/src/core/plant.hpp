@@ -45,7 +45,8 @@
   X(order_broken, "results are released before those of earlier items")                         \
   X(look_ahead_ignored, "the client pulls without end")                                         \
   X(concluded_early, "the client concludes a group while a task runs")                          \
-  X(replaced_task_told, "the client asks about a task that was replaced")
+  X(replaced_task_told, "the client asks about a task that was replaced")                       \
+  X(drain_takes_begun, "a drained job gives up groups that have begun")
 
 namespace fanmill::core {
 
