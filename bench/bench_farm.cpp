@@ -2,7 +2,9 @@
 // processes, each beside a bare ROUTER and DEALERs with the same window in the same run. Rounds
 // alternate between the two; medians are printed.
 //
-//     bench_farm [--rounds 5] [--tasks 100000]
+//     bench_farm [--rounds 5] [--tasks 100000] [--part rates|round-trips|memory|alone]
+//
+// `alone` runs nothing but fanmill (tcp, window 32, ten rounds), for a profiler.
 #include <CLI/CLI.hpp>
 #include <fanmill/fanmill.hpp>
 #include <filesystem>
@@ -249,6 +251,35 @@ void measure_memory(std::int64_t tasks) {
       (after - before) / static_cast<double>(tasks), static_cast<long long>(tasks));
 }
 
+void print_rates(Endpoints& endpoints, std::int64_t tasks, int rounds) {
+  std::puts(
+      "Empty tasks, 8 bytes there and back, two worker processes; medians of alternating "
+      "rounds.\n");
+  std::puts(
+      "| transport, window per worker | bare tasks/s | fanmill tasks/s | ratio (min to max) | bare "
+      "us of manager cpu a task | fanmill us |");
+  std::puts("|---|---|---|---|---|---|");
+  for (const bool tcp : {true, false}) {
+    for (const int window : {1, 32, 256})
+      compare_rates(endpoints, tcp, window, window == 1 ? tasks / 10 : tasks, rounds);
+  }
+}
+
+void print_round_trips(Endpoints& endpoints) {
+  std::puts("\nRound trip of one task, one worker, microseconds.\n");
+  std::puts(
+      "| transport | bare median | bare p99 | fanmill median | fanmill p99 | ratio of medians |");
+  std::puts("|---|---|---|---|---|---|");
+  for (const bool tcp : {true, false}) compare_round_trips(endpoints, tcp, 5000);
+}
+
+void run_alone(Endpoints& endpoints, std::int64_t tasks) {
+  Farm farm(endpoints.fresh(true), workers, 32);
+  std::vector<double> rates;
+  for (int round = 0; round < 10; ++round) rates.push_back(farm.run(tasks).rate);
+  std::printf("fanmill alone, tcp, window 32: %.0f tasks/s\n", bench::median(rates));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -265,25 +296,16 @@ int main(int argc, char** argv) {
   app.add_option("--tasks", tasks, "tasks of each round")
       ->check(CLI::Range(1000, 100'000'000))
       ->capture_default_str();
+  std::string part = "all";
+  app.add_option("--part", part, "what to measure")
+      ->check(CLI::IsMember({"all", "rates", "round-trips", "memory", "alone"}))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   Endpoints endpoints;
-  std::puts(
-      "Empty tasks, 8 bytes there and back, two worker processes; medians of alternating "
-      "rounds.\n");
-  std::puts(
-      "| transport, window per worker | bare tasks/s | fanmill tasks/s | ratio (min to max) | bare "
-      "us of manager cpu a task | fanmill us |");
-  std::puts("|---|---|---|---|---|---|");
-  for (const bool tcp : {true, false}) {
-    for (const int window : {1, 32, 256})
-      compare_rates(endpoints, tcp, window, window == 1 ? tasks / 10 : tasks, rounds);
-  }
-  std::puts("\nRound trip of one task, one worker, microseconds.\n");
-  std::puts(
-      "| transport | bare median | bare p99 | fanmill median | fanmill p99 | ratio of medians |");
-  std::puts("|---|---|---|---|---|---|");
-  for (const bool tcp : {true, false}) compare_round_trips(endpoints, tcp, 5000);
-  measure_memory(tasks);
+  if (part == "alone") run_alone(endpoints, tasks);
+  if (part == "all" || part == "rates") print_rates(endpoints, tasks, rounds);
+  if (part == "all" || part == "round-trips") print_round_trips(endpoints);
+  if (part == "all" || part == "memory") measure_memory(tasks);
   return 0;
 }

@@ -22,6 +22,16 @@ struct OpenTask {
   bool ended = false;
 };
 
+// What is kept of a group with Policy::client only: the tasks from `first_task` on. Those before
+// have ended, or were replaced: their ends are late.
+struct Asked {
+  GroupId group;  // known from the first end on
+  std::deque<OpenTask> tasks;
+  std::uint32_t first_task = 0;
+  bool calling = false;  // CallUpdate is out
+  std::deque<DeliverTaskEnd> uncalled;
+};
+
 struct Item {
   enum class Phase : std::uint8_t {
     submitted,   // its group is open at the manager
@@ -30,17 +40,11 @@ struct Item {
     withdrawn,   // waits for its turn to be forgotten
   };
   Phase phase = Phase::submitted;
-  bool asks = false;  // Policy::client
   std::size_t tasks_open = 0;
   std::size_t bytes_open = 0;
   std::size_t result_bytes = 0;  // concluded
-  // Policy::client: the tasks from `first_task` on. Those before have ended, or were replaced:
-  // their ends are late.
-  GroupId group;  // known from the first end on
-  std::deque<OpenTask> tasks;
-  std::uint32_t first_task = 0;
-  bool calling = false;  // CallUpdate is out
-  std::deque<DeliverTaskEnd> uncalled;
+  // Null with a built-in policy, as most items have: an empty std::deque takes half a kilobyte.
+  std::unique_ptr<Asked> asked;
 };
 
 }  // namespace
@@ -144,10 +148,10 @@ void ClientState::on(ItemPulled&& event, ClientActions& out) {
   if (cancelled || job_ended) return;
   const std::uint64_t index = pulled++;
   Item& item = items.emplace_hint(items.end(), index, Item{})->second;
-  item.asks = event.policy.kind == Policy::Kind::client;
+  if (event.policy.kind == Policy::Kind::client) item.asked = std::make_unique<Asked>();
   items_open += 1;
   open_tasks(item, event.tasks);
-  if (item.asks && event.tasks.empty()) {
+  if (item.asked && event.tasks.empty()) {
     // No end of a task would ever name the manager's group, so it is given none.
     conclude(index, item, {}, out);
     return;
@@ -170,13 +174,14 @@ void ClientState::on(TaskEndReceived&& event, ClientActions& out) {
   if (end.job != options.job) return;
   Item* item = find(end.item, Item::Phase::submitted);
   // The group is decided, or these tasks were replaced while this was on its way.
-  if (item == nullptr || !item->asks || end.task < item->first_task) return;
-  const std::size_t at = end.task - item->first_task;
-  if (at >= item->tasks.size() || item->tasks[at].ended) return;
-  item->group = end.group;
+  if (item == nullptr || !item->asked || end.task < item->asked->first_task) return;
+  Asked& asked = *item->asked;
+  const std::size_t at = end.task - asked.first_task;
+  if (at >= asked.tasks.size() || asked.tasks[at].ended) return;
+  asked.group = end.group;
   end_task(*item, end.task);
   const std::uint64_t index = end.item;
-  item->uncalled.push_back(std::move(end));
+  asked.uncalled.push_back(std::move(end));
   call_or_conclude(index, *item, out);
 }
 
@@ -190,7 +195,7 @@ void ClientState::on(GroupEndReceived&& event, ClientActions& out) {
     release_in_turn(out);
     return;
   }
-  if (item->asks) return;
+  if (item->asked) return;
   conclude(end.item, *item, std::move(end.result), out);
 }
 
@@ -207,10 +212,10 @@ void ClientState::on(JobEndReceived&&, ClientActions&) {
 
 void ClientState::on(UpdateAnswered&& event, ClientActions& out) {
   Item* item = find(event.item, Item::Phase::submitted);
-  if (item == nullptr || !item->calling) return;
-  item->calling = false;
+  if (item == nullptr || !item->asked || !item->asked->calling) return;
+  item->asked->calling = false;
   if (event.done) {
-    tell(GroupUpdated{.group = item->group, .done = true}, out);
+    tell(GroupUpdated{.group = item->asked->group, .done = true}, out);
     conclude(event.item, *item, {.decided = true}, out);
     return;
   }
@@ -251,7 +256,7 @@ void ClientState::open_tasks(Item& item, const std::vector<TaskSpec>& tasks) {
   for (const TaskSpec& task : tasks) {
     bytes += bytes_of(task);
     // A built-in policy ends its tasks as a whole; nothing need be known of each.
-    if (item.asks) item.tasks.push_back({.bytes = bytes_of(task)});
+    if (item.asked) item.asked->tasks.push_back({.bytes = bytes_of(task)});
   }
   item.tasks_open += tasks.size();
   item.bytes_open += bytes;
@@ -260,15 +265,16 @@ void ClientState::open_tasks(Item& item, const std::vector<TaskSpec>& tasks) {
 }
 
 void ClientState::end_task(Item& item, std::uint32_t task) {
-  OpenTask& ended = item.tasks[task - item.first_task];
+  Asked& asked = *item.asked;
+  OpenTask& ended = asked.tasks[task - asked.first_task];
   ended.ended = true;
   item.tasks_open -= 1;
   tasks_open -= 1;
   item.bytes_open -= ended.bytes;
   bytes_open -= ended.bytes;
-  while (!item.tasks.empty() && item.tasks.front().ended) {
-    item.tasks.pop_front();
-    item.first_task += 1;
+  while (!asked.tasks.empty() && asked.tasks.front().ended) {
+    asked.tasks.pop_front();
+    asked.first_task += 1;
   }
 }
 
@@ -277,44 +283,48 @@ void ClientState::end_all_tasks(Item& item) {
   bytes_open -= item.bytes_open;
   item.tasks_open = 0;
   item.bytes_open = 0;
-  item.first_task += static_cast<std::uint32_t>(item.tasks.size());
-  item.tasks.clear();
+  if (!item.asked) return;
+  item.asked->first_task += static_cast<std::uint32_t>(item.asked->tasks.size());
+  item.asked->tasks.clear();
 }
 
 void ClientState::update_group(Item& item, UpdateAnswered&& answer, ClientActions& out) {
   if (answer.replace && !FANMILL_PLANTED(replaced_task_told)) {
     end_all_tasks(item);
-    item.uncalled.clear();
+    item.asked->uncalled.clear();
   }
   open_tasks(item, answer.add);
   // A group that has run out is closed next, which ends whatever was replaced.
-  const bool runs_out = item.tasks_open == 0 && item.uncalled.empty();
+  const bool runs_out = item.tasks_open == 0 && item.asked->uncalled.empty();
   if (runs_out || (answer.add.empty() && !answer.replace)) return;
-  tell(GroupUpdated{.group = item.group, .add = std::move(answer.add), .replace = answer.replace},
-       out);
+  tell(
+      GroupUpdated{
+          .group = item.asked->group, .add = std::move(answer.add), .replace = answer.replace},
+      out);
 }
 
 // One call at a time; when there is nothing left to ask about and nothing runs, the group has run
 // out of tasks.
 void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientActions& out) {
-  if (item.calling) return;
-  if (!item.uncalled.empty()) {
-    item.calling = true;
-    DeliverTaskEnd end = std::move(item.uncalled.front());
-    item.uncalled.pop_front();
+  Asked& asked = *item.asked;
+  if (asked.calling) return;
+  if (!asked.uncalled.empty()) {
+    asked.calling = true;
+    DeliverTaskEnd end = std::move(asked.uncalled.front());
+    asked.uncalled.pop_front();
     out.emplace_back(
         CallUpdate{.item = index, .task = end.task, .outcome = std::move(end.outcome)});
     return;
   }
   if (item.tasks_open > (FANMILL_PLANTED(concluded_early) ? 1 : 0)) return;
-  tell(GroupUpdated{.group = item.group, .done = true}, out);
+  tell(GroupUpdated{.group = item.asked->group, .done = true}, out);
   conclude(index, item, {}, out);
 }
 
 void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result,
                            ClientActions& out) {
   end_all_tasks(item);
-  item.uncalled.clear();
+  if (item.asked) item.asked->uncalled.clear();
   item.phase = Item::Phase::concluding;
   out.emplace_back(CallConclude{.item = index, .result = std::move(result)});
 }
