@@ -245,6 +245,20 @@ TEST_CASE("a result of another type than the job's makes the item fail", "[unit]
   REQUIRE_FALSE(outcomes.at(0).ok());
   CHECK(outcomes[0].errors.at(0).type == "malformed_payload");
   CHECK_THAT(outcomes[0].errors[0].text, Catch::Matchers::ContainsSubstring("expected an integer"));
+  // Whose it was: who reads the error wants to mend that worker.
+  CHECK(outcomes[0].errors[0].worker == farm.manager.workers().at(0).name);
+}
+
+TEST_CASE("a callback's task names the worker whose result is of another type", "[unit][api]") {
+  Farm farm(1, [](int n) { return std::to_string(n); });
+  std::string worker;
+  const auto on_result = [](int, int, int) -> fanmill::Update<int> { return fanmill::go_on(); };
+  const auto on_failure = [&](int, int, const std::vector<fanmill::TaskError>& errors) {
+    worker = errors.back().worker;
+  };
+  CHECK_THROWS_AS(farm.manager.run({1}, job<int>().update_group(on_result).task_failed(on_failure)),
+                  ItemFailed);
+  CHECK(worker == farm.manager.workers().at(0).name);
 }
 
 TEST_CASE("an item of another type than the function's is told as its error", "[unit][api]") {

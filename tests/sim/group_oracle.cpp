@@ -118,7 +118,7 @@ void GroupOracle::cancelled_all() {
   for (std::size_t job = 0; job < jobs_.size(); ++job) cancelled(jobs_[job].id);
 }
 
-void GroupOracle::result(TaskIndex index, const core::Result& result) {
+void GroupOracle::result(TaskIndex index, const core::Result& result, SessionId session) {
   Task& task = tasks_[index];
   if (!task.open) return;
   switch (result.outcome) {
@@ -139,8 +139,10 @@ void GroupOracle::result(TaskIndex index, const core::Result& result) {
   Group& group = groups_[task.group];
   const bool answer = !result.nothing;
   task.nothing = result.nothing;
-  const core::Answer given{
-      .task = task.work.task, .nothing = result.nothing, .payload = result.payload};
+  const core::Answer given{.task = task.work.task,
+                           .nothing = result.nothing,
+                           .payload = result.payload,
+                           .session = session};
   check_answer(group, given);
   switch (group.policy.kind) {
     case Policy::Kind::first:

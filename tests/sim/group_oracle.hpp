@@ -33,7 +33,7 @@ class GroupOracle {
   void cancelled_all();
 
   /// A result of a live attempt of this task reached the manager.
-  void result(TaskIndex task, const core::Result& result);
+  void result(TaskIndex task, const core::Result& result, SessionId session = {});
   /// The worker gave it up though nobody had asked.
   void given_up(TaskIndex task);
   /// An attempt went down with its worker. `started`: as far as anybody can know.

@@ -71,7 +71,7 @@ void SessionOracle::on_result(Session& session, const core::Result& result) {
   attempt->answered = attempt->result_delivered = true;
   if (result.nothing) tally_.add(Count::task_nothing);
   if (result.outcome == core::AttemptOutcome::time_limit) tally_.add(Count::time_limit);
-  if (!attempt->killing) groups_.result(attempt->task, result);
+  if (!attempt->killing) groups_.result(attempt->task, result, session.id);
 }
 
 void SessionOracle::on_killed(Session& session, const core::Killed& killed) {

@@ -84,6 +84,7 @@ struct Manager::Impl {
   void take(core::ManagerActions&& actions);
   [[nodiscard]] std::size_t joined_count() const;
   void check_workers() const;
+  [[nodiscard]] std::string worker_name(std::uint64_t session) const;
   void remove_join_file() noexcept;
 
   ManagerOptions options;
@@ -157,6 +158,16 @@ void Manager::Impl::check_workers() const {
   if (local_workers->are_over() && joined_count() == 0) {
     throw FarmError(ErrorCode::launch_failed, local_workers->why());
   }
+}
+
+std::string Manager::Impl::worker_name(std::uint64_t session) const {
+  std::string name;
+  loop->query([&](const core::Manager& manager) {
+    for (core::WorkerInfo& worker : manager.workers()) {
+      if (worker.session.value == session) name = std::move(worker.name);
+    }
+  });
+  return name;
 }
 
 void Manager::Impl::remove_join_file() noexcept {
@@ -244,7 +255,8 @@ void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings)
       {.inbox = impl.inbox,
        .post =
            [&](std::vector<core::ManagerEvent>&& events) { impl.loop->post(std::move(events)); },
-       .check_workers = [&] { impl.check_workers(); }},
+       .check_workers = [&] { impl.check_workers(); },
+       .worker_name = [&](std::uint64_t session) { return impl.worker_name(session); }},
       JobId{impl.jobs}, runner, settings);
   engine.run();
 }

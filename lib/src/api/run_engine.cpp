@@ -43,8 +43,10 @@ detail::GroupEnd end_of(core::GroupResult&& result) {
       .decided = result.decided, .answers = {}, .errors = std::move(result.errors)};
   end.answers.reserve(result.answers.size());
   for (core::Answer& answer : result.answers) {
-    end.answers.push_back(
-        {.task = answer.task, .nothing = answer.nothing, .payload = std::move(answer.payload)});
+    end.answers.push_back({.task = answer.task,
+                           .nothing = answer.nothing,
+                           .payload = std::move(answer.payload),
+                           .session = answer.session.value});
   }
   return end;
 }
@@ -59,6 +61,7 @@ RunEngine::RunEngine(RunPorts ports, JobId job, detail::Runner& runner,
       client_(client_options(job, settings)),
       flushed_(std::chrono::steady_clock::now()) {
   runner_.payload_bytes_max = limits::frame_bytes_max;
+  runner_.worker_name = ports_.worker_name;
 }
 
 void RunEngine::run() {
@@ -143,7 +146,10 @@ void RunEngine::perform(core::TellManager&& action) { events_.push_back(std::mov
 void RunEngine::perform(core::CallUpdate&& action) {
   if (error_) return;
   detail::GroupUpdate update;
-  guarded([&] { update = runner_.update(action.item, action.task, std::move(action.outcome)); });
+  guarded([&] {
+    update =
+        runner_.update(action.item, action.task, std::move(action.outcome), action.session.value);
+  });
   input_paused_ = false;
   if (error_) return;
   step(core::UpdateAnswered{.item = action.item,

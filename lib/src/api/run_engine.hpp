@@ -26,6 +26,8 @@ struct RunPorts {
   std::function<void(std::vector<core::ManagerEvent>&&)> post;
   /// Started workers will not come back: throws FarmError (launch_failed) if no other is there.
   std::function<void()> check_workers;
+  /// The name of the worker with this session; empty if it has gone.
+  std::function<std::string(std::uint64_t session)> worker_name;
 };
 
 class RunEngine {

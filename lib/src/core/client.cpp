@@ -312,8 +312,10 @@ void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientAction
     asked.calling = true;
     DeliverTaskEnd end = std::move(asked.uncalled.front());
     asked.uncalled.pop_front();
-    out.emplace_back(
-        CallUpdate{.item = index, .task = end.task, .outcome = std::move(end.outcome)});
+    out.emplace_back(CallUpdate{.item = index,
+                                .task = end.task,
+                                .outcome = std::move(end.outcome),
+                                .session = end.session});
     return;
   }
   if (item.tasks_open > (FANMILL_PLANTED(concluded_early) ? 1 : 0)) return;

@@ -87,6 +87,7 @@ struct CallUpdate {
   std::uint64_t item = 0;
   std::uint32_t task = 0;
   Outcome outcome;
+  SessionId session = {};  // of the worker that gave a result
 };
 /// The group is over: make the item's result, answer with ItemConcluded. A group with
 /// Policy::client that was not decided by its callback comes with an empty, undecided result; one

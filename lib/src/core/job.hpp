@@ -39,6 +39,7 @@ struct Answer {
   std::uint32_t task = 0;  // index within the group, in the order of submission
   bool nothing = false;
   Payload payload;
+  SessionId session = {};  // of the worker that gave it
   bool operator==(const Answer&) const = default;
 };
 

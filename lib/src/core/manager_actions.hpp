@@ -33,6 +33,7 @@ struct DeliverTaskEnd {
   std::uint64_t item = 0;
   std::uint32_t task = 0;
   Outcome outcome;
+  SessionId session = {};  // of the worker that gave a result
 };
 /// A group with a built-in policy has ended.
 struct DeliverGroupEnd {

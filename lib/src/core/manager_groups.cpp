@@ -140,7 +140,7 @@ void ManagerState::release_stage(std::uint32_t group_index, bool front) {
 }
 
 void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_number,
-                                       Outcome&& outcome) {
+                                       Outcome&& outcome, SessionId session) {
   GroupRecord& group = groups[index];
   if (group.policy.kind == Policy::Kind::client) {
     const JobRecord& job = jobs[group.job];
@@ -149,7 +149,8 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
                                   .group = group.id,
                                   .item = group.item,
                                   .task = task_number,
-                                  .outcome = std::move(outcome)});
+                                  .outcome = std::move(outcome),
+                                  .session = session});
     return;
   }
 
@@ -179,8 +180,10 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
       break;
   }
   if (kept) {
-    group.result.answers.push_back(
-        {.task = task_number, .nothing = outcome.nothing, .payload = std::move(outcome.payload)});
+    group.result.answers.push_back({.task = task_number,
+                                    .nothing = outcome.nothing,
+                                    .payload = std::move(outcome.payload),
+                                    .session = session});
   }
   if (!has_result) {
     for (TaskError& error : outcome.errors) {

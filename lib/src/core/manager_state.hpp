@@ -122,14 +122,15 @@ struct ManagerState {
   void attempt_failed(std::uint32_t attempt, TaskError error);
   void judge_task(std::uint32_t task, const char* why);
   void add_error(TaskRecord& task, TaskError error);
-  void finish_task(std::uint32_t task, Outcome outcome);
+  void finish_task(std::uint32_t task, Outcome outcome, SessionId session = {});
   void erase_task(std::uint32_t task);
   void time_limit_passed(std::uint32_t attempt);
 
   // manager_groups.cpp
   std::vector<std::uint32_t> add_tasks(std::uint32_t group, std::vector<TaskSpec>&& specs);
   void release_stage(std::uint32_t group, bool front);
-  void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome);
+  void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome,
+                           SessionId session);
   void end_members(std::uint32_t group);
   void end_group(std::uint32_t group, bool decided);
   void withdraw_group(std::uint32_t group);

@@ -69,9 +69,11 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
   }
   observe_task(Observation::Kind::task_ended, task, &session, &attempt,
                result.nothing ? "nothing found" : "result", result.payload);
-  finish_task(attempt.task, Outcome{.kind = OutcomeKind::result,
-                                    .nothing = result.nothing,
-                                    .payload = std::move(result.payload)});
+  finish_task(attempt.task,
+              Outcome{.kind = OutcomeKind::result,
+                      .nothing = result.nothing,
+                      .payload = std::move(result.payload)},
+              session.id);
 }
 
 void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
@@ -240,7 +242,8 @@ void ManagerState::add_error(TaskRecord& task, TaskError error) {
   task.errors->push_back(std::move(error));
 }
 
-void ManagerState::finish_task(std::uint32_t index, Outcome outcome) {
+/// `session`: of the worker that gave the result, if it is one.
+void ManagerState::finish_task(std::uint32_t index, Outcome outcome, SessionId session) {
   TaskRecord& task = tasks[index];
   const std::uint32_t group = task.group;
   const std::uint32_t number = task.number;
@@ -261,7 +264,7 @@ void ManagerState::finish_task(std::uint32_t index, Outcome outcome) {
       break;
   }
   erase_task(index);
-  task_ended_in_group(group, number, std::move(outcome));
+  task_ended_in_group(group, number, std::move(outcome), session);
 }
 
 void ManagerState::erase_task(std::uint32_t index) {

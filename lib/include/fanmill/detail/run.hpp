@@ -51,6 +51,7 @@ struct GroupAnswer {
   std::uint32_t task = 0;
   bool nothing = false;
   Payload payload;
+  std::uint64_t session = 0;  // of the worker that gave it
 };
 
 struct GroupEnd {
@@ -77,13 +78,17 @@ class Runner {
   virtual Pull pull(PulledItem& pulled) = 0;
   /// `wake` may be called from any thread, until `listen` is called with an empty one.
   virtual void listen(std::function<void()> /*wake*/) {}
-  virtual GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome) = 0;
+  /// `session`: of the worker that gave a result.
+  virtual GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome,
+                             std::uint64_t session) = 0;
   /// Makes the item's result; returns about how many bytes it takes.
   virtual std::size_t conclude(std::uint64_t item, GroupEnd end) = 0;
   virtual void release(std::uint64_t item) = 0;
 
   /// Larger payloads can't be sent. Set by the engine before the first pull.
   std::size_t payload_bytes_max = 1U << 20;
+  /// The name of the worker with this session, for words; empty if it has gone. Set by the engine.
+  std::function<std::string(std::uint64_t session)> worker_name;
   /// The input may make `pull` wait (a stream): what was pulled before must not wait with it.
   bool pull_may_block = false;
 };

@@ -61,7 +61,8 @@ class TypedRun final : public Runner {
     if constexpr (requires { source_.listen(std::move(wake)); }) source_.listen(std::move(wake));
   }
 
-  GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome) override {
+  GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome,
+                     [[maybe_unused]] std::uint64_t session) override {
     if constexpr (Types::updates_group) {
       Slot& slot = slots_.at(item);
       if (outcome.kind == OutcomeKind::killed) return {};
@@ -72,7 +73,7 @@ class TypedRun final : public Runner {
         forget_task(slot, task);
         return {};
       }
-      std::optional<TaskResult> result = read(outcome.payload, slot.errors);
+      std::optional<TaskResult> result = read(outcome.payload, session, slot.errors);
       if (!result) return on_task_failed(item, slot, task, {slot.errors.back()});
       slot.answered = true;
       GroupUpdate update =
@@ -312,12 +313,14 @@ class TypedRun final : public Runner {
   // ---- Results of items.
 
   /// Nothing, and one more error, if the payload is not what the job said.
-  std::optional<TaskResult> read(const Payload& payload, std::vector<TaskError>& errors) {
+  std::optional<TaskResult> read(const Payload& payload, std::uint64_t session,
+                                 std::vector<TaskError>& errors) {
     try {
       return decode<TaskResult>(payload);
     } catch (const FarmError& error) {
       errors.push_back(local_error(
           error.code(), std::string("the result is not of the job's type: ") + error.what()));
+      errors.back().worker = worker_name(session);
       return std::nullopt;
     }
   }
@@ -348,7 +351,7 @@ class TypedRun final : public Runner {
       }
       for (const GroupAnswer& answer : end.answers) {
         if (answer.nothing && !is_optional_v<TaskResult>) continue;
-        std::optional<TaskResult> one = read(answer.payload, end.errors);
+        std::optional<TaskResult> one = read(answer.payload, answer.session, end.errors);
         if (!one) return std::nullopt;
         all.push_back(std::move(*one));
       }
@@ -357,7 +360,8 @@ class TypedRun final : public Runner {
       if (end.decided && !lacks) return all;
     } else if (end.decided && !end.answers.empty()) {
       const GroupAnswer& answer = end.answers.front();
-      if (!answer.nothing || is_optional_v<TaskResult>) result = read(answer.payload, end.errors);
+      if (!answer.nothing || is_optional_v<TaskResult>)
+        result = read(answer.payload, answer.session, end.errors);
     }
     if (result || end.errors.size() != errors_before) return result;
     if constexpr (Types::incomplete_set) {
