@@ -302,6 +302,53 @@ TEST_CASE("a time limit counts while the task runs, not while it waits", "[unit]
   CHECK(farm.take() == "1: kill 2, item 1 undecided 1 errors");
 }
 
+// The worker's cable is out for a while. It ended the task in time and can't say so; its limit, seen
+// from here, used to count as a failed attempt.
+TEST_CASE("no time limit counts against a suspect, until it is heard again", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.submit({{.time_limit = 2s}}, client);
+  farm.pass(14s);  // suspect since 6 s; the limit and its slack are over since 7 s
+  CHECK(farm.take() == "1: task 1 (0.0)");
+  SECTION("its result counts") {
+    farm.say(1, result_of(1));
+    CHECK(farm.take() == "end 0.0 result, 1: heartbeat 1");
+  }
+  SECTION("still running then, the task is ended at the next look") {
+    farm.beat(1, 1);
+    CHECK(farm.take() == "-");
+    farm.pass(3s);  // looked at 12 s, again at 17 s
+    CHECK(farm.take() == "1: kill 1, end 0.0 failed");
+    farm.say(1, killed(1));
+  }
+  SECTION("dead, it is lost like any other") {
+    farm.pass(6s);
+    CHECK(farm.take() == "forget 1");
+    CHECK(farm.manager.ready_count() == 1);
+  }
+  farm.decide(0);
+  farm.check_empty();
+}
+
+TEST_CASE("no time limit counts against a lost connection, and who returns is timed anew",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1, {.features = feature::kill});
+  farm.submit({{.time_limit = 1s}}, client);
+  farm.pass(5s);
+  farm.lose(1);
+  farm.pass(2s);  // the limit and its slack were over after 6 s
+  CHECK(farm.take() == "1: task 1 (0.0), forget 1");
+  farm.greet(2, {.worker = 1, .features = feature::kill, .holdings = {running(1)}});
+  farm.pass(5999ms);
+  CHECK(farm.take() == "2: welcome keep 1");
+  farm.pass(1ms);
+  CHECK(farm.take() == "2: kill 1, end 0.0 failed");
+  farm.say(2, killed(1));
+  farm.decide(0);
+  farm.check_empty();
+}
+
 TEST_CASE("a task past its time limit is retried like any other failure", "[unit][manager]") {
   ManagerFixture farm;
   farm.open_job({.retries = 1});

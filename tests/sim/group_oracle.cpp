@@ -175,9 +175,9 @@ void GroupOracle::lost(TaskIndex task, bool started) {
   if (started) tasks_[task].lost_more += 1;
 }
 
-void GroupOracle::time_limit(TaskIndex task, bool certain) {
-  (certain ? tasks_[task].failed : tasks_[task].failed_more) += 1;
-  if (certain && tasks_[task].open) judge(task);
+void GroupOracle::time_limit(TaskIndex task) {
+  tasks_[task].failed += 1;
+  if (tasks_[task].open) judge(task);
 }
 
 void GroupOracle::judge(TaskIndex index) {
@@ -192,7 +192,7 @@ void GroupOracle::judge(TaskIndex index) {
 bool GroupOracle::may_have_ended(TaskIndex index) const {
   const Task& task = tasks_[index];
   return !task.open || task.lost + task.lost_more >= options(task).lost_attempts_max ||
-         task.failed + task.failed_more > options(task).retries;
+         task.failed > options(task).retries;
 }
 
 void GroupOracle::end_task(TaskIndex index, OutcomeKind outcome) {
@@ -265,14 +265,11 @@ void GroupOracle::delivered(const core::DeliverTaskEnd& end) {
   Task& task = tasks_[index];
   demand(!task.told, "a task has one outcome", end.group, "task", end.task);
   if (task.open) {
-    // Not of certain knowledge, but it may be: lost with its worker, or its time limit passed.
-    const bool may_be = end.outcome.kind == OutcomeKind::quarantined
-                            ? task.lost + task.lost_more >= options(task).lost_attempts_max
-                            : end.outcome.kind == OutcomeKind::failed &&
-                                  task.failed + task.failed_more > options(task).retries;
+    // Not of certain knowledge, but it may be: lost with its worker.
+    const bool may_be = end.outcome.kind == OutcomeKind::quarantined &&
+                        task.lost + task.lost_more >= options(task).lost_attempts_max;
     demand(may_be, "an outcome has its cause", end.group, "task", end.task,
-           to_string(end.outcome.kind), "lost", task.lost, task.lost_more, "failed", task.failed,
-           task.failed_more);
+           to_string(end.outcome.kind), "lost", task.lost, task.lost_more, "failed", task.failed);
     end_task(index, end.outcome.kind);
   }
   task.told = true;
@@ -350,9 +347,8 @@ std::string GroupOracle::describe(TaskIndex index) const {
   return assert_context("task", task.work.task, "of item", task.work.item, "behaviour",
                         static_cast<unsigned>(task.work.behaviour), "time limit",
                         task.work.time_limit_ms, task.open ? "open" : "ended", "sent", task.sent,
-                        "failed", task.failed, "+", task.failed_more, "of", options(task).retries,
-                        "lost", task.lost, "+", task.lost_more, "of",
-                        options(task).lost_attempts_max);
+                        "failed", task.failed, "of", options(task).retries, "lost", task.lost, "+",
+                        task.lost_more, "of", options(task).lost_attempts_max);
 }
 
 std::string GroupOracle::leftovers() const {

@@ -38,8 +38,8 @@ class GroupOracle {
   void given_up(TaskIndex task);
   /// An attempt went down with its worker. `started`: as far as anybody can know.
   void lost(TaskIndex task, bool started);
-  /// A time limit may have passed unseen, or (`certain`) the manager acted on one.
-  void time_limit(TaskIndex task, bool certain);
+  /// The manager ended an attempt at its time limit.
+  void time_limit(TaskIndex task);
 
   // The manager's orders.
   /// Checks that the task may be sent now, for the `number`th time.
@@ -69,8 +69,7 @@ class GroupOracle {
     bool told = false;  // policy client: its end was delivered
     TaskId id;
     std::uint32_t sent = 0;
-    std::uint32_t failed = 0;  // for certain
-    std::uint32_t failed_more = 0;
+    std::uint32_t failed = 0;
     std::uint32_t lost = 0;  // for certain
     std::uint32_t lost_more = 0;
     OutcomeKind outcome = OutcomeKind::killed;

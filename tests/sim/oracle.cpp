@@ -52,7 +52,6 @@ void Oracle::after_step(Instant now, const core::Manager& manager,
     sessions_changed_ = changes;
     sessions_->sessions_seen(now, manager.workers());
   }
-  sessions_->count_silent_time_limits(now);
   const core::Counters& counters = manager.counters();
   sessions_->orders_sent(counters.recalls_sent != recalls_, counters.kills_sent != kills_);
   kills_ = counters.kills_sent;

@@ -145,22 +145,6 @@ void SessionOracle::end_session(SessionIndex index) {
   }
 }
 
-void SessionOracle::count_silent_time_limits(Instant now) {
-  for (const Session& session : sessions_)
-    if (session.open && session.lost) count_time_limits(now, session);
-}
-
-void SessionOracle::count_time_limits(Instant now, const Session& session) {
-  for (const AttemptId id : session.held) {
-    Attempt& attempt = *find(id);
-    const Duration limit = std::chrono::milliseconds(groups_.work(attempt.task).time_limit_ms);
-    if (limit == Duration{} || attempt.time_limit_counted || attempt.killing) continue;
-    if (attentive(now) - attempt.sent < limit) continue;
-    attempt.time_limit_counted = true;
-    groups_.time_limit(attempt.task, false);
-  }
-}
-
 // Orders.
 
 void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message) {
@@ -256,8 +240,8 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
       demand(state == core::HoldingState::result || attempt == nullptr || !mine ||
                  attempt->answered || !groups_.is_open(attempt->task),
              "nothing that is wanted is dropped", judgement.attempt);
-      demand(!mine || attempt->answered || attempt->killing || attempt->time_limit_counted ||
-                 attempt->session == session || groups_.may_have_ended(attempt->task),
+      demand(!mine || attempt->answered || attempt->killing || attempt->session == session ||
+                 groups_.may_have_ended(attempt->task),
              "a result that is wanted is asked for", judgement.attempt);
       return;
     case core::Verdict::kill:
@@ -306,9 +290,7 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
   const TaskIndex index = groups_.find(*work);
   for (const Attempt& other : attempts_) {
     if (other.task != index || other.session == nobody || other.killing || other.spare) continue;
-    count_time_limits(now, sessions_[other.session]);
-    demand(other.time_limit_counted, "a task has one attempt at a time", task.attempt, "and",
-           other.id);
+    demand(false, "a task has one attempt at a time", task.attempt, "and", other.id);
   }
   groups_.sent(index, task);
   attempts_.push_back({.id = task.attempt,
@@ -351,8 +333,10 @@ void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& k
   }
   attempt->killing = true;
   if (too_long) {
-    if (!attempt->time_limit_counted) groups_.time_limit(attempt->task, true);
-    attempt->time_limit_counted = true;
+    const bool heard = attentive(now) - session.heard <= options_.suspect || !beats(session);
+    demand(heard || groups_.may_have_ended(attempt->task),
+           "no time limit counts against a worker that can't be heard", kill.attempt, session.id);
+    groups_.time_limit(attempt->task);
     return;
   }
   // The task may be over in a way that only its delivery, later in this step, tells.

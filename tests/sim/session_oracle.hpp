@@ -36,8 +36,6 @@ class SessionOracle {
     recalls_ = recalls;
     kills_ = kills;
   }
-  /// While a connection is down its tasks' time limits pass without a sign to the onlooker.
-  void count_silent_time_limits(Instant now);
   void sent(Instant now, PeerId peer, const core::Message& message);
   void forgotten(PeerId peer);
   /// All orders of the step were looked at.
@@ -75,7 +73,6 @@ class SessionOracle {
     bool spare = false;     // taken back though another is expected to answer
     bool answered = false;  // its result or its Killed was delivered
     bool result_delivered = false;
-    bool time_limit_counted = false;
   };
   struct Session {
     SessionId id;
@@ -108,7 +105,6 @@ class SessionOracle {
   Attempt* find(AttemptId id);
   void release(Attempt& attempt);
   void end_session(SessionIndex index);
-  void count_time_limits(Instant now, const Session& session);
   void on_hello(PeerId peer, const core::Hello& hello);
   void on_result(Session& session, const core::Result& result);
   void on_killed(Session& session, const core::Killed& killed);

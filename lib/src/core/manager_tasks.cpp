@@ -284,12 +284,22 @@ void ManagerState::erase_task(std::uint32_t index) {
 void ManagerState::time_limit_passed(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
   attempt.time_limit = no_index;
+  // A worker that is cut off may have ended the task in time, and can't say so: its silence decides,
+  // or the grace of its connection, not the task's limit.
+  const SessionRecord& session = sessions[attempt.session];
+  const bool judged = FANMILL_PLANTED(cut_off_judged);
+  if (session.lost && !judged) return;  // if it comes back, hold_again times the attempt anew
+  if (session.suspect && !judged) {
+    attempt.time_limit =
+        timers.add(now + limits::time_limit_slack, {Timer::Kind::time_limit, index});
+    return;
+  }
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
   task.failed += 1;
   add_error(task, TaskError{.kind = TaskError::Kind::time_limit,
                             .text = "the worker did not end it at its time limit",
-                            .worker = sessions[attempt.session].name,
+                            .worker = session.name,
                             .attempt = attempt.number});
   detach_from_task(index);
   kill_attempt(index, true);

@@ -34,6 +34,7 @@
   X(credit_one_more, "a worker is given one task more than its credit")                         \
   X(bytes_unlimited, "the credit in bytes is not looked at")                                    \
   X(time_limit_never, "the manager does not watch time limits")                                 \
+  X(cut_off_judged, "a time limit counts against a worker that can't be heard")                 \
   X(farewell_forgotten, "a manager that shuts down tells nobody")                               \
   X(duplicate_task_run, "a worker runs a repeated task again")                                  \
   X(killed_task_run, "a worker starts a task that was killed while it waited")                  \
