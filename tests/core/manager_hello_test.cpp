@@ -182,6 +182,27 @@ TEST_CASE("an unknown peer is asked who it is, whatever it says", "[unit][manage
   CHECK(farm.counters().whos_sent == 4);
 }
 
+// Its hello was repeated after the end of the session that it had opened: the worker is in that
+// one still, and knows nothing of the other.
+TEST_CASE("a worker that names another session than its connection's is asked who it is",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  const SessionId first = farm.join(1).session;
+  farm.pass(20s);
+  CHECK(farm.take() == "forget 1");
+  farm.join(1, {.greeting = 1});
+  const auto say_old = [&] { farm.say(1, Heartbeat{.session = first, .echo = true}); };
+  say_old();
+  say_old();  // sent before the first Who arrived
+  CHECK(farm.take() == "1: who, 1: who");
+  farm.join(1);
+  CHECK(farm.manager.worker_count() == 1);
+  farm.beat(1);
+  say_old();  // whoever has named the session is in it
+  CHECK(farm.take() == "-");
+  CHECK(farm.counters().messages_unexpected == 3);
+}
+
 TEST_CASE("an unknown peer that sends no message of the protocol is refused", "[unit][manager]") {
   ManagerFixture farm;
   farm.turn(MalformedReceived{.peer = PeerId{9}, .reason = "no magic"});

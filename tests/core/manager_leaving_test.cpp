@@ -82,6 +82,7 @@ TEST_CASE("a goodbye of an earlier session means nothing", "[unit][manager]") {
   ManagerFixture farm;
   const SessionId first = farm.join(1).session;
   farm.join(1);
+  farm.beat(1);
   farm.say(1, Goodbye{.session = first});
   farm.say(1, Heartbeat{.session = first, .echo = true});
   CHECK(farm.take() == "-");

@@ -71,6 +71,7 @@ TEST_CASE("a worker that is silent for 20 s is dead, its tasks go elsewhere", "[
 TEST_CASE("whatever a worker says is a sign of life", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);
+  farm.beat(1);
   const Message message =
       GENERATE(Message(Heartbeat{.session = SessionId{1}}), Message(Unknown{.kind = 99}),
                Message(result_of(7)), Message(killed(7)));

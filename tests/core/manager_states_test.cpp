@@ -104,7 +104,7 @@ TEST_CASE("every message in every state of a session is handled or ignored", "[u
         "1: heartbeat 0", who}},
       {"heartbeat of another session",
        say(Heartbeat{.session = SessionId{99}, .echo = true}),
-       {who, "-", "-", "-", "-", "-", who}},
+       {who, who, who, who, who, who, who}},
       {"goodbye",
        [](ManagerFixture& farm, State state) {
          farm.say(1, Goodbye{.session = session_of(farm, state)});
@@ -117,6 +117,14 @@ TEST_CASE("every message in every state of a session is handled or ignored", "[u
        {who, "-", "-", "-", "-", "-", who}},
       {"goodbye of another session",
        say(Goodbye{.session = SessionId{99}}),
+       {who, who, who, who, who, who, who}},
+      {"heartbeat of another session, after one of this",
+       [](ManagerFixture& farm, State state) {
+         farm.step(MessageReceived{.peer = PeerId{1},
+                                   .message = Heartbeat{.session = session_of(farm, state)}});
+         farm.take();
+         farm.say(1, Heartbeat{.session = SessionId{99}, .echo = true});
+       },
        {who, "-", "-", "-", "-", "-", who}},
       {"unknown kind", say(Unknown{.kind = 999}), {who, "-", "-", "-", "-", "-", who}},
       {"welcome", say(Welcome{}), {who, out, out, out, out, out, who}},

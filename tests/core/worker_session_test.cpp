@@ -65,6 +65,29 @@ TEST_CASE("only the welcome of the latest hello opens a session", "[worker]") {
   CHECK(rig.worker.counters().sessions == 1);
 }
 
+// The manager had forgotten the session, and took the repeated hello for a new one.
+TEST_CASE("a second session for the same hello is answered by a greater hello", "[worker]") {
+  WorkerRig rig;
+  rig.start_and_welcome();
+  rig.do_task(3);
+  rig.run_task(4);
+  rig.welcome();
+  const Hello hello = rig.expect_sent<Hello>();
+  CHECK(hello.greeting == 2);
+  CHECK(hello.resume == SessionId{101});
+  CHECK(hello.holdings.size() == 2);
+  // What the other session brings is not of the one that will be welcomed.
+  rig.receive_task(5);
+  rig.receive(Who{});
+  rig.expect_nothing();
+  rig.welcome({{AttemptId{4}, Verdict::keep}});
+  rig.expect_nothing();
+  CHECK(rig.worker.counters().sessions == 2);
+  rig.receive_task(5);  // not a repetition: nothing newer than 4 was kept
+  rig.finish(0, 4);
+  CHECK(rig.claim_all() == "result 4, start 5");
+}
+
 TEST_CASE("a welcome that does not fit is no session, and the connection is changed", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();

@@ -110,6 +110,12 @@ const std::vector<Row>& rows() {
        [](WorkerRig& rig) {
          rig.welcome({{AttemptId{2}, Verdict::keep}});
        },
+       "fresh waiting closed: ignored; greeting ended: -; open busy finish drain leave: hello 2"},
+      {"welcome, repeated",
+       [](WorkerRig& rig) {
+         rig.terms.greeting = 1;
+         rig.receive(rig.terms);
+       },
        "fresh waiting open busy finish drain leave closed: ignored; greeting ended: -"},
       {"welcome of another hello",
        [](WorkerRig& rig) {

@@ -100,10 +100,7 @@ void ManagerState::on(MessageReceived&& event) {
   if (session == no_index) {
     // A connection that has not said hello, or whose session has ended: a worker that comes back
     // repeats under its new session whatever matters, so nothing that it says now is needed.
-    counters.whos_sent += 1;
-    out->push_back(Send{.peer = event.peer,
-                        .message = Who{.protocol_min = limits::protocol_min,
-                                       .protocol_max = limits::protocol_max}});
+    ask_who(event.peer);
     return;
   }
   on_message(session, std::move(event.message));

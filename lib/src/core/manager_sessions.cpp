@@ -31,11 +31,8 @@ void ManagerState::on_session_message(std::uint32_t session, Killed&& killed) {
 }
 
 void ManagerState::on_session_message(std::uint32_t index, Heartbeat&& heartbeat) {
+  if (!names_current(index, heartbeat.session)) return;
   SessionRecord& session = sessions[index];
-  if (heartbeat.session != session.id) {
-    counters.messages_unexpected += 1;  // of an earlier session, replayed
-    return;
-  }
   start_counted(index, std::min(heartbeat.started, session.tasks_sent));
   if (heartbeat.echo) {
     send(session, Heartbeat{.session = session.id, .acknowledged = session.results_recorded});
@@ -43,16 +40,36 @@ void ManagerState::on_session_message(std::uint32_t index, Heartbeat&& heartbeat
 }
 
 void ManagerState::on_session_message(std::uint32_t index, Goodbye&& goodbye) {
-  SessionRecord& session = sessions[index];
-  if (goodbye.session != session.id) {
-    counters.messages_unexpected += 1;
-    return;
-  }
+  if (!names_current(index, goodbye.session)) return;
   if (goodbye.drain) {
     drain(index);
     return;
   }
   end_session(index, Departure::left, goodbye.words.empty() ? "it said goodbye" : goodbye.words);
+}
+
+/// Whether the worker means the session that its connection has here. If it names another one it may
+/// be in that: its hello, repeated on the way after the session that it had opened was over, opened
+/// one here that the worker knows nothing of. Who makes it greet anew. Once the worker has named
+/// this session it is in it, and what names another is a replay of before.
+bool ManagerState::names_current(std::uint32_t index, SessionId named) {
+  SessionRecord& session = sessions[index];
+  if (named == session.id) {
+    session.named = true;
+    return true;
+  }
+  counters.messages_unexpected += 1;
+  // No endless game: a worker answers the first Who of its session with a hello, and ignores the
+  // others until it is welcome; what it says then names the new session.
+  if (!session.named) ask_who(session.peer);
+  return false;
+}
+
+void ManagerState::ask_who(PeerId peer) {
+  counters.whos_sent += 1;
+  out->push_back(Send{
+      .peer = peer,
+      .message = Who{.protocol_min = limits::protocol_min, .protocol_max = limits::protocol_max}});
 }
 
 void ManagerState::on_session_message(std::uint32_t, Unknown&&) { counters.messages_unknown += 1; }

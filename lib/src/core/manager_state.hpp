@@ -95,6 +95,8 @@ struct ManagerState {
   void on_session_message(std::uint32_t session, Heartbeat&& heartbeat);
   void on_session_message(std::uint32_t session, Goodbye&& goodbye);
   void on_session_message(std::uint32_t session, Unknown&& unknown);
+  bool names_current(std::uint32_t session, SessionId named);
+  void ask_who(PeerId peer);
   template <typename Other>
   void on_session_message(std::uint32_t session, Other&&);
   void send(SessionRecord& session, Message message, std::optional<Encoding> convert_to = {});

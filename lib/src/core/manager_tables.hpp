@@ -90,6 +90,7 @@ struct SessionRecord {
   bool suspect = false;
   bool lost = false;
   bool draining = false;
+  bool named = false;  // its worker has named it, so both sides are in the same session
   std::string name;
   std::string address;
   std::string software;
