@@ -21,6 +21,19 @@ TEST_CASE("a hello is answered by a welcome that names all terms", "[unit][manag
   CHECK(farm.counters().sessions_opened == 1);
 }
 
+TEST_CASE("what a worker may hold fits in the hello that names it", "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.frame_bytes_max = limits::header_bytes_max;  // 256 records
+  options.unacknowledged_max = GENERATE(5U, 100000U);
+  ManagerFixture farm(options);
+  const Welcome welcome = farm.join(1, {.slots = 100, .prefetch = 5});
+  CHECK(welcome.unacknowledged_max == std::min(options.unacknowledged_max, 128U));
+  farm.items(129);
+  CHECK(farm.manager.workers()[0].held == 128);
+  CHECK(farm.manager.ready_count() == 1);
+  farm.take();
+}
+
 TEST_CASE("what a hello says of a worker can be asked for", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, {.worker = 4711, .slots = 3});

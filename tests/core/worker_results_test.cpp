@@ -58,6 +58,32 @@ TEST_CASE("too many unacknowledged results hold back further starts", "[worker]"
   CHECK(rig.claim_all() == "start 3");
 }
 
+TEST_CASE("what runs counts as a result that will wait", "[worker]") {
+  WorkerOptions options = plain_options();
+  options.slots = 3;
+  WorkerRig rig(options);
+  rig.terms.unacknowledged_max = 2;
+  rig.start_and_welcome();
+  for (std::uint64_t attempt = 1; attempt <= 3; ++attempt) rig.receive_task(attempt);
+  CHECK(rig.claim_all() == "start 1, start 2");
+  rig.finish(0, 1);
+  CHECK(rig.claim_all() == "result 1");
+  rig.receive(Heartbeat{.session = SessionId{101}, .acknowledged = 1});
+  CHECK(rig.claim_all() == "start 3");
+}
+
+// The manager's limit and its frames need not fit each other.
+TEST_CASE("no more results wait than half of what a hello can name", "[worker]") {
+  WorkerRig rig;
+  rig.terms.frame_bytes_max = 4096;
+  rig.start_and_welcome();
+  for (std::uint64_t attempt = 1; attempt <= 4096 / 16 / 2; ++attempt) rig.do_task(attempt);
+  rig.receive_task(1000);
+  rig.expect_nothing();
+  rig.receive(Heartbeat{.session = SessionId{101}, .acknowledged = 1});
+  CHECK(rig.claim_all() == "start 1000");
+}
+
 TEST_CASE("long error texts are cut between characters", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();

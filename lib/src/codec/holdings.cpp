@@ -7,7 +7,7 @@
 namespace fanmill::codec {
 namespace {
 
-static_assert(limits::holdings_max * record_bytes <= limits::frame_bytes_max);
+static_assert(record_bytes == limits::holding_bytes);
 
 template <typename Number>
 void put_little_endian(char* to, Number number) {

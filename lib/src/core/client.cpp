@@ -10,10 +10,6 @@
 namespace fanmill::core {
 namespace {
 
-// A result that waits for an earlier item costs its bookkeeping here and at the driver, however
-// small it is.
-constexpr std::size_t waiting_item_bytes_min = 256;
-
 std::size_t bytes_of(const TaskSpec& task) { return task.payload.bytes.size(); }
 
 // One task of a group with Policy::client.
@@ -229,7 +225,7 @@ void ClientState::on(ItemConcluded&& event, ClientActions& out) {
   if (item == nullptr) return;
   items_open -= 1;
   item->phase = Item::Phase::concluded;
-  item->result_bytes = std::max(event.bytes, waiting_item_bytes_min);
+  item->result_bytes = std::max(event.bytes, limits::waiting_item_bytes_min);
   result_bytes_waiting += item->result_bytes;
   if (!options.ordered || FANMILL_PLANTED(order_broken)) {
     release(items.find(event.item), out);

@@ -2,6 +2,7 @@
 // the option structs of manager.hpp and worker.hpp; those structs take their defaults from here.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -37,10 +38,15 @@ inline constexpr Duration grace_remote = 3s;
 inline constexpr Duration reconnect_backoff_min = 50ms;
 inline constexpr Duration reconnect_backoff_max = 1s;
 static_assert(grace_remote > 2 * reconnect_backoff_max);
-// A worker says hello again if no welcome came after this; the manager may be starting.
+// A worker says hello again if no welcome came after this; the manager may be starting. It must be
+// longer than a slow but sound round trip, and short beside the time to give up.
 inline constexpr Duration hello_repeat = 2s;
 // J17: a worker without a manager gives up after this.
 inline constexpr Duration give_up_after = 60s;
+// Waits for a welcome double up to this: long enough that thousands of workers are no load on a
+// manager that is busy starting, short enough to try several times before giving up.
+inline constexpr Duration hello_repeat_max = 16s;
+static_assert(hello_repeat <= hello_repeat_max && 3 * hello_repeat_max < give_up_after);
 // A manager's own time limit for a task fires this much after the worker's should have.
 inline constexpr Duration time_limit_slack = 5s;
 
@@ -49,8 +55,25 @@ inline constexpr std::size_t header_bytes_max = 4096;
 inline constexpr std::size_t frame_bytes_max = 1 << 20;
 inline constexpr std::size_t frames_max = 2;  // header and one payload; batches keep to it too
 inline constexpr std::size_t text_bytes_max = 2048;  // one Text field; several share a header
-// 16 bytes each in one payload frame.
-inline constexpr std::size_t holdings_max = frame_bytes_max / 16;
+
+// A hello names every attempt that its worker holds, started or not or ended and unacknowledged, in
+// one payload frame of records of 16 bytes (docs/protocol.md, "Records"). What it can't name is
+// lost, so what is held must fit.
+inline constexpr std::size_t holding_bytes = 16;
+inline constexpr std::size_t holdings_max = frame_bytes_max / holding_bytes;
+/// What one hello can name if no frame is larger than this.
+constexpr std::size_t holdings_in(std::size_t frame_bytes) {
+  return std::min(holdings_max, frame_bytes / holding_bytes);
+}
+/// One half is for tasks (the manager's credit), the other for results (the worker starts no task
+/// that might become one too many). Either side keeps its half by itself, so both together fit
+/// without knowing of each other.
+constexpr std::size_t tasks_held_in(std::size_t frame_bytes) {
+  return holdings_in(frame_bytes) / 2;
+}
+constexpr std::size_t results_held_in(std::size_t frame_bytes) {
+  return holdings_in(frame_bytes) / 2;
+}
 inline constexpr std::size_t error_text_max =
     1500;  // longer texts of a failed task are cut by the worker
 inline constexpr std::size_t error_type_max = 200;
@@ -63,8 +86,10 @@ inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered
 inline constexpr std::size_t functions_max = 256;  // named functions of one worker
 // A worker that computes keeps at most this many unacknowledged results before it stops starting
-// tasks.
-inline constexpr std::size_t unacknowledged_results_max = 65536;
+// tasks: as many as fit. They are only bounded because the hello that names them is.
+inline constexpr std::size_t unacknowledged_results_max = results_held_in(frame_bytes_max);
+// Or a manager with the smallest frames could give no task, or be given no result.
+static_assert(tasks_held_in(header_bytes_max) >= 1 && results_held_in(header_bytes_max) >= 1);
 
 // Failures.
 inline constexpr std::uint32_t lost_attempts_max =
@@ -73,6 +98,9 @@ inline constexpr std::size_t errors_kept_max = 8;  // errors of one task that an
 
 // Clients.
 inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;
+// A result that waits for an earlier item counts as so many bytes at least, however small it is: it
+// costs its bookkeeping in the client's state and at the driver.
+inline constexpr std::size_t waiting_item_bytes_min = 256;
 inline constexpr std::size_t tasks_per_update_max = 1U << 20;
 
 // The shell.

@@ -15,6 +15,9 @@ ManagerState::ManagerState(ManagerOptions given)
                  options.incarnation);
   FANMILL_ASSERT(options.farm != 0);
   FANMILL_ASSERT(options.suspect >= options.heartbeat && options.dead > options.suspect);
+  // Else no worker would take a welcome.
+  FANMILL_ASSERT(options.frame_bytes_max >= limits::header_bytes_max, options.frame_bytes_max);
+  FANMILL_ASSERT(options.unacknowledged_max >= 1);
 }
 
 Manager::Manager(ManagerOptions options)

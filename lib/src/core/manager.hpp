@@ -38,7 +38,8 @@ struct ManagerOptions {
   Duration grace_remote = limits::grace_remote;
   std::uint32_t prefetch = limits::prefetch_default;
   std::size_t credit_bytes = limits::credit_bytes;
-  std::uint32_t frame_bytes_max = limits::frame_bytes_max;
+  std::uint32_t frame_bytes_max = limits::frame_bytes_max;  // at least header_bytes_max
+  // At least 1; workers are told less if a hello of frame_bytes_max could not name so many.
   std::uint32_t unacknowledged_max = limits::unacknowledged_results_max;
   std::uint32_t sessions_max = 65536;
   FeatureSet features =

@@ -59,6 +59,7 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
     refresh_room(former);
   }
 
+  const std::size_t results_max = limits::results_held_in(options.frame_bytes_max);
   Welcome welcome{.version = version,
                   .session = sessions[index].id,
                   .features = sessions[index].features,
@@ -69,7 +70,8 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
                   .suspect = options.suspect,
                   .dead = options.dead,
                   .frame_bytes_max = options.frame_bytes_max,
-                  .unacknowledged_max = options.unacknowledged_max,
+                  .unacknowledged_max = static_cast<std::uint32_t>(
+                      std::min<std::size_t>(options.unacknowledged_max, results_max)),
                   .judgements = judge_holdings(index, hello)};
   if (former != no_index) retire_session(former, peer);
   SessionRecord& session = sessions[index];
@@ -154,7 +156,9 @@ std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::s
   const std::uint32_t prefetch = hello.prefetch != 0
                                      ? std::min(hello.prefetch, limits::prefetch_max)
                                      : (plain ? 0 : options.prefetch);
-  session.tasks_max = session.slots * (1 + prefetch);
+  const std::size_t tasks_wanted = std::size_t{session.slots} * (1 + prefetch);
+  session.tasks_max = static_cast<std::uint32_t>(
+      std::min(tasks_wanted, limits::tasks_held_in(options.frame_bytes_max)));
   session.profile = profile;
   session.same_host = options.boot.valid() && hello.boot == options.boot;
   session.name = name_of(hello);

@@ -10,11 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Waits for a welcome double up to this: long enough to be no load on a manager that replays its
-// journal, short enough to try several times before the worker gives up.
-constexpr Duration hello_repeat_max = 16s;
-static_assert(3 * hello_repeat_max < limits::give_up_after);
-
 Duration doubled(Duration base, std::uint32_t times, Duration most) {
   for (std::uint32_t i = 0; i < times && base < most; ++i) base *= 2;
   return std::min(base, most);
@@ -38,8 +33,9 @@ void WorkerState::connect(Instant now, WorkerActions& out) {
 void WorkerState::greet(Instant now, WorkerActions& out) {
   greeting += 1;
   link = Link::greeting;
-  hello_at = after(now, jittered(doubled(options.hello_repeat, repeats,
-                                         std::max(hello_repeat_max, options.hello_repeat))));
+  hello_at =
+      after(now, jittered(doubled(options.hello_repeat, repeats,
+                                  std::max(limits::hello_repeat_max, options.hello_repeat))));
   out.emplace_back(WorkerSend{.version = limits::protocol_max,
                               .message = Hello{.resume = session,
                                                .protocol_min = limits::protocol_min,

@@ -160,6 +160,8 @@ struct WorkerState {
   void on_message(Instant now, Kill& kill, WorkerActions& out);
   [[nodiscard]] std::string reason_to_reject(const Task& task) const;
   [[nodiscard]] bool may_start() const;
+  /// Results that may wait to be acknowledged: what the welcome says, and what a hello can name.
+  [[nodiscard]] std::size_t unacknowledged_max() const;
   void start_ready(Instant now, WorkerActions& out);
   void kill_group(Instant now, const Kill& kill, WorkerActions& out);
   void kill_running(std::uint32_t slot, WorkerActions& out);

@@ -52,8 +52,14 @@ std::string WorkerState::reason_to_reject(const Task& task) const {
 
 bool WorkerState::may_start() const {
   const bool wants = intent == Intent::stay || intent == Intent::finish;
+  // What runs becomes a result, too.
   return wants && is_open() && !queue.empty() && !free_slots.empty() &&
-         results.size() < terms.unacknowledged_max;
+         results.size() + running_count() < unacknowledged_max();
+}
+
+std::size_t WorkerState::unacknowledged_max() const {
+  return std::min<std::size_t>(terms.unacknowledged_max,
+                               limits::results_held_in(terms.frame_bytes_max));
 }
 
 void WorkerState::start_ready(Instant now, WorkerActions& out) {
