@@ -127,7 +127,7 @@ class Lists(BrokerTest):
             process = farm.broker("--local", "1", "--function", "nope", *COLLATZ)
             process.write("1\n2\n")
             process.says(r"^tasks wait that no worker takes: \d tasks? for the function nope; "
-                         r"the workers that are here take collatz$")
+                         r"the workers that are here offer collatz$")
             process.ctrl_c()
             self.assertEqual(process.end()[:2], (2, ""))
 

@@ -131,11 +131,32 @@ TEST_CASE("raw payloads go only to workers that take raw", "[unit][manager]") {
   CHECK(farm.take() == "2: task 2 (raw)");
 }
 
-TEST_CASE("a worker that takes nothing is given nothing", "[unit][manager]") {
+TEST_CASE("a worker that takes no encoding is given no payload", "[unit][manager]") {
   ManagerFixture farm;
   farm.items(1);
   farm.join(1, {.encodings = 0});
   CHECK(farm.take() == "-");
+}
+
+// They counted as structured, so that a worker which takes raw payloads only never got one.
+TEST_CASE("a task without a payload goes to any worker that has its function", "[unit][manager]") {
+  const EncodingSet encodings =
+      GENERATE(EncodingSet{0}, only(Encoding::raw), only(Encoding::json), only(Encoding::object));
+  ManagerFixture farm;
+  farm.open_job({.functions = {"", "square", "cube"}});
+  const auto submit = [&](std::uint64_t item, std::uint32_t function) {
+    farm.turn(GroupSubmitted{
+        .job = JobId{2}, .item = item, .policy = {}, .tasks = {TaskSpec{.function = function}}});
+  };
+  submit(0, 1);
+  submit(1, 2);
+  submit(2, 0);
+  farm.join(1, {.slots = 3, .encodings = encodings, .functions = {"root", "square"}});
+  const Task named = farm.expect_sent<Task>(1);
+  CHECK(named.function == 1);
+  CHECK(named.payload.encoding == Encoding::none);
+  CHECK(farm.take() == "1: task 2 ()");
+  CHECK(farm.manager.ready_count() == 1);  // of cube
 }
 
 TEST_CASE("structured payloads are converted for workers that do not take theirs",

@@ -13,8 +13,11 @@ namespace {
 
 constexpr EncodingSet structured = encoding_bit(Encoding::object) | encoding_bit(Encoding::json);
 
-std::string kind_key(std::string_view function, bool raw) {
-  std::string key(raw ? "r:" : "s:");
+constexpr char raw_prefix = 'r';  // of a kind's key
+
+std::string kind_key(std::string_view function, PayloadFamily family) {
+  constexpr char prefixes[] = {'s', raw_prefix, 'n'};
+  std::string key{prefixes[static_cast<std::size_t>(family)], ':'};
   key += function;
   return key;
 }
@@ -22,10 +25,22 @@ std::string kind_key(std::string_view function, bool raw) {
 /// The function of a kind or of a profile's entry; empty: any.
 std::string_view name_of(std::string_view kind_key) { return kind_key.substr(2); }
 
+bool takes(EncodingSet encodings, PayloadFamily family) {
+  switch (family) {
+    case PayloadFamily::structured:
+      return (encodings & structured) != 0;
+    case PayloadFamily::raw:
+      return (encodings & encoding_bit(Encoding::raw)) != 0;
+    case PayloadFamily::none:
+      break;
+  }
+  return true;
+}
+
 }  // namespace
 
-std::uint32_t ManagerState::use_kind(std::string_view function, bool raw) {
-  std::string key = kind_key(function, raw);
+std::uint32_t ManagerState::use_kind(std::string_view function, PayloadFamily family) {
+  std::string key = kind_key(function, family);
   const auto found = kind_of_key.find(key);
   std::uint32_t index = no_index;
   if (found != kind_of_key.end()) {
@@ -48,11 +63,9 @@ void ManagerState::release_kind(std::uint32_t index) {
 }
 
 std::uint32_t ManagerState::use_profile(const Hello& hello) {
-  const bool takes_structured = (hello.encodings & structured) != 0;
-  const bool takes_raw = (hello.encodings & encoding_bit(Encoding::raw)) != 0;
   std::string key;
-  key += takes_structured ? 's' : '-';
-  key += takes_raw ? 'r' : '-';
+  for (const PayloadFamily family : payload_families)
+    key += takes(hello.encodings, family) ? 'y' : 'n';
   for (const std::string& function : hello.functions) (key += '\n') += function;
   if (const auto found = profile_of_key.find(key); found != profile_of_key.end()) {
     profiles[found->second].sessions += 1;
@@ -62,9 +75,9 @@ std::uint32_t ManagerState::use_profile(const Hello& hello) {
   const std::uint32_t index = profiles.insert(ProfileRecord{.key = key, .sessions = 1});
   ProfileRecord& profile = profiles[index];
   const auto serve = [&](std::string_view function, std::uint16_t number) {
-    for (const bool raw : {false, true}) {
-      if (!(raw ? takes_raw : takes_structured)) continue;
-      const std::uint32_t kind = use_kind(function, raw);
+    for (const PayloadFamily family : payload_families) {
+      if (!takes(hello.encodings, family)) continue;
+      const std::uint32_t kind = use_kind(function, family);
       profile.serves.push_back({kind, number});
       kinds[kind].profiles.push_back(index);
     }
@@ -156,26 +169,31 @@ void ManagerState::tell_unserved() {
     if (!kind.profiles.empty() || kind.told_unserved) continue;
     if (now - kind.ready_since < options.heartbeat) continue;
     kind.told_unserved = true;
-    std::string offered;
-    for (const auto& [key, number] : kind_of_key) {
-      if (kinds[number].profiles.empty() || key.front() != kind.key.front() || name_of(key).empty())
-        continue;
-      offered += (offered.empty() ? "" : ", ") + std::string(name_of(key));
-    }
-    if (offered.size() > limits::text_bytes_max) {
-      offered.resize(limits::text_bytes_max);
-      offered += "...";
-    }
-    const bool raw = kind.key.front() == 'r';
-    out->push_back(Observation{
-        .kind = Observation::Kind::function_missing,
-        .level = 0,
-        .text = counted(kind.ready.size(), "task") + (raw ? " with raw payloads" : "") + " for " +
-                (name_of(kind.key).empty() ? std::string("any function")
-                                           : "the function " + std::string(name_of(kind.key))) +
-                "; the workers that are here take " +
-                (offered.empty() ? (raw ? "no raw payloads" : "raw payloads only") : offered)});
+    std::string text = counted(kind.ready.size(), "task");
+    const std::string_view name = name_of(kind.key);
+    if (!name.empty()) (text += " for the function ") += name;
+    out->push_back(Observation{.kind = Observation::Kind::function_missing,
+                               .level = 0,
+                               .text = text + "; " + what_is_offered(kind.key.front())});
   }
+}
+
+/// In words: the functions that the workers which are here offer for one family of payloads.
+std::string ManagerState::what_is_offered(char family) const {
+  std::string names;
+  bool any = false;
+  for (const auto& [key, index] : kind_of_key) {
+    if (kinds[index].profiles.empty() || key.front() != family) continue;
+    any = true;
+    if (!name_of(key).empty()) (names += names.empty() ? "" : ", ") += name_of(key);
+  }
+  if (!any) {
+    return std::string("the workers that are here take no ") +
+           (family == raw_prefix ? "raw payloads" : "structured payloads (objects, JSON)");
+  }
+  if (names.empty()) return "the workers that are here have no names for their functions";
+  if (names.size() > limits::text_bytes_max) names.replace(limits::text_bytes_max, names.npos, "...");
+  return "the workers that are here offer " + names;
 }
 
 std::uint32_t ManagerState::session_with_room(const KindRecord& kind,

@@ -6,6 +6,22 @@
 #include "core/plant.hpp"
 
 namespace fanmill::core {
+namespace {
+
+PayloadFamily family_of(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::none:
+      return PayloadFamily::none;
+    case Encoding::raw:
+      return PayloadFamily::raw;
+    case Encoding::object:
+    case Encoding::json:
+      break;
+  }
+  return PayloadFamily::structured;
+}
+
+}  // namespace
 
 void ManagerState::on(JobOpened&& event) {
   if (shut) {
@@ -15,8 +31,8 @@ void ManagerState::on(JobOpened&& event) {
   FANMILL_ASSERT(job_of_id.find(event.job.value) == no_index, event.job);
   JobRecord job{.id = event.job, .client = event.client, .options = std::move(event.options)};
   for (const std::string& function : job.options.functions) {
-    job.kinds.push_back(use_kind(function, false));
-    job.kinds.push_back(use_kind(function, true));
+    for (const PayloadFamily family : payload_families)
+      job.kinds.push_back(use_kind(function, family));
   }
   job_of_id.insert(event.job.value, jobs.insert(std::move(job)));
 }
@@ -103,14 +119,13 @@ std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
     FANMILL_ASSERT(spec.function < job.options.functions.size(), spec.function);
     FANMILL_ASSERT(spec.stage >= stage, "stages must not decrease", spec.stage, stage);
     stage = spec.stage;
-    const bool raw = spec.payload.encoding == Encoding::raw;
     const std::uint32_t index = tasks.insert(TaskRecord{});
     TaskRecord& task = tasks[index];
     task.id = task_ids.next();
     task.group = group_index;
     task.number = group.tasks_made++;
     task.stage = spec.stage;
-    task.kind = job.kinds[2 * spec.function + (raw ? 1 : 0)];
+    task.kind = job.kind_of(spec.function, family_of(spec.payload.encoding));
     task.state = TaskRecord::State::assigned;  // until it is queued
     task.payload = std::move(spec.payload);
     task.time_limit = spec.time_limit;

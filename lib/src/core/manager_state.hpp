@@ -141,7 +141,7 @@ struct ManagerState {
   void cancel_job(std::uint32_t job);
 
   // manager_dispatch.cpp
-  std::uint32_t use_kind(std::string_view function, bool raw);
+  std::uint32_t use_kind(std::string_view function, PayloadFamily family);
   void release_kind(std::uint32_t kind);
   std::uint32_t use_profile(const Hello& hello);
   void release_profile(std::uint32_t profile);
@@ -158,6 +158,7 @@ struct ManagerState {
   void refresh_room(std::uint32_t session);
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
+  [[nodiscard]] std::string what_is_offered(char family) const;
   void recall_for_idle();
   void recall(std::uint32_t attempt);
   void end_recall(AttemptRecord& attempt);

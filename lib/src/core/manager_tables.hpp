@@ -7,6 +7,7 @@
 // as long as its task is open: the worker may come back with it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -61,6 +62,12 @@ struct TaskRecord {
   Links member;
   IndexList<AttemptRecord, &AttemptRecord::of_task> attempts;
 };
+
+/// What a worker's encodings decide about a task: structured payloads are converted between object
+/// and json, raw ones are not, and a task without a payload is taken by every worker.
+enum class PayloadFamily : std::uint8_t { structured, raw, none };
+inline constexpr std::array payload_families = {PayloadFamily::structured, PayloadFamily::raw,
+                                                PayloadFamily::none};
 
 /// Tasks that the same workers can take: one function, one family of payload encodings.
 struct KindRecord {
@@ -150,7 +157,11 @@ struct JobRecord {
   JobId id;
   ClientId client;
   JobOptions options;
-  std::vector<std::uint32_t> kinds;  // two for each function: structured and raw payloads
+  // One for each function and family, see kind_of; the families of a function stand together.
+  std::vector<std::uint32_t> kinds;
+  [[nodiscard]] std::uint32_t kind_of(std::uint32_t function, PayloadFamily family) const {
+    return kinds[function * payload_families.size() + static_cast<std::size_t>(family)];
+  }
   bool closed = false;
   IndexList<GroupRecord, &GroupRecord::of_job> groups;
 };
