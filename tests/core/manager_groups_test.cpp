@@ -339,9 +339,32 @@ TEST_CASE("tasks for a function that no worker has are told of once", "[unit][ma
   farm.join(1);
   CHECK(farm.take() == "saw joined");
   farm.pass(5s);
-  CHECK_THAT(farm.take(), ContainsSubstring("saw function missing: 2 tasks for the function nope"));
+  CHECK_THAT(farm.take(),
+             ContainsSubstring("saw function missing: 2 tasks for the function nope; the workers "
+                               "that are here have no names for their functions"));
   farm.pass(5s);
   CHECK_THAT(farm.take(), !ContainsSubstring("missing"));
+  farm.step(JobCancelled{JobId{2}});
+  farm.take();
+}
+
+TEST_CASE("what workers offer is told with the tasks that wait", "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.observe_level = 1;
+  ManagerFixture farm(options);
+  farm.join(1, {.encodings = encoding_bit(Encoding::raw), .functions = {"a", "b"}});
+  farm.take();
+  farm.items(1);
+  farm.pass(5s);
+  CHECK_THAT(farm.take(),
+             ContainsSubstring("1 task; the workers that are here take no structured"));
+  farm.join(2, {.functions = {"a", "c"}});
+  farm.take();
+  farm.open_job({.functions = {"nope"}});
+  farm.items(1);
+  farm.pass(5s);
+  CHECK_THAT(farm.take(), ContainsSubstring("nope; the workers that are here offer a, c"));
+  farm.step(JobCancelled{JobId{1}});
   farm.step(JobCancelled{JobId{2}});
   farm.take();
 }

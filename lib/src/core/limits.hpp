@@ -99,7 +99,7 @@ inline constexpr std::size_t errors_kept_max = 8;  // errors of one task that an
 // Clients.
 inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;
 // A result that waits for an earlier item counts as so many bytes at least, however small it is: it
-// costs its bookkeeping in the client's state and at the driver.
+// costs its bookkeeping in the client's state and at the driver (a map's node each).
 inline constexpr std::size_t waiting_item_bytes_min = 256;
 inline constexpr std::size_t tasks_per_update_max = 1U << 20;
 

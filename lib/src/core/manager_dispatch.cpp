@@ -192,7 +192,8 @@ std::string ManagerState::what_is_offered(char family) const {
            (family == raw_prefix ? "raw payloads" : "structured payloads (objects, JSON)");
   }
   if (names.empty()) return "the workers that are here have no names for their functions";
-  if (names.size() > limits::text_bytes_max) names.replace(limits::text_bytes_max, names.npos, "...");
+  if (names.size() > limits::text_bytes_max)
+    names.replace(limits::text_bytes_max, names.npos, "...");
   return "the workers that are here offer " + names;
 }
 
