@@ -15,9 +15,9 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "base/wakeup.hpp"
 #include "core/manager.hpp"
 #include "exec/thread_executor.hpp"
-#include "exec/wakeup.hpp"
 #include "net/manager_loop.hpp"
 #include "net/worker_loop.hpp"
 
@@ -82,7 +82,7 @@ class TestWorker {
   std::string log();
 
  private:
-  exec::Wakeup stop_;
+  Wakeup stop_;
   std::mutex mutex_;
   std::string log_;
   std::unique_ptr<exec::ThreadExecutor> executor_;

@@ -9,9 +9,9 @@
 #include <random>
 #include <utility>
 
+#include "base/descriptor.hpp"
 #include "catch.hpp"
 #include "farm.hpp"
-#include "net/descriptor.hpp"
 #include "net/endpoint.hpp"
 #include "net/paths.hpp"
 #include "scratch_folder.hpp"
@@ -73,7 +73,7 @@ TEST_CASE("an ipc path that a killed manager left behind is taken over") {
   const ScratchFolder scratch;
   const std::string path = scratch.path() + "/left";
   {
-    const net::Descriptor left(::socket(AF_UNIX, SOCK_STREAM, 0));
+    const Descriptor left(::socket(AF_UNIX, SOCK_STREAM, 0));
     sockaddr address{};
     address.sa_family = AF_UNIX;
     std::string name = path;
@@ -196,7 +196,7 @@ TEST_CASE("a frame beyond the limit costs its sender the connection and us nothi
 TEST_CASE("a browser on the port is not answered and disturbs nobody") {
   Farm farm;
   const auto endpoint = net::parse_endpoint(farm.endpoint(), net::Endpoint::Use::connect).value();
-  const net::Descriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  const Descriptor client(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(endpoint.port);

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "net/paths.hpp"
 
 namespace fanmill {
@@ -82,7 +82,7 @@ void check_private(const std::string& path, int descriptor) {
 }
 
 std::string read_private(const std::filesystem::path& path) {
-  const net::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
     throw FarmError(ErrorCode::join_not_found,
                     path.string() + ": this join file can't be read: " + std::strerror(errno) +
@@ -269,7 +269,7 @@ void Join::save(const std::filesystem::path& path) const {
     net::make_private_folder(folder.string()).value_or_raise();
   }
   std::string draft = path.string() + ".XXXXXX";
-  const net::Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
+  const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
   if (!file.valid()) raise_system(ErrorCode::io_error, draft + ": can't be made", errno);
   try {
     write_all(draft, file.get(), text);

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/wakeup.hpp"
 #include "exec/exception_text.hpp"
-#include "exec/wakeup.hpp"
 
 namespace fanmill::exec {
 namespace {

@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-#include "launch/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "launch/restart_rule.hpp"
 
 namespace fanmill::launch {

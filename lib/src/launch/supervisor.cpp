@@ -1,13 +1,12 @@
 #include "launch/supervisor.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
+#include <fanmill/error.hpp>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -15,6 +14,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/wakeup.hpp"
 #include "launch/error_stream.hpp"
 
 namespace fanmill::launch {
@@ -96,8 +96,7 @@ const char* to_string(Notice::Kind kind) noexcept {
 
 class Supervisor::Impl {
  public:
-  Impl(SupervisorOptions options, Descriptor wake)
-      : options_(std::move(options)), wake_(std::move(wake)) {}
+  explicit Impl(SupervisorOptions options) : options_(std::move(options)) {}
   ~Impl() {
     if (!thread_.joinable()) return;
     FANMILL_ASSERT(thread_.get_id() != std::this_thread::get_id(),
@@ -176,7 +175,7 @@ class Supervisor::Impl {
   void write_output();
 
   const SupervisorOptions options_;
-  const Descriptor wake_;  // an eventfd: orders_ is not empty
+  const Wakeup wake_;  // orders_ is not empty
 
   mutable std::mutex mutex_;
   mutable std::condition_variable all_told_;  // untold_ became 0
@@ -210,7 +209,7 @@ CopyId Supervisor::Impl::start(Command command, std::size_t copies) {
     for (std::size_t i = 0; i < copies; ++i)
       orders_.emplace_back(StartOrder{{first.value + i}, prepared});
   }
-  ::eventfd_write(wake_.get(), 1);
+  wake_.signal();
   return first;
 }
 
@@ -219,7 +218,7 @@ void Supervisor::Impl::post(Order order) {
     const std::lock_guard lock(mutex_);
     orders_.push_back(std::move(order));
   }
-  ::eventfd_write(wake_.get(), 1);
+  wake_.signal();
 }
 
 void Supervisor::Impl::wait() const {
@@ -319,7 +318,7 @@ std::optional<Time> Supervisor::Impl::next_deadline() const {
 }
 
 void Supervisor::Impl::wait_for_facts(int timeout_ms) {
-  std::vector<pollfd> watched{{wake_.get(), POLLIN, 0}};
+  std::vector<pollfd> watched{{wake_.fd(), POLLIN, 0}};
   // While our own standard error takes nothing we read nothing: the processes wait, our memory does
   // not grow.
   const bool is_blocked = !output_.empty();
@@ -334,8 +333,7 @@ void Supervisor::Impl::wait_for_facts(int timeout_ms) {
   }
   if (::poll(watched.data(), watched.size(), timeout_ms) <= 0) return;
 
-  eventfd_t ignored = 0;
-  if (watched[0].revents != 0) ::eventfd_read(wake_.get(), &ignored);
+  if (watched[0].revents != 0) wake_.clear();
   for (std::size_t i = 0; i < owners.size(); ++i) {
     Copy& copy = copies_.at(owners[i]);
     const bool ended = watched[first + 2 * i].revents != 0;
@@ -505,19 +503,16 @@ void Supervisor::Impl::write_output() {
 }
 
 Result<Supervisor> Supervisor::open(SupervisorOptions options) {
-  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake.valid()) {
-    return Error{ErrorCode::io_error,
-                 std::string("can't supervise workers: eventfd: ") + std::strerror(errno)};
-  }
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(wake));
   try {
+    auto impl = std::make_unique<Impl>(std::move(options));
     impl->run_thread();
+    return Supervisor(std::move(impl));
+  } catch (const FarmError& error) {
+    return Error{error.code(), std::string("can't supervise workers: ") + error.what()};
   } catch (const std::system_error& error) {
     return Error{ErrorCode::io_error,
                  std::string("can't supervise workers: a thread: ") + error.what()};
   }
-  return Supervisor(std::move(impl));
 }
 
 Supervisor::Supervisor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

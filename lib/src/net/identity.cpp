@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "net/paths.hpp"
 #include "net/system_error.hpp"
 

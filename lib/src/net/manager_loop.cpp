@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-#include "exec/wakeup.hpp"
+#include "base/wakeup.hpp"
 #include "net/clock.hpp"
 #include "net/poll.hpp"
 #include "net/switchboard.hpp"
@@ -79,7 +79,7 @@ class ManagerLoop::Impl {
   const std::function<void(core::ManagerActions&&)> deliver_;
   core::Manager core_;
   Switchboard switchboard_;
-  exec::Wakeup wakeup_;
+  Wakeup wakeup_;
 
   // The loop's own.
   const Switchboard::EventSink take_;

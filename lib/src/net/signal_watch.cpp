@@ -7,17 +7,17 @@
 namespace fanmill::net {
 namespace {
 
-std::atomic<const exec::Wakeup*> watched{nullptr};
-static_assert(std::atomic<const exec::Wakeup*>::is_always_lock_free, "used in a signal handler");
+std::atomic<const Wakeup*> watched{nullptr};
+static_assert(std::atomic<const Wakeup*>::is_always_lock_free, "used in a signal handler");
 
 void on_signal(int) {
-  if (const exec::Wakeup* wakeup = watched.load()) wakeup->signal();
+  if (const Wakeup* wakeup = watched.load()) wakeup->signal();
 }
 
 }  // namespace
 
 SignalWatch::SignalWatch() {
-  const exec::Wakeup* nobody = nullptr;
+  const Wakeup* nobody = nullptr;
   const bool is_only = watched.compare_exchange_strong(nobody, &wakeup_);
   FANMILL_ASSERT(is_only,
                  "two workers of one process want its signals: set handle_signals = false");

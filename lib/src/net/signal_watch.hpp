@@ -5,7 +5,7 @@
 
 #include <csignal>
 
-#include "exec/wakeup.hpp"
+#include "base/wakeup.hpp"
 
 namespace fanmill::net {
 
@@ -22,7 +22,7 @@ class SignalWatch {
   void clear() const { wakeup_.clear(); }
 
  private:
-  exec::Wakeup wakeup_;
+  Wakeup wakeup_;
   struct sigaction terminate_before_ {};
   struct sigaction interrupt_before_ {};
 };

@@ -1,4 +1,4 @@
-#include "exec/wakeup.hpp"
+#include "base/wakeup.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -9,30 +9,28 @@
 #include <cstring>
 #include <string>
 
-namespace fanmill::exec {
+namespace fanmill {
 
 Wakeup::Wakeup() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (fd_ < 0) {
+  if (!fd_.valid()) {
     throw FarmError(ErrorCode::io_error, std::string("no eventfd to wake a loop with: ") +
                                              std::strerror(errno) +
                                              "; raise the limit of open files (ulimit -n)");
   }
 }
 
-Wakeup::~Wakeup() { ::close(fd_); }
-
 void Wakeup::signal() const noexcept {
   // Called from signal handlers, which must leave errno as they found it. A full counter (EAGAIN)
   // is readable already.
   const int before = errno;
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(fd_, &one, sizeof one);
+  [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
   errno = before;
 }
 
 void Wakeup::clear() const noexcept {
   std::uint64_t count = 0;
-  [[maybe_unused]] const auto read_bytes = ::read(fd_, &count, sizeof count);
+  [[maybe_unused]] const auto read_bytes = ::read(fd_.get(), &count, sizeof count);
 }
 
-}  // namespace fanmill::exec
+}  // namespace fanmill

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace fanmill::launch {
+namespace fanmill {
 
 class Descriptor {
  public:
@@ -14,8 +14,12 @@ class Descriptor {
   /// Takes ownership; a negative number means none.
   explicit Descriptor(int number) noexcept : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  /// Closes at once what it held before.
   Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
+    if (this != &other) {
+      reset();
+      number_ = std::exchange(other.number_, -1);
+    }
     return *this;
   }
   ~Descriptor() { reset(); }
@@ -31,4 +35,4 @@ class Descriptor {
   int number_ = -1;
 };
 
-}  // namespace fanmill::launch
+}  // namespace fanmill
