@@ -105,15 +105,6 @@ std::string read_private(const std::filesystem::path& path) {
   return text;
 }
 
-void write_all(const std::string& path, int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(descriptor, text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) raise_system(ErrorCode::io_error, path + ": can't be written", errno);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-}
-
 /// A value in one line, else the file would say something else than the Join.
 void check_one_line(const char* what, const std::string& value) {
   if (value.find_first_of("\r\n") != std::string::npos || trimmed(value) != value) {
@@ -272,7 +263,8 @@ void Join::save(const std::filesystem::path& path) const {
   const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
   if (!file.valid()) raise_system(ErrorCode::io_error, draft + ": can't be made", errno);
   try {
-    write_all(draft, file.get(), text);
+    const int unwritten = write_all(file.get(), text);
+    if (unwritten != 0) raise_system(ErrorCode::io_error, draft + ": can't be written", unwritten);
     if (::rename(draft.c_str(), path.c_str()) != 0) {
       raise_system(ErrorCode::io_error, path.string() + ": can't be replaced", errno);
     }

@@ -1,9 +1,9 @@
-// Descriptor: owns one file descriptor and closes it. Nothing else: reading, writing and flags are
-// its user's affair.
+// Descriptor: owns one file descriptor and closes it. Reading and flags are its user's affair.
 #pragma once
 
 #include <unistd.h>
 
+#include <string_view>
 #include <utility>
 
 namespace fanmill {
@@ -34,5 +34,9 @@ class Descriptor {
  private:
   int number_ = -1;
 };
+
+/// Writes all of `bytes` to a descriptor that blocks, signals or not. 0, or the errno of what went
+/// wrong, with a part written.
+[[nodiscard]] int write_all(int number, std::string_view bytes) noexcept;
 
 }  // namespace fanmill

@@ -58,16 +58,6 @@ Result<std::uint32_t> read_incarnation(const std::string& path) {
   return number;
 }
 
-Status write_whole(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error(path, errno, state_cure());
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return Ok{};
-}
-
 // A new file renamed over the old, both on the disk: a power loss leaves one of the two, whole.
 Status replace_file(const std::string& folder, const std::string& path, std::string_view text) {
   const std::string fresh = path + ".new";
@@ -75,8 +65,8 @@ Status replace_file(const std::string& folder, const std::string& path, std::str
     const Descriptor file(
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return system_error(fresh, errno, state_cure());
-    Status written = write_whole(file.get(), text, fresh);
-    if (!written.ok()) return written;
+    const int failure = write_all(file.get(), text);
+    if (failure != 0) return system_error(fresh, failure, state_cure());
     if (::fsync(file.get()) != 0) return system_error(fresh, errno, state_cure());
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error(path, errno, state_cure());
