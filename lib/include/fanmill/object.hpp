@@ -8,9 +8,11 @@
 #pragma once
 
 #include <concepts>
+#include <fanmill/detail/object_codec.hpp>
+#include <fanmill/detail/object_containers.hpp>
+#include <fanmill/detail/object_structs.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/fields.hpp>
-#include <fanmill/object_codec.hpp>
 #include <fanmill/object_view.hpp>
 #include <fanmill/payload.hpp>
 #include <optional>

@@ -2,15 +2,15 @@
 // json_writer.cpp.
 //
 // nlohmann's SAX parser calls; we build a small tree, since a list's length must be known before it
-// is written. Tags
-// ({"$bytes": ...}) are resolved when their object ends, so that an error still knows where in the
-// text it is.
+// is written. Tags ({"$bytes": ...}) are resolved when their object ends, so that an error still
+// knows where in the text it is.
 #include <algorithm>
 #include <charconv>
 #include <fanmill/big_integer.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
-#include <fanmill/object_codec.hpp>
+#include <fanmill/object_view.hpp>
+#include <fanmill/object_writer.hpp>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fanmill/detail/object_codec.hpp>
+#include <fanmill/detail/struct_names.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
-#include <fanmill/object_codec.hpp>
 #include <vector>
 
 #include "codec/json_base64.hpp"
@@ -175,14 +176,10 @@ void JsonWriter::map(const ObjectList& list) {
 
 void JsonWriter::structure(const ObjectView& view) {
   const ObjectList list = view.elements();
-  const std::string_view all = view.names();
+  detail::StructNames all(view.names());
   std::vector<std::string_view> names;
-  for (std::size_t start = all.find('\n'); start != all.npos;) {
-    const std::size_t end = all.find('\n', start + 1);
-    names.push_back(all.substr(start + 1, end - start - 1));
-    start = end;
-  }
-  if (names.size() != list.size() || !codec::is_utf8(all)) {
+  while (const auto name = all.next_field()) names.push_back(*name);
+  if (names.size() != list.size() || !codec::is_utf8(view.names())) {
     throw FarmError(ErrorCode::malformed_payload,
                     "object: a struct has " + std::to_string(names.size()) + " field names for " +
                         std::to_string(list.size()) + " values");

@@ -6,9 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fanmill/detail/object_codec.hpp>
+#include <fanmill/detail/struct_names.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
-#include <fanmill/object_codec.hpp>
 #include <limits>
 #include <new>
 #include <type_traits>
@@ -357,12 +358,11 @@ std::optional<ObjectView> ObjectView::find(std::string_view name) const {
     }
     return {};
   }
-  const std::string_view names = this->names();
-  std::size_t start = names.find('\n');
-  for (std::size_t i = 0; start != names.npos && i < list.size(); ++i) {
-    const std::size_t end = names.find('\n', start + 1);
-    if (names.substr(start + 1, end - start - 1) == name) return list[i];
-    start = end;
+  detail::StructNames names(this->names());
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto field = names.next_field();
+    if (!field) break;
+    if (*field == name) return list[i];
   }
   return {};
 }

@@ -1,7 +1,9 @@
-#include <fanmill/object_codec.hpp>
+#include <fanmill/detail/object_refusal.hpp>
 
-#include <algorithm>
 #include <charconv>
+#include <fanmill/detail/struct_names.hpp>
+#include <fanmill/error.hpp>
+#include <string>
 
 namespace fanmill {
 namespace {
@@ -20,7 +22,7 @@ std::string in_words(const detail::Place& place) {
       break;
   }
   return "field " + std::string(place.field) + " of struct " +
-         std::string(place.names.substr(0, place.names.find('\n')));
+         std::string(detail::StructNames(place.names).own());
 }
 
 // "field points of struct Line, element 3: ", from the outside in.
@@ -62,7 +64,7 @@ std::string describe(const ObjectView& view) {
     case ObjectKind::text:
       return name + ' ' + quoted(view.text());
     case ObjectKind::structure:
-      return name + ' ' + std::string(view.names().substr(0, view.names().find('\n')));
+      return name + ' ' + std::string(detail::StructNames(view.names()).own());
     case ObjectKind::bytes:
       return std::to_string(view.bytes().size()) + " bytes";
     case ObjectKind::big_integer:
@@ -104,45 +106,6 @@ void refuse_missing_field(const Place* place, std::string_view field, std::strin
 void refuse_depth() {
   throw FarmError(ErrorCode::invalid_argument, "encode: the value is nested deeper than " +
                                                    std::to_string(object_depth_max) + " levels");
-}
-
-ObjectList match_fields(const ObjectView& view, std::string_view names,
-                        std::span<std::uint32_t> positions) {
-  std::array<std::string_view, fields_max> fields;
-  std::size_t start = names.find('\n');
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const std::size_t end = names.find('\n', start + 1);
-    fields[i] = names.substr(start + 1, end - start - 1);
-    positions[i] = absent;
-    start = end;
-  }
-  std::size_t guess = 0;  // fields mostly come in the order of the struct
-  const auto take = [&](std::string_view key, std::size_t position) {
-    if (guess >= positions.size() || fields[guess] != key) {
-      guess =
-          static_cast<std::size_t>(std::find(fields.begin(), fields.end(), key) - fields.begin());
-      if (guess >= positions.size()) return;
-    }
-    if (positions[guess] == absent) positions[guess] = static_cast<std::uint32_t>(position);
-    guess += 1;
-  };
-
-  ObjectList list = view.elements();
-  if (view.kind() == ObjectKind::map) {
-    for (std::size_t i = 0; i < list.size(); i += 2) {
-      const ObjectView key = list[i];
-      if (key.kind() == ObjectKind::text) take(key.text(), i + 1);
-    }
-    return list;
-  }
-  const std::string_view others = view.names();  // throws if it is not a struct
-  std::size_t at = others.find('\n');
-  for (std::size_t i = 0; at != others.npos && i < list.size(); ++i) {
-    const std::size_t end = others.find('\n', at + 1);
-    take(others.substr(at + 1, end - at - 1), i);
-    at = end;
-  }
-  return list;
 }
 
 }  // namespace detail

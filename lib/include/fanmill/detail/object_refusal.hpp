@@ -1,0 +1,33 @@
+// Place and the refusals: how `decode` says what does not fit and where. Machinery of object.hpp,
+// not for users. All throw FarmError: malformed_payload, but for `refuse_depth`.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <fanmill/object_view.hpp>
+#include <string_view>
+
+namespace fanmill::detail {
+
+/// Where in a value `read` is: a chain on the stack, turned into words only if something is wrong.
+struct Place {
+  enum class Part { element, key, value, field };
+  const Place* outer;
+  Part part;
+  std::size_t index = 0;        // of the element or entry
+  std::string_view field = {};  // its name
+  std::string_view names = {};  // the struct's names; the first is its own
+};
+
+/// Throws "field x of struct Point: expected an integer, got text \"abc\"".
+[[noreturn]] void refuse(const Place* place, std::string_view expected, const ObjectView& got);
+/// Throws `what` behind the place.
+[[noreturn]] void refuse(const Place* place, std::string_view what);
+[[noreturn]] void refuse_integer(const Place* place, std::int64_t lowest, std::uint64_t highest,
+                                 const ObjectView& got);
+[[noreturn]] void refuse_count(const Place* place, std::size_t expected, std::size_t got);
+[[noreturn]] void refuse_missing_field(const Place* place, std::string_view field,
+                                       std::string_view names);
+[[noreturn]] void refuse_depth();
+
+}  // namespace fanmill::detail
