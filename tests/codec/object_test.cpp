@@ -175,7 +175,7 @@ TEST_CASE("raw payloads read as text or bytes and as nothing else", "[unit][obje
   CHECK(decode<Bytes>(Payload::raw("ab")).view() == "ab");
   CHECK(decode<std::vector<std::uint8_t>>(Payload::raw("ab")) ==
         std::vector<std::uint8_t>{'a', 'b'});
-  CHECK(refusal<int>(Payload::raw("ab")).starts_with("expected an object, got raw bytes"));
+  CHECK(refusal<int>(Payload::raw("ab")).starts_with("expected an encoded value, got raw bytes"));
 }
 
 TEST_CASE("a refusal says where, what was expected and what came", "[unit][object]") {
@@ -185,20 +185,26 @@ TEST_CASE("a refusal says where, what was expected and what came", "[unit][objec
         "field x of struct Point is missing; only fields of type std::optional may be");
   CHECK(refusal<shop::Shape>(
             Payload::json(R"({"name": "", "corners": [{"x": 1, "y": 1}, {"x": 1, "y": null}]})")) ==
-        "field corners of struct Shape, element 1, field y of struct Point: expected a float, got "
+        "field corners of struct Shape, element 1, field y of struct Point: expected a number, got "
         "null");
   CHECK(refusal<std::int8_t>(encode(128)) ==
         "expected an integer from -128 to 127, got integer 128");
   CHECK(refusal<unsigned>(encode(-1)) ==
         "expected an integer from 0 to 4294967295, got integer -1");
-  CHECK(refusal<int>(encode(1.0)) == "expected an integer, got float 1");
+  CHECK(refusal<int>(encode(1.0)) == "expected an integer, got number 1.0");
   CHECK(refusal<std::tuple<int, int>>(encode(std::vector<int>{1})) == "expected 2 elements, got 1");
   CHECK(refusal<std::map<int, int>>(Payload::json(R"({"a": 1})")) ==
         "key of entry 0: expected an integer, got text \"a\"");
   CHECK(
       refusal<shop::Point>(encode(shop::Tree())).starts_with("field x of struct Point is missing"));
   CHECK(refusal<shop::Point>(encode(3)) == "expected struct Point, got integer 3");
-  CHECK(refusal<float>(encode(1e300)) == "expected a float of 32 bits, got float 1e+300");
+  CHECK(refusal<double>(encode("a")) == "expected a number, got text \"a\"");
+  CHECK(refusal<double>(encode(BigInteger::from_decimal("18446744073709551616"))) ==
+        "expected a number of at most 64 bits, got big integer of 9 bytes");
+  CHECK(refusal<float>(encode(1e300)) ==
+        "expected a number from -3.4e+38 to 3.4e+38, got number 1e+300");
+  CHECK(refusal<std::array<std::uint8_t, 4>>(encode(Bytes("abc"))) ==
+        "expected 4 bytes, got 3 bytes");
   CHECK(refusal<std::string>(encode(shop::Point())) == "expected text, got struct Point");
   CHECK(refusal<std::map<int, int>>(Payload::json(R"({"$map": [[1, 2], [1, 3]]})")) ==
         "a map has the key integer 1 twice");
@@ -253,7 +259,18 @@ TEST_CASE("a view finds its way without knowing the types", "[unit][object]") {
   CHECK_FALSE(view->find("nothing"));
   CHECK(view->find("tables")->size() == 2);
   CHECK_THROWS_AS((*view->find("corners"))[3], FarmError);
-  CHECK_THROWS_WITH(view->find("name")->int64(), Catch::Matchers::ContainsSubstring("got text"));
+}
+
+TEST_CASE("a view refuses with the words of decode", "[unit][object]") {
+  const ObjectView view(encode("abc"));
+  CHECK_THROWS_WITH(view.int64(), refusal<std::int64_t>(encode("abc")));
+  CHECK_THROWS_WITH(view.uint64(), refusal<std::uint64_t>(encode("abc")));
+  CHECK_THROWS_WITH(view.floating(), refusal<double>(encode("abc")));
+  CHECK_THROWS_WITH(ObjectView(encode(-1)).uint64(), refusal<std::uint64_t>(encode(-1)));
+  CHECK_THROWS_WITH(view.elements(), "expected a list, map or struct, got text \"abc\"");
+  CHECK_THROWS_WITH(view.find("x"), "expected a map or struct, got text \"abc\"");
+  const Payload foreign{Bytes("abcdefgh"), static_cast<Encoding>(77)};
+  CHECK_THROWS_WITH(ObjectView(foreign), refusal<int>(foreign));
 }
 
 TEST_CASE("a value written by hand is what encode makes of the same value", "[unit][object]") {

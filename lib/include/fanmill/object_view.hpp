@@ -37,7 +37,7 @@ enum class ObjectKind : std::uint8_t {
   structure,  ///< a struct of the user's: a name, and fields with names
 };
 
-/// The kind's name as error texts have it: "text", "list".
+/// The kind's name as error texts have it: "text", "list"; "number" for `floating`.
 const char* to_string(ObjectKind kind) noexcept;
 
 class ObjectList;

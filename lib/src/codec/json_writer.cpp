@@ -1,7 +1,6 @@
 // Object to JSON text. The rules are in schemas/object.capnp, "AS JSON"; the reverse is
 // json_reader.cpp.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fanmill/detail/object_codec.hpp>
 #include <fanmill/detail/struct_names.hpp>
@@ -9,6 +8,7 @@
 #include <fanmill/json.hpp>
 #include <vector>
 
+#include "codec/float_text.hpp"
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
 #include "codec/object_utf8.hpp"
@@ -76,16 +76,8 @@ void JsonWriter::integer(const ObjectView& view) {
 }
 
 void JsonWriter::floating(double value) {
-  if (!std::isfinite(value)) {
-    const char* name = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-    out_ += std::string(R"({"$float": ")") + name + "\"}";
-    return;
-  }
-  char buffer[32];
-  const std::string_view digits(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
-  out_ += digits;
-  // Without it the float would come back as an integer.
-  if (digits.find_first_of(".e") == digits.npos) out_ += ".0";
+  const std::string text = codec::to_float_text(value);
+  out_ += std::isfinite(value) ? text : R"({"$float": ")" + text + "\"}";
 }
 
 void JsonWriter::text(std::string_view value) {

@@ -1,9 +1,10 @@
 #include <fanmill/detail/object_refusal.hpp>
 
-#include <charconv>
 #include <fanmill/detail/struct_names.hpp>
 #include <fanmill/error.hpp>
 #include <string>
+
+#include "codec/float_text.hpp"
 
 namespace fanmill {
 namespace {
@@ -41,12 +42,6 @@ std::string quoted(std::string_view text) {
   return '"' + std::string(text.substr(0, cut)) + "...\"";
 }
 
-std::string number(double value) {
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return {buffer, end};
-}
-
 }  // namespace
 
 std::string describe(const ObjectView& view) {
@@ -60,7 +55,7 @@ std::string describe(const ObjectView& view) {
     case ObjectKind::integer:
       return name + ' ' + view.big_integer().to_decimal();
     case ObjectKind::floating:
-      return name + ' ' + number(view.floating());
+      return name + ' ' + codec::to_float_text(view.floating());
     case ObjectKind::text:
       return name + ' ' + quoted(view.text());
     case ObjectKind::structure:
@@ -91,6 +86,11 @@ void refuse_integer(const Place* place, std::int64_t lowest, std::uint64_t highe
     refuse(place, "an integer", got);
   refuse(place, "an integer from " + std::to_string(lowest) + " to " + std::to_string(highest),
          got);
+}
+
+void refuse_number(const Place* place, const ObjectView& got) {
+  const bool is_too_large = got.kind() == ObjectKind::big_integer;
+  refuse(place, is_too_large ? "a number of at most 64 bits" : "a number", got);
 }
 
 void refuse_count(const Place* place, std::size_t expected, std::size_t got) {

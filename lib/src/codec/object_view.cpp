@@ -55,9 +55,8 @@ namespace {
   throw FarmError(ErrorCode::malformed_payload, "object: " + text);
 }
 
-[[noreturn]] void wrong_kind(const char* expected, const ObjectView& got) {
-  throw FarmError(ErrorCode::malformed_payload,
-                  std::string("expected ") + expected + ", got " + describe(got));
+[[noreturn]] void refuse(std::string_view expected, const ObjectView& got) {
+  detail::refuse(nullptr, expected, got);
 }
 
 // Runs `read`, which calls Cap'n Proto, and gives what it gives.
@@ -73,9 +72,9 @@ auto guarded(const Read& read) {
 // A flat message, and the reader with which Cap'n Proto checks and bounds what is read of it.
 class Message {
  public:
-  Message(const Bytes& bytes, std::uint64_t words_read_max)
-      : bytes_(bytes),
-        segments_{segment(bytes)},
+  Message(Bytes bytes, std::uint64_t words_read_max)
+      : bytes_(std::move(bytes)),
+        segments_{segment(bytes_)},
         reader_({segments_, 1}, options(words_read_max)) {}
   ValueReader root() { return reader_.getRoot<schema::Value>(); }
   [[nodiscard]] std::size_t words() const { return segments_[0].size(); }
@@ -108,23 +107,32 @@ std::uint64_t words_read_max(const Bytes& bytes) {
   return 4 * (bytes.size() / sizeof(capnp::word)) + 64;
 }
 
-[[noreturn]] void refuse_raw() {
-  throw FarmError(ErrorCode::malformed_payload,
-                  "expected an object, got raw bytes; take them as Bytes, std::string or Payload");
+// The bytes of encoding `object` for the value in a payload that has one.
+Bytes object_bytes(const Payload& payload) {
+  switch (payload.encoding) {
+    case Encoding::object:
+      return payload.bytes;
+    case Encoding::json:
+      return json_to_object(payload.bytes.view()).bytes;
+    case Encoding::raw:
+      throw FarmError(
+          ErrorCode::malformed_payload,
+          "expected an encoded value, got raw bytes; take them as Bytes, std::string or Payload");
+    default:
+      malformed("the payload has an encoding of the user's own");
+  }
 }
 
 }  // namespace
 
 ObjectView::ObjectView(const Payload& payload) {
   if (payload.encoding == Encoding::none) return;
-  if (payload.encoding == Encoding::raw) refuse_raw();
-  const Bytes bytes = payload.encoding == Encoding::json
-                          ? json_to_object(payload.bytes.view()).bytes
-                          : payload.bytes;
+  Bytes bytes = object_bytes(payload);
   *this = guarded([&] {
     // Whoever walks about in a view may read the same place often; decode and conversions are
     // bounded instead.
-    auto message = std::make_shared<Message>(bytes, std::numeric_limits<std::uint64_t>::max());
+    auto message =
+        std::make_shared<Message>(std::move(bytes), std::numeric_limits<std::uint64_t>::max());
     const ValueReader root = message->root();
     const std::size_t words = message->words();
     return ObjectAccess::root(root, std::move(message), words);
@@ -133,12 +141,9 @@ ObjectView::ObjectView(const Payload& payload) {
 
 void detail::read_object(const Payload& payload, void* context, ReadCall call) {
   if (payload.encoding == Encoding::none) return call(context, ObjectView());
-  if (payload.encoding == Encoding::raw) refuse_raw();
-  if (payload.encoding == Encoding::json)
-    return read_object(json_to_object(payload.bytes.view()), context, call);
-  if (payload.encoding != Encoding::object)
-    malformed("the payload has an encoding of the user's own");
-  Message message(payload.bytes, words_read_max(payload.bytes));
+  Bytes bytes = object_bytes(payload);
+  const std::uint64_t words = words_read_max(bytes);
+  Message message(std::move(bytes), words);
   const ValueReader root = guarded([&] { return message.root(); });
   call(context, ObjectAccess::root(root, nullptr, message.words()));
 }
@@ -154,7 +159,7 @@ const char* to_string(ObjectKind kind) noexcept {
     case ObjectKind::big_integer:
       return "big integer";
     case ObjectKind::floating:
-      return "float";
+      return "number";
     case ObjectKind::text:
       return "text";
     case ObjectKind::bytes:
@@ -208,7 +213,7 @@ ObjectKind ObjectView::kind() const {
 }
 
 bool ObjectView::boolean() const {
-  if (kind() != ObjectKind::boolean) wrong_kind("a bool", *this);
+  if (kind() != ObjectKind::boolean) refuse("a bool", *this);
   return ObjectAccess::stored(*this).getBool();
 }
 
@@ -242,13 +247,13 @@ std::optional<std::uint64_t> ObjectView::if_uint64() const {
 
 std::int64_t ObjectView::int64() const {
   const auto value = if_int64();
-  if (!value) wrong_kind("an integer that fits 64 bits", *this);
+  if (!value) detail::refuse_integer(nullptr, INT64_MIN, INT64_MAX, *this);
   return *value;
 }
 
 std::uint64_t ObjectView::uint64() const {
   const auto value = if_uint64();
-  if (!value) wrong_kind("an integer from 0 that fits 64 bits", *this);
+  if (!value) detail::refuse_integer(nullptr, 0, UINT64_MAX, *this);
   return *value;
 }
 
@@ -260,7 +265,7 @@ BigInteger ObjectView::big_integer() const {
       return BigInteger(big.getNegative(), {magnitude.begin(), magnitude.size()});
     });
   }
-  if (kind() != ObjectKind::integer) wrong_kind("an integer", *this);
+  if (kind() != ObjectKind::integer) refuse("an integer", *this);
   if (const auto value = if_int64()) return *value;
   return BigInteger::from_uint64(uint64());
 }
@@ -270,11 +275,11 @@ double ObjectView::floating() const {
   if (kind() == ObjectKind::floating) return ObjectAccess::stored(*this).getFloat();
   if (const auto value = if_int64()) return static_cast<double>(*value);
   if (const auto value = if_uint64()) return static_cast<double>(*value);
-  wrong_kind("a float", *this);
+  detail::refuse_number(nullptr, *this);
 }
 
 std::string_view ObjectView::text() const {
-  if (kind() != ObjectKind::text) wrong_kind("text", *this);
+  if (kind() != ObjectKind::text) refuse("text", *this);
   return guarded([&] {
     const auto text = ObjectAccess::stored(*this).getText();
     return std::string_view(text.begin(), text.size());
@@ -282,7 +287,7 @@ std::string_view ObjectView::text() const {
 }
 
 std::span<const std::byte> ObjectView::bytes() const {
-  if (kind() != ObjectKind::bytes) wrong_kind("bytes", *this);
+  if (kind() != ObjectKind::bytes) refuse("bytes", *this);
   return guarded([&] {
     const auto data = ObjectAccess::stored(*this).getBytes();
     return std::as_bytes(std::span(data.begin(), data.size()));
@@ -291,7 +296,7 @@ std::span<const std::byte> ObjectView::bytes() const {
 
 ObjectList ObjectView::elements() const {
   const ObjectKind kind = this->kind();
-  if (kind < ObjectKind::list) wrong_kind("a list", *this);
+  if (kind < ObjectKind::list) refuse("a list, map or struct", *this);
   if (depth_ >= object_depth_max)
     malformed("nested deeper than " + std::to_string(object_depth_max) + " levels");
   ObjectList list;
@@ -332,7 +337,7 @@ std::size_t ObjectView::size() const {
 }
 
 ObjectView ObjectView::operator[](std::size_t index) const {
-  if (kind() != ObjectKind::list && kind() != ObjectKind::tuple) wrong_kind("a list", *this);
+  if (kind() != ObjectKind::list && kind() != ObjectKind::tuple) refuse("a list", *this);
   const ObjectList list = elements();
   if (index >= list.size()) {
     throw FarmError(ErrorCode::invalid_argument, "ObjectView: element " + std::to_string(index) +
@@ -342,7 +347,7 @@ ObjectView ObjectView::operator[](std::size_t index) const {
 }
 
 std::string_view ObjectView::names() const {
-  if (kind() != ObjectKind::structure) wrong_kind("a struct", *this);
+  if (kind() != ObjectKind::structure) refuse("a struct", *this);
   return guarded([&] {
     const auto names = ObjectAccess::stored(*this).getStruct().getNames();
     return std::string_view(names.begin(), names.size());
@@ -350,8 +355,10 @@ std::string_view ObjectView::names() const {
 }
 
 std::optional<ObjectView> ObjectView::find(std::string_view name) const {
+  const ObjectKind kind = this->kind();
+  if (kind != ObjectKind::map && kind != ObjectKind::structure) refuse("a map or struct", *this);
   const ObjectList list = elements();
-  if (kind() == ObjectKind::map) {
+  if (kind == ObjectKind::map) {
     for (std::size_t i = 0; i < list.size(); i += 2) {
       const ObjectView key = list[i];
       if (key.kind() == ObjectKind::text && key.text() == name) return list[i + 1];

@@ -124,7 +124,7 @@ struct Codec<T> : BothWays {
   static void write(T value, const ObjectWriter& place) { place.floating(value); }
   static T read(const ObjectView& view, const Place* place) {
     const ObjectKind kind = view.kind();
-    if (kind != ObjectKind::floating && kind != ObjectKind::integer) refuse(place, "a float", view);
+    if (kind != ObjectKind::floating && kind != ObjectKind::integer) refuse_number(place, view);
     return narrowed(view.floating(), view, place);
   }
   static T narrowed(double value, const ObjectView& view, const Place* place) {
@@ -132,7 +132,7 @@ struct Codec<T> : BothWays {
     if constexpr (std::same_as<T, float>) {
       constexpr double most = std::numeric_limits<float>::max();
       if ((value > most || value < -most) && value - value == 0)
-        refuse(place, "a float of 32 bits", view);
+        refuse(place, "a number from -3.4e+38 to 3.4e+38", view);
     }
     return static_cast<T>(value);
   }
@@ -225,7 +225,7 @@ template <Byte T, std::size_t n>
 struct Codec<std::array<T, n>> : BytesCodec {
   static std::array<T, n> read(const ObjectView& view, const Place* place) {
     const auto bytes = take(view, place);
-    if (bytes.size() != n) refuse_count(place, n, bytes.size());
+    if (bytes.size() != n) refuse(place, std::to_string(n) + " bytes", view);
     std::array<T, n> array;
     if constexpr (n > 0) std::memcpy(array.data(), bytes.data(), n);
     return array;

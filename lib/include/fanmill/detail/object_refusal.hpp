@@ -25,6 +25,8 @@ struct Place {
 [[noreturn]] void refuse(const Place* place, std::string_view what);
 [[noreturn]] void refuse_integer(const Place* place, std::int64_t lowest, std::uint64_t highest,
                                  const ObjectView& got);
+/// For a double: what came is neither an integer of 64 bits nor a float.
+[[noreturn]] void refuse_number(const Place* place, const ObjectView& got);
 [[noreturn]] void refuse_count(const Place* place, std::size_t expected, std::size_t got);
 [[noreturn]] void refuse_missing_field(const Place* place, std::string_view field,
                                        std::string_view names);
