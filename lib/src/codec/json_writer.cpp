@@ -8,10 +8,10 @@
 #include <fanmill/json.hpp>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "codec/float_text.hpp"
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
-#include "codec/object_utf8.hpp"
 
 namespace fanmill {
 namespace {
@@ -81,7 +81,7 @@ void JsonWriter::floating(double value) {
 }
 
 void JsonWriter::text(std::string_view value) {
-  if (!codec::is_utf8(value)) return bytes(std::as_bytes(std::span(value)));
+  if (!is_utf8(value)) return bytes(std::as_bytes(std::span(value)));
   quoted(value);
 }
 
@@ -142,7 +142,7 @@ void JsonWriter::map(const ObjectList& list) {
   std::vector<std::string_view> names;
   for (std::size_t i = 0; i < list.size(); i += 2) {
     const ObjectView key = list[i];
-    if (key.kind() != ObjectKind::text || !codec::is_utf8(key.text())) break;
+    if (key.kind() != ObjectKind::text || !is_utf8(key.text())) break;
     names.push_back(key.text());
   }
   if (names.size() == list.size() / 2) {
@@ -171,7 +171,7 @@ void JsonWriter::structure(const ObjectView& view) {
   detail::StructNames all(view.names());
   std::vector<std::string_view> names;
   while (const auto name = all.next_field()) names.push_back(*name);
-  if (names.size() != list.size() || !codec::is_utf8(view.names())) {
+  if (names.size() != list.size() || !is_utf8(view.names())) {
     throw FarmError(ErrorCode::malformed_payload,
                     "object: a struct has " + std::to_string(names.size()) + " field names for " +
                         std::to_string(list.size()) + " values");

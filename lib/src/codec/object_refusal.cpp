@@ -4,6 +4,7 @@
 #include <fanmill/error.hpp>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "codec/float_text.hpp"
 
 namespace fanmill {
@@ -35,11 +36,8 @@ std::string prefix(const detail::Place* place) {
 }
 
 std::string quoted(std::string_view text) {
-  if (text.size() <= quoted_max) return '"' + std::string(text) + '"';
-  std::size_t cut = quoted_max;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80)
-    cut -= 1;  // not inside a character
-  return '"' + std::string(text.substr(0, cut)) + "...\"";
+  const bool is_long = text.size() > quoted_max;
+  return '"' + std::string(cut_utf8(text, quoted_max)) + (is_long ? "...\"" : "\"");
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include <type_traits>
 
 #include "base/assert.hpp"
-#include "codec/object_utf8.hpp"
+#include "base/utf8.hpp"
 #include "object.capnp.h"
 
 namespace fanmill {
@@ -107,7 +107,7 @@ void ObjectWriter::big_integer(const BigInteger& value) const {
 }
 
 void ObjectWriter::text(std::string_view value) const {
-  if (!codec::is_utf8(value)) return bytes(std::as_bytes(std::span(value)));
+  if (!is_utf8(value)) return bytes(std::as_bytes(std::span(value)));
   auto text = ObjectWriterAccess::value(*this).initText(checked_bytes(value.size()));
   if (!value.empty()) std::memcpy(text.begin(), value.data(), value.size());
 }

@@ -1,41 +1,11 @@
 #include "codec/text.hpp"
 
 #include <algorithm>
-#include <cstdint>
+
+#include "base/utf8.hpp"
 
 namespace fanmill::codec {
 namespace {
-
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
-
-// The length of the character that `text` begins with, 0 if its bytes are not UTF-8. The bounds of
-// the second byte (Unicode, table 3-7) shut out overlong forms, surrogates and what is past
-// U+10FFFF.
-std::size_t character_bytes(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  unsigned char second_min = 0x80;
-  unsigned char second_max = 0xbf;
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3;
-    if (first == 0xe0) second_min = 0xa0;
-    if (first == 0xed) second_max = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4;
-    if (first == 0xf0) second_min = 0x90;
-    if (first == 0xf4) second_max = 0x8f;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  const auto second = static_cast<unsigned char>(text[1]);
-  if (second < second_min || second > second_max) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (!is_continuation(text[i])) return 0;
-  }
-  return length;
-}
 
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
@@ -46,7 +16,7 @@ bool is_control(std::string_view character) {
 
 bool is_clean(std::string_view text, std::string_view kept) {
   while (!text.empty()) {
-    const std::size_t length = character_bytes(text);
+    const std::size_t length = utf8_character(text);
     if (length == 0) return false;
     if (is_control(text.substr(0, length)) && kept.find(text[0]) == kept.npos) return false;
     text.remove_prefix(length);
@@ -58,22 +28,14 @@ bool is_clean(std::string_view text, std::string_view kept) {
 
 bool is_plain(std::string_view text) { return is_clean(text, keep_nothing); }
 
-std::string_view cut(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  // No character has more than three continuation bytes; a longer run is not UTF-8 and stays.
-  std::size_t end = bytes_max;
-  while (end > 0 && bytes_max - end < 3 && is_continuation(text[end])) --end;
-  return text.substr(0, is_continuation(text[end]) ? bytes_max : end);
-}
-
 std::string_view clean(std::string_view text, std::size_t bytes_max, std::string& scratch,
                        std::string_view kept) {
   // Nothing made below is longer than what it replaces, so that what is cut first still fits.
-  text = cut(text, bytes_max);
+  text = cut_utf8(text, bytes_max);
   if (is_clean(text, kept)) return text;
   scratch.clear();
   for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t length = character_bytes(rest);
+    const std::size_t length = utf8_character(rest);
     if (length == 0) {
       scratch += '?';
     } else if (is_control(rest.substr(0, length)) && kept.find(rest[0]) == kept.npos) {

@@ -13,9 +13,6 @@ namespace fanmill::codec {
 /// Valid UTF-8 without control characters (C0, DEL and C1).
 [[nodiscard]] bool is_plain(std::string_view text);
 
-/// The longest prefix of at most `bytes_max` bytes that ends between characters.
-[[nodiscard]] std::string_view cut(std::string_view text, std::size_t bytes_max);
-
 /// `text` for people: invalid bytes become '?', control characters but those in `kept` become
 /// spaces, and what is over `bytes_max` is cut off. Returns part of `text`, or `scratch`; no
 /// allocation if it was clean. `kept` is one of the two below.

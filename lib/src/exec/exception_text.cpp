@@ -37,11 +37,4 @@ ExceptionText describe_current_exception() {
   return description;
 }
 
-std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return text;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) end -= 1;
-  return text.substr(0, end);
-}
-
 }  // namespace fanmill::exec

@@ -1,9 +1,7 @@
 // What a user's function threw, as type and text: for a failed result.
 #pragma once
 
-#include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace fanmill::exec {
 
@@ -14,8 +12,5 @@ struct ExceptionText {
 
 /// Only inside a catch block.
 [[nodiscard]] ExceptionText describe_current_exception();
-
-/// The longest prefix of at most `bytes_max` bytes that does not split a UTF-8 character.
-[[nodiscard]] std::string_view cut_text(std::string_view text, std::size_t bytes_max);
 
 }  // namespace fanmill::exec

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "base/wakeup.hpp"
 #include "exec/exception_text.hpp"
 
@@ -71,8 +72,8 @@ Completion ThreadExecutor::Shared::invoke(std::uint32_t slot, const Invocation& 
   } catch (...) {
     const ExceptionText thrown = describe_current_exception();
     completion.kind = Completion::Kind::failed;
-    completion.error_type = cut_text(thrown.type, error_type_bytes_max);
-    completion.error_text = cut_text(thrown.text, error_text_bytes_max);
+    completion.error_type = cut_utf8(thrown.type, error_type_bytes_max);
+    completion.error_text = cut_utf8(thrown.text, error_text_bytes_max);
   }
   completion.busy = SteadyClock::now() - start;
   return completion;
