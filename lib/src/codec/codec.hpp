@@ -27,6 +27,7 @@ class HeaderBuffer {
   HeaderBuffer& operator=(const HeaderBuffer&) = delete;
 
  private:
+  template <typename Schema>
   friend class HeaderWriter;
   alignas(8) std::array<std::uint64_t, limits::header_bytes_max / 8> words_{};
   std::size_t words_used_ = 0;  // everything behind them is zero

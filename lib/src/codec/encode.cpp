@@ -14,19 +14,21 @@
 namespace fanmill::codec {
 
 // One header in the making, in somebody's HeaderBuffer.
+template <typename Schema>
 class HeaderWriter {
  public:
-  explicit HeaderWriter(HeaderBuffer& buffer) : buffer_(buffer), builder_(cleared(buffer)) {}
+  using Builder = typename Schema::Builder;
+  using InitText = capnp::Text::Builder (Builder::*)(unsigned size);
 
-  template <typename Schema>
-  typename Schema::Builder start(std::uint16_t kind, std::uint16_t version, unsigned flags = 0) {
-    auto out = builder_.initRoot<Schema>();
-    out.setMagic(schema::MAGIC);
-    out.setVersion(version);
-    out.setKind(kind);
-    out.setFlags(static_cast<std::uint16_t>(flags));
-    return out;
+  HeaderWriter(HeaderBuffer& buffer, std::uint16_t kind, std::uint16_t version, unsigned flags = 0)
+      : buffer_(buffer), message_(cleared(buffer)), out_(message_.initRoot<Schema>()) {
+    out_.setMagic(schema::MAGIC);
+    out_.setVersion(version);
+    out_.setKind(kind);
+    out_.setFlags(static_cast<std::uint16_t>(flags));
   }
+
+  Builder* operator->() { return &out_; }
 
   // How long a text may be that is put next.
   [[nodiscard]] std::size_t text_room() {
@@ -35,17 +37,24 @@ class HeaderWriter {
   }
 
   // `init` makes room for the text. An empty one stays a null pointer, which costs nothing.
-  template <typename Init>
-  static void put_text(std::string_view text, Init&& init) {
+  void put(InitText init, std::string_view text) {
     if (text.empty()) return;
-    auto to = init(static_cast<unsigned>(text.size()));
+    auto to = (out_.*init)(static_cast<unsigned>(text.size()));
     std::memcpy(to.begin(), text.data(), text.size());
+  }
+  // A text for people.
+  void put_clean(InitText init, std::string_view text, std::size_t bytes_max) {
+    std::string scratch;
+    put(init, clean(text, bytes_max, scratch));
   }
 
   Frames finish(Bytes payload = {}, bool has_payload = false) {
     buffer_.words_used_ = words_used();
     const auto* begin = reinterpret_cast<const char*>(buffer_.words_.data());
     return {{begin, buffer_.words_used_ * 8}, std::move(payload), has_payload};
+  }
+  Frames finish(const Payload& payload) {
+    return finish(payload.bytes, payload.encoding != Encoding::none);
   }
 
  private:
@@ -56,12 +65,13 @@ class HeaderWriter {
     buffer.words_used_ = buffer.words_.size();
     return {reinterpret_cast<capnp::word*>(buffer.words_.data()), buffer.words_.size()};
   }
-  std::size_t words_used() { return builder_.getSegmentsForOutput()[0].size(); }
+  std::size_t words_used() { return message_.getSegmentsForOutput()[0].size(); }
 
   HeaderBuffer& buffer_;
   // Not MallocMessageBuilder: that one wipes its scratch space when it goes, before it could be
   // sent.
-  capnp::FlatMessageBuilder builder_;
+  capnp::FlatMessageBuilder message_;
+  Builder out_;
 };
 
 namespace {
@@ -94,7 +104,14 @@ std::uint64_t microseconds_of(Duration duration) {
   return count_of<std::uint64_t, std::chrono::microseconds>(duration);
 }
 
+unsigned flag_if(bool is_set, unsigned flag) { return is_set ? flag : 0; }
+
 Error unsendable(const std::string& what) { return {ErrorCode::invalid_argument, what}; }
+
+std::string too_many(const char* what, std::size_t count, std::size_t count_max, const char* kind) {
+  return std::string(what) + ": " + std::to_string(count) + ", at most " +
+         std::to_string(count_max) + " fit in a " + kind;
+}
 
 // Empty if these names can be sent.
 std::string fault(const char* what, std::string_view text, const std::vector<std::string>& names,
@@ -120,8 +137,7 @@ std::string fault(const core::Hello& hello, std::string_view functions, std::str
            std::to_string(limits::slots_max);
   }
   if (hello.holdings.size() > limits::holdings_max) {
-    return "holdings: " + std::to_string(hello.holdings.size()) + ", at most " +
-           std::to_string(limits::holdings_max) + " fit in a Hello";
+    return too_many("holdings", hello.holdings.size(), limits::holdings_max, "Hello");
   }
   return {};
 }
@@ -132,24 +148,23 @@ Result<Frames> write(const core::Hello& hello, std::uint16_t, HeaderBuffer& buff
   const std::string labels = join_names(hello.labels);
   if (auto wrong = fault(hello, functions, labels); !wrong.empty()) return unsendable(wrong);
 
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Hello>(schema::KIND_HELLO, hello.protocol_max);
-  out.setSession(hello.resume.value);
-  out.setProtocolMin(hello.protocol_min);
-  out.setProtocolMax(hello.protocol_max);
-  out.setSlots(hello.slots);
-  out.setContainment(static_cast<std::uint16_t>(hello.containment));
-  out.setFeatures(hello.features);
-  out.setEncodings(hello.encodings);
-  out.setUuidLow(hello.uuid.low);
-  out.setUuidHigh(hello.uuid.high);
-  out.setBootLow(hello.boot.low);
-  out.setBootHigh(hello.boot.high);
-  out.setFarm(hello.farm);
-  out.setPid(hello.pid);
-  out.setGreeting(hello.greeting);
-  out.setIncarnation(hello.incarnation);
-  out.setPrefetch(hello.prefetch);
+  HeaderWriter<schema::Hello> header(buffer, schema::KIND_HELLO, hello.protocol_max);
+  header->setSession(hello.resume.value);
+  header->setProtocolMin(hello.protocol_min);
+  header->setProtocolMax(hello.protocol_max);
+  header->setSlots(hello.slots);
+  header->setContainment(static_cast<std::uint16_t>(hello.containment));
+  header->setFeatures(hello.features);
+  header->setEncodings(hello.encodings);
+  header->setUuidLow(hello.uuid.low);
+  header->setUuidHigh(hello.uuid.high);
+  header->setBootLow(hello.boot.low);
+  header->setBootHigh(hello.boot.high);
+  header->setFarm(hello.farm);
+  header->setPid(hello.pid);
+  header->setGreeting(hello.greeting);
+  header->setIncarnation(hello.incarnation);
+  header->setPrefetch(hello.prefetch);
 
   // What decides something gets its room first; what is for people is cut to what is left.
   const std::size_t words_needed = words_of(functions) + words_of(labels) + words_of(hello.cookie);
@@ -164,148 +179,133 @@ Result<Frames> write(const core::Hello& hello, std::uint16_t, HeaderBuffer& buff
     spare -= words_of(text) * 8;
     return text;
   };
+  using Out = schema::Hello::Builder;
   std::string host_scratch;
   std::string software_scratch;
   const std::string_view host = take(hello.host, host_bytes_max, host_scratch);
   const std::string_view software = take(hello.software, software_bytes_max, software_scratch);
-  HeaderWriter::put_text(software, [&](unsigned size) { return out.initSoftware(size); });
-  HeaderWriter::put_text(host, [&](unsigned size) { return out.initHost(size); });
-  HeaderWriter::put_text(functions, [&](unsigned size) { return out.initFunctions(size); });
-  HeaderWriter::put_text(labels, [&](unsigned size) { return out.initLabels(size); });
-  HeaderWriter::put_text(hello.cookie, [&](unsigned size) { return out.initCookie(size); });
+  header.put(&Out::initSoftware, software);
+  header.put(&Out::initHost, host);
+  header.put(&Out::initFunctions, functions);
+  header.put(&Out::initLabels, labels);
+  header.put(&Out::initCookie, hello.cookie);
   return header.finish(write_records(hello.holdings), !hello.holdings.empty());
 }
 
 Result<Frames> write(const core::Welcome& welcome, std::uint16_t, HeaderBuffer& buffer) {
   FANMILL_ASSERT(welcome.session.valid() && welcome.greeting > 0, welcome.session);
   if (welcome.judgements.size() > limits::holdings_max) {
-    return unsendable("judgements: " + std::to_string(welcome.judgements.size()) + ", at most " +
-                      std::to_string(limits::holdings_max) + " fit in a Welcome");
+    return unsendable(
+        too_many("judgements", welcome.judgements.size(), limits::holdings_max, "Welcome"));
   }
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Welcome>(schema::KIND_WELCOME, welcome.version);
-  out.setSession(welcome.session.value);
-  out.setFeatures(welcome.features);
-  out.setFarm(welcome.farm);
-  out.setIncarnation(welcome.incarnation);
-  out.setGreeting(welcome.greeting);
-  out.setHeartbeatMs(milliseconds_of(welcome.heartbeat));
-  out.setSuspectMs(milliseconds_of(welcome.suspect));
-  out.setDeadMs(milliseconds_of(welcome.dead));
-  out.setFrameBytesMax(welcome.frame_bytes_max);
-  out.setUnacknowledgedMax(welcome.unacknowledged_max);
+  HeaderWriter<schema::Welcome> header(buffer, schema::KIND_WELCOME, welcome.version);
+  header->setSession(welcome.session.value);
+  header->setFeatures(welcome.features);
+  header->setFarm(welcome.farm);
+  header->setIncarnation(welcome.incarnation);
+  header->setGreeting(welcome.greeting);
+  header->setHeartbeatMs(milliseconds_of(welcome.heartbeat));
+  header->setSuspectMs(milliseconds_of(welcome.suspect));
+  header->setDeadMs(milliseconds_of(welcome.dead));
+  header->setFrameBytesMax(welcome.frame_bytes_max);
+  header->setUnacknowledgedMax(welcome.unacknowledged_max);
   return header.finish(write_records(welcome.judgements), !welcome.judgements.empty());
 }
 
 Result<Frames> write(const core::Refuse& refuse, std::uint16_t, HeaderBuffer& buffer) {
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Refuse>(schema::KIND_REFUSE, refuse.protocol_max);
-  out.setSession(refuse.session.value);
-  out.setCode(static_cast<std::uint16_t>(refuse.code));
-  out.setProtocolMin(refuse.protocol_min);
-  out.setProtocolMax(refuse.protocol_max);
-  out.setGreeting(refuse.greeting);
-  out.setRetryMs(milliseconds_of(refuse.retry));
-  std::string scratch;
-  HeaderWriter::put_text(clean(refuse.words, limits::text_bytes_max, scratch),
-                         [&](unsigned size) { return out.initWords(size); });
+  HeaderWriter<schema::Refuse> header(buffer, schema::KIND_REFUSE, refuse.protocol_max);
+  header->setSession(refuse.session.value);
+  header->setCode(static_cast<std::uint16_t>(refuse.code));
+  header->setProtocolMin(refuse.protocol_min);
+  header->setProtocolMax(refuse.protocol_max);
+  header->setGreeting(refuse.greeting);
+  header->setRetryMs(milliseconds_of(refuse.retry));
+  header.put_clean(&schema::Refuse::Builder::initWords, refuse.words, limits::text_bytes_max);
   return header.finish();
 }
 
 Result<Frames> write(const core::Who& who, std::uint16_t, HeaderBuffer& buffer) {
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Who>(schema::KIND_WHO, who.protocol_max);
-  out.setProtocolMin(who.protocol_min);
-  out.setProtocolMax(who.protocol_max);
+  HeaderWriter<schema::Who> header(buffer, schema::KIND_WHO, who.protocol_max);
+  header->setProtocolMin(who.protocol_min);
+  header->setProtocolMax(who.protocol_max);
   return header.finish();
 }
 
 Result<Frames> write(const core::Task& task, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(task.attempt.valid() && task.group.valid() && task.task.valid(), task.attempt);
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Task>(schema::KIND_TASK, version);
-  out.setAttempt(task.attempt.value);
-  out.setGroup(task.group.value);
-  out.setFunction(task.function);
-  out.setEncoding(static_cast<std::uint16_t>(task.payload.encoding));
-  out.setAcknowledged(task.acknowledged);
-  out.setTimeLimitMs(milliseconds_of(task.time_limit));
-  out.setNumber(task.number);
-  out.setItem(task.item);
-  out.setTask(task.task.value);
-  return header.finish(task.payload.bytes, task.payload.encoding != Encoding::none);
+  HeaderWriter<schema::Task> header(buffer, schema::KIND_TASK, version);
+  header->setAttempt(task.attempt.value);
+  header->setGroup(task.group.value);
+  header->setFunction(task.function);
+  header->setEncoding(static_cast<std::uint16_t>(task.payload.encoding));
+  header->setAcknowledged(task.acknowledged);
+  header->setTimeLimitMs(milliseconds_of(task.time_limit));
+  header->setNumber(task.number);
+  header->setItem(task.item);
+  header->setTask(task.task.value);
+  return header.finish(task.payload);
 }
 
 Result<Frames> write(const core::Result& result, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(result.attempt.valid(), result.attempt);
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Result>(schema::KIND_RESULT, version,
-                                          result.nothing ? schema::FLAG_NOTHING : 0U);
-  out.setAttempt(result.attempt.value);
-  out.setOutcome(static_cast<std::uint16_t>(result.outcome));
-  out.setEncoding(static_cast<std::uint16_t>(result.payload.encoding));
-  out.setDetail(result.detail);
-  out.setBusyUs(microseconds_of(result.busy));
-  std::string scratch;
-  HeaderWriter::put_text(clean(result.error_type, limits::error_type_max, scratch),
-                         [&](unsigned size) { return out.initErrorType(size); });
-  HeaderWriter::put_text(clean(result.error_text, limits::error_text_max, scratch),
-                         [&](unsigned size) { return out.initErrorText(size); });
-  return header.finish(result.payload.bytes, result.payload.encoding != Encoding::none);
+  HeaderWriter<schema::Result> header(buffer, schema::KIND_RESULT, version,
+                                      flag_if(result.nothing, schema::FLAG_NOTHING));
+  header->setAttempt(result.attempt.value);
+  header->setOutcome(static_cast<std::uint16_t>(result.outcome));
+  header->setEncoding(static_cast<std::uint16_t>(result.payload.encoding));
+  header->setDetail(result.detail);
+  header->setBusyUs(microseconds_of(result.busy));
+  using Out = schema::Result::Builder;
+  header.put_clean(&Out::initErrorType, result.error_type, limits::error_type_max);
+  header.put_clean(&Out::initErrorText, result.error_text, limits::error_text_max);
+  return header.finish(result.payload);
 }
 
 Result<Frames> write(const core::Kill& kill, std::uint16_t version, HeaderBuffer& buffer) {
   const bool of_group = kill.group.valid();
   FANMILL_ASSERT(of_group ? kill.session.valid() : kill.attempt.valid(), kill.attempt, kill.group);
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Kill>(
-      schema::KIND_KILL, version,
-      (kill.if_unstarted ? schema::FLAG_IF_UNSTARTED : 0U) | (of_group ? schema::FLAG_GROUP : 0U));
-  out.setAttempt(of_group ? kill.session.value : kill.attempt.value);
-  out.setGroup(kill.group.value);
+  HeaderWriter<schema::Kill> header(buffer, schema::KIND_KILL, version,
+                                    flag_if(kill.if_unstarted, schema::FLAG_IF_UNSTARTED) |
+                                        flag_if(of_group, schema::FLAG_GROUP));
+  header->setAttempt(of_group ? kill.session.value : kill.attempt.value);
+  header->setGroup(kill.group.value);
   return header.finish();
 }
 
 Result<Frames> write(const core::Killed& killed, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(killed.attempt.valid(), killed.attempt);
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Killed>(schema::KIND_KILLED, version,
-                                          killed.unstarted ? schema::FLAG_UNSTARTED : 0U);
-  out.setAttempt(killed.attempt.value);
-  out.setBusyUs(microseconds_of(killed.busy));
+  HeaderWriter<schema::Killed> header(buffer, schema::KIND_KILLED, version,
+                                      flag_if(killed.unstarted, schema::FLAG_UNSTARTED));
+  header->setAttempt(killed.attempt.value);
+  header->setBusyUs(microseconds_of(killed.busy));
   return header.finish();
 }
 
 Result<Frames> write(const core::Heartbeat& beat, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(beat.session.valid(), beat.session);
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Heartbeat>(schema::KIND_HEARTBEAT, version,
-                                             beat.echo ? schema::FLAG_ECHO : 0U);
-  out.setSession(beat.session.value);
-  out.setStarted(beat.started);
-  out.setAcknowledged(beat.acknowledged);
+  HeaderWriter<schema::Heartbeat> header(buffer, schema::KIND_HEARTBEAT, version,
+                                         flag_if(beat.echo, schema::FLAG_ECHO));
+  header->setSession(beat.session.value);
+  header->setStarted(beat.started);
+  header->setAcknowledged(beat.acknowledged);
   return header.finish();
 }
 
 Result<Frames> write(const core::Goodbye& goodbye, std::uint16_t version, HeaderBuffer& buffer) {
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Goodbye>(
-      schema::KIND_GOODBYE, version,
-      (goodbye.drain ? schema::FLAG_DRAIN : 0U) | (goodbye.closed ? schema::FLAG_CLOSED : 0U));
-  out.setSession(goodbye.session.value);
-  out.setDetail(goodbye.detail);
-  std::string scratch;
-  HeaderWriter::put_text(clean(goodbye.words, limits::text_bytes_max, scratch),
-                         [&](unsigned size) { return out.initWords(size); });
+  HeaderWriter<schema::Goodbye> header(
+      buffer, schema::KIND_GOODBYE, version,
+      flag_if(goodbye.drain, schema::FLAG_DRAIN) | flag_if(goodbye.closed, schema::FLAG_CLOSED));
+  header->setSession(goodbye.session.value);
+  header->setDetail(goodbye.detail);
+  header.put_clean(&schema::Goodbye::Builder::initWords, goodbye.words, limits::text_bytes_max);
   return header.finish();
 }
 
 // Nobody sends these but tests and the simulator's newer peers; the prefix is all that is known of
 // it.
 Result<Frames> write(const core::Unknown& unknown, std::uint16_t version, HeaderBuffer& buffer) {
-  HeaderWriter header(buffer);
-  auto out = header.start<schema::Who>(unknown.kind, version);
-  out.setSession(unknown.id);
+  HeaderWriter<schema::Who> header(buffer, unknown.kind, version);
+  header->setSession(unknown.id);
   return header.finish();
 }
 
