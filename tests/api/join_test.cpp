@@ -2,34 +2,24 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
-#include <fanmill/error.hpp>
 #include <fanmill/join.hpp>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 
 #include "catch.hpp"
+#include "farm_error.hpp"
+#include "scratch_folder.hpp"
 
 using fanmill::ErrorCode;
-using fanmill::FarmError;
 using fanmill::Join;
+using fanmill::test::ScratchFolder;
+using fanmill::test::words_of;
 namespace fs = std::filesystem;
 
 namespace {
 
 using Endpoints = std::vector<std::string>;
-
-template <typename Call>
-std::string words_of(ErrorCode code, const Call& call) {
-  try {
-    call();
-  } catch (const FarmError& error) {
-    CHECK(error.code() == code);
-    return error.what();
-  }
-  FAIL("no FarmError was thrown");
-  return {};
-}
 
 /// A variable of the environment, as it was at the end.
 class Variable {
@@ -53,19 +43,6 @@ class Variable {
   std::optional<std::string> before_;
 };
 
-/// A folder of its own, gone at the end.
-struct Folder {
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "join.XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  fs::path path;
-};
-
 void write(const fs::path& path, const std::string& text, mode_t mode = 0600) {
   std::ofstream(path) << text;
   ::chmod(path.c_str(), mode);
@@ -74,8 +51,8 @@ void write(const fs::path& path, const std::string& text, mode_t mode = 0600) {
 }  // namespace
 
 TEST_CASE("a join file is written and read back, for its owner only", "[unit][api]") {
-  const Folder folder;
-  const fs::path path = folder.path / "new" / "join";
+  const ScratchFolder folder;
+  const fs::path path = folder.path() + "/new/join";
   const Join join = Join::endpoint("tcp://node3:5557")
                         .with_endpoint("ipc:///run/x")
                         .with_farm(0xabc)
@@ -119,11 +96,11 @@ TEST_CASE("what is wrong in a join file is told with its line", "[unit][api]") {
 
 TEST_CASE("a join file that others can read or write is refused with the chmod to type",
           "[unit][api]") {
-  const Folder folder;
+  const ScratchFolder folder;
   for (const mode_t mode : {0640U, 0604U, 0620U, 0602U}) {
-    write(folder.path / "join", "fanmill-join 1\nendpoint = tcp://a:1\n", mode);
-    CHECK_THAT(words_of(ErrorCode::io_error, [&] { (void)Join::file(folder.path / "join"); }),
-               Catch::Matchers::ContainsSubstring("chmod 600 " + (folder.path / "join").string()));
+    write(folder.path() + "/join", "fanmill-join 1\nendpoint = tcp://a:1\n", mode);
+    CHECK_THAT(words_of(ErrorCode::io_error, [&] { (void)Join::file(folder.path() + "/join"); }),
+               Catch::Matchers::ContainsSubstring("chmod 600 " + folder.path() + "/join"));
   }
 }
 
@@ -133,25 +110,25 @@ TEST_CASE("a cookie that would break the file is not written", "[unit][api]") {
 }
 
 TEST_CASE("what a user types is an endpoint or a path", "[unit][api]") {
-  const Folder folder;
-  write(folder.path / "join", "fanmill-join 1\nendpoint = tcp://b:2\n");
+  const ScratchFolder folder;
+  write(folder.path() + "/join", "fanmill-join 1\nendpoint = tcp://b:2\n");
   CHECK(Join::parse("tcp://a:1").endpoints() == Endpoints{"tcp://a:1"});
   CHECK(Join::parse("node3:5557").endpoints() == Endpoints{"tcp://node3:5557"});
-  CHECK(Join::parse((folder.path / "join").string()).endpoints() == Endpoints{"tcp://b:2"});
+  CHECK(Join::parse(folder.path() + "/join").endpoints() == Endpoints{"tcp://b:2"});
   words_of(ErrorCode::join_not_found, [] { (void)Join::parse("no-such-file"); });
   words_of(ErrorCode::invalid_argument, [] { (void)Join::parse(""); });
 }
 
 TEST_CASE("find looks at FANMILL_JOIN, FANMILL_ENDPOINT and the user's join file, in this order",
           "[unit][api]") {
-  const Folder folder;
-  const Variable state("XDG_STATE_HOME", folder.path.string());
+  const ScratchFolder folder;
+  const Variable state("XDG_STATE_HOME", folder.path());
   const Variable no_file("FANMILL_JOIN", "");
   const Variable no_endpoint("FANMILL_ENDPOINT", "");
   const std::string none = words_of(ErrorCode::join_not_found, [] { (void)Join::find(); });
   CHECK_THAT(none, Catch::Matchers::ContainsSubstring("FANMILL_JOIN"));
   CHECK_THAT(none, Catch::Matchers::ContainsSubstring("FANMILL_ENDPOINT"));
-  CHECK_THAT(none, Catch::Matchers::ContainsSubstring((folder.path / "fanmill" / "join").string()));
+  CHECK_THAT(none, Catch::Matchers::ContainsSubstring(folder.path() + "/fanmill/join"));
 
   Join::endpoint("tcp://own:1").save(Join::default_path());
   CHECK(Join::find().endpoints() == Endpoints{"tcp://own:1"});
@@ -159,7 +136,7 @@ TEST_CASE("find looks at FANMILL_JOIN, FANMILL_ENDPOINT and the user's join file
   const Variable cookie("FANMILL_COOKIE", "crumb");
   CHECK(Join::find().endpoints() == Endpoints{"tcp://started:1"});
   CHECK(Join::find().cookie() == "crumb");
-  write(folder.path / "given", "fanmill-join 1\nendpoint = tcp://given:1\n");
-  const Variable given("FANMILL_JOIN", (folder.path / "given").string());
+  write(folder.path() + "/given", "fanmill-join 1\nendpoint = tcp://given:1\n");
+  const Variable given("FANMILL_JOIN", folder.path() + "/given");
   CHECK(Join::find().endpoints() == Endpoints{"tcp://given:1"});
 }

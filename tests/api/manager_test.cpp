@@ -3,27 +3,16 @@
 
 #include "catch.hpp"
 #include "farm.hpp"
+#include "farm_error.hpp"
 
 using fanmill::ErrorCode;
-using fanmill::FarmError;
 using fanmill::job;
+using fanmill::test::words_of;
 using namespace std::chrono_literals;
 
 namespace {
 
 int negate(int n) { return -n; }
-
-template <typename Call>
-std::string words_of(ErrorCode code, const Call& call) {
-  try {
-    call();
-  } catch (const FarmError& error) {
-    CHECK(error.code() == code);
-    return error.what();
-  }
-  FAIL("no FarmError was thrown");
-  return {};
-}
 
 }  // namespace
 

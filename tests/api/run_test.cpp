@@ -7,12 +7,13 @@
 
 #include "catch.hpp"
 #include "farm.hpp"
+#include "farm_error.hpp"
 
 using fanmill::ErrorCode;
-using fanmill::FarmError;
 using fanmill::ItemFailed;
 using fanmill::job;
 using fanmill::TaskError;
+using fanmill::test::words_of;
 
 namespace {
 
@@ -28,17 +29,6 @@ int square(int n) { return n * n; }
 int fail_at_odd(int n) {
   if (n % 2 != 0) throw std::runtime_error("odd: " + std::to_string(n));
   return n;
-}
-
-template <typename Call>
-ErrorCode code_of(const Call& call) {
-  try {
-    call();
-  } catch (const FarmError& error) {
-    return error.code();
-  }
-  FAIL("no FarmError was thrown");
-  return ErrorCode::io_error;
 }
 
 }  // namespace
@@ -186,8 +176,8 @@ TEST_CASE("calls name their function, and one that the job does not name is refu
   const auto both = job<int>().functions({"square", "negate"});
   CHECK(farm.manager.run({fanmill::call("negate", 3), fanmill::call("square", 3)}, both) ==
         std::vector{-3, 9});
-  CHECK(code_of([&] { farm.manager.run({fanmill::call("negaet", 3)}, both); }) ==
-        ErrorCode::invalid_argument);
+  words_of(ErrorCode::invalid_argument,
+           [&] { farm.manager.run({fanmill::call("negaet", 3)}, both); });
 }
 
 TEST_CASE("a failed item ends the run with its number and its errors", "[unit][api]") {
@@ -282,14 +272,11 @@ TEST_CASE("an item too large for a frame is refused with its number, size and li
           "[unit][api]") {
   Farm farm(1, [](const std::string& text) { return text.size(); });
   const std::string large(2 << 20, 'x');
-  try {
+  const std::string words = words_of(ErrorCode::payload_too_large, [&] {
     farm.manager.run({std::string("a"), large}, job<std::size_t>());
-    FAIL("the run did not throw");
-  } catch (const FarmError& error) {
-    CHECK(error.code() == ErrorCode::payload_too_large);
-    CHECK_THAT(error.what(), Catch::Matchers::ContainsSubstring("item 1"));
-    CHECK_THAT(error.what(), Catch::Matchers::ContainsSubstring("1048576"));
-  }
+  });
+  CHECK_THAT(words, Catch::Matchers::ContainsSubstring("item 1"));
+  CHECK_THAT(words, Catch::Matchers::ContainsSubstring("1048576"));
   const auto outcomes = farm.manager.run_outcomes({std::string("a"), large}, job<std::size_t>());
   CHECK(outcomes.at(0).value() == 1);
   CHECK(outcomes.at(1).errors.at(0).type == "payload_too_large");
@@ -328,7 +315,7 @@ TEST_CASE("a run from within a callback is refused", "[unit][api]") {
   Farm farm(1, square);
   const auto nested = job<int>().update_results(
       0, [&](int&, int, std::size_t) { farm.manager.run({1}, job<int>()); });
-  CHECK(code_of([&] { farm.manager.run({1}, nested); }) == ErrorCode::invalid_argument);
+  words_of(ErrorCode::invalid_argument, [&] { farm.manager.run({1}, nested); });
 }
 
 TEST_CASE("a feed grows while it is worked on, and the run ends when nothing is left",
@@ -366,7 +353,7 @@ TEST_CASE("stop ends the run under way", "[unit][api]") {
     gate.wait();
     farm.manager.stop();
   });
-  CHECK(code_of([&] { farm.manager.run({1}, job<int>()); }) == ErrorCode::stopped);
+  words_of(ErrorCode::stopped, [&] { farm.manager.run({1}, job<int>()); });
 }
 
 TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") {
@@ -409,12 +396,12 @@ TEST_CASE("drain without a run ends the next one", "[unit][api]") {
 
 TEST_CASE("wrong options of a job are refused before anything is pulled", "[unit][api]") {
   Farm farm;
-  const auto refused = [&](const auto& wrong) {
-    return code_of([&] { farm.manager.run(std::vector{1}, wrong); }) == ErrorCode::invalid_argument;
+  const auto check_refused = [&](const auto& wrong) {
+    words_of(ErrorCode::invalid_argument, [&] { farm.manager.run(std::vector{1}, wrong); });
   };
-  CHECK(refused(job<int>().lookahead(0)));
-  CHECK(refused(job<int>().lost_attempts_max(0)));
-  CHECK(refused(job<int>().answers(0)));
-  CHECK(refused(job<int>().policy(fanmill::Policy::all())));
-  CHECK(refused(job<int>().functions({"a", "a"})));
+  check_refused(job<int>().lookahead(0));
+  check_refused(job<int>().lost_attempts_max(0));
+  check_refused(job<int>().answers(0));
+  check_refused(job<int>().policy(fanmill::Policy::all()));
+  check_refused(job<int>().functions({"a", "a"}));
 }

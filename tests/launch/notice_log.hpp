@@ -18,6 +18,7 @@
 
 #include "catch.hpp"
 #include "launch/supervisor.hpp"
+#include "scratch_folder.hpp"
 
 namespace fanmill::launch {
 
@@ -56,6 +57,11 @@ class NoticeLog {
     REQUIRE(notice.kind == kind);
     return notice;
   }
+  /// Claims the next two, a start and an end, and returns what end it was.
+  ProcessEnd next_life() {
+    next(Notice::Kind::started);
+    return next(Notice::Kind::ended).end;
+  }
   /// Drops everything before the next notice of this kind, and returns that.
   Notice next_after_others(Notice::Kind kind) {
     std::unique_lock lock(mutex_);
@@ -84,21 +90,14 @@ class NoticeLog {
 class Lifeline {
  public:
   Lifeline() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "lifeline.XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    folder_ = pattern;
     REQUIRE(::mkfifo(path().c_str(), 0600) == 0);
     read_ = Descriptor(::open(path().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     REQUIRE(read_.valid());
   }
   Lifeline(const Lifeline&) = delete;
   Lifeline& operator=(const Lifeline&) = delete;
-  ~Lifeline() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
 
-  [[nodiscard]] std::string path() const { return folder_ + "/pipe"; }
+  [[nodiscard]] std::string path() const { return folder_.path() + "/pipe"; }
   /// Waits until this many lines have been written to it.
   void wait_for_lines(std::size_t lines) {
     while (static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) < lines)
@@ -123,7 +122,7 @@ class Lifeline {
     return size > 0;
   }
 
-  std::string folder_;
+  const test::ScratchFolder folder_;
   Descriptor read_;
   std::string text_;
 };
@@ -136,6 +135,17 @@ inline RestartLimits quick_restarts() {
 
 inline Command shell(std::string script) {
   return {.arguments = {"/bin/sh", "-c", std::move(script)}};
+}
+
+/// Holds the lifeline, says so in a line, and stays until it is killed.
+inline Command deaf(const std::string& line) {
+  return shell("exec 9>" + line + "; trap '' TERM HUP; echo ready >&9; exec sleep 1000");
+}
+
+/// Holds the lifeline, says so in a line, and stays until the signal, at which it ends in order.
+inline Command obedient(const std::string& line, const std::string& signal) {
+  return shell("exec 9>" + line + "; trap 'exit 5' " + signal +
+               "; echo ready >&9; while :; do sleep 1000 & wait; done");
 }
 
 inline Supervisor open_supervisor(SupervisorOptions options) {

@@ -24,6 +24,17 @@ SupervisorOptions options_for(NoticeLog& log) {
   return {.restart = quick_restarts(), .pass_errors_to = -1, .on_notice = log.sink()};
 }
 
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    read_end = Descriptor(ends[0]);
+    write_end = Descriptor(ends[1]);
+  }
+  Descriptor read_end;
+  Descriptor write_end;
+};
+
 bool has_no_children() { return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
 
 std::size_t open_descriptors() {
@@ -63,11 +74,9 @@ TEST_CASE("a program that ends with 6 or 7, crashes or dies of a signal is start
   // The second life finds the mark that the first left, and ends for good.
   supervisor.start(shell("[ -e " + memory.path() + ".mark ] && exit 5; : > " + memory.path() +
                          ".mark; " + script));
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == end);
+  CHECK(log.next_life() == end);
   CHECK(log.next(Kind::will_restart_after).after <= 10ms);
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == ProcessEnd{.status = 5});
+  CHECK(log.next_life() == ProcessEnd{.status = 5});
   log.next(Kind::finished);
 }
 
@@ -80,8 +89,7 @@ TEST_CASE(
   supervisor.start(shell("echo first >&2; echo libfoo.so: not found >&2; exit 127"));
   supervisor.wait();
   for (int i = 0; i < 5; ++i) {
-    log.next(Kind::started);
-    CHECK(log.next(Kind::ended).end == ProcessEnd{.status = 127});
+    CHECK(log.next_life() == ProcessEnd{.status = 127});
     if (i < 4) log.next(Kind::will_restart_after);
   }
   const Notice gave_up = log.next(Kind::gave_up);
@@ -125,13 +133,10 @@ TEST_CASE("a program that ends in order at SIGTERM is not killed", "[supervisor]
   SupervisorOptions options = options_for(log);
   options.term_grace = patience;
   Supervisor supervisor = open_supervisor(std::move(options));
-  supervisor.start(
-      shell("exec 9>" + line.path() +
-            "; trap 'exit 5' TERM; echo ready >&9; while :; do sleep 1000 & wait; done"));
+  supervisor.start(obedient(line.path(), "TERM"));
   line.wait_for_lines(1);
   supervisor.end_all();
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == ProcessEnd{.status = 5});
+  CHECK(log.next_life() == ProcessEnd{.status = 5});
   CHECK_THAT(log.next(Kind::finished).text, ContainsSubstring("as asked"));
   line.wait_until_alone();  // the sleep in its group too
 }
@@ -140,12 +145,10 @@ TEST_CASE("a program that is deaf to SIGTERM is killed after the grace", "[super
   Lifeline line;
   NoticeLog log;
   Supervisor supervisor = open_supervisor(options_for(log));
-  supervisor.start(
-      shell("exec 9>" + line.path() + "; trap '' TERM; echo ready >&9; exec sleep 1000"));
+  supervisor.start(deaf(line.path()));
   line.wait_for_lines(1);
   supervisor.end_all(5ms);
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == ProcessEnd{.signal = SIGKILL});
+  CHECK(log.next_life() == ProcessEnd{.signal = SIGKILL});
   log.next(Kind::finished);
   line.wait_until_alone();
 }
@@ -154,8 +157,7 @@ TEST_CASE("ending again with a shorter grace kills sooner", "[supervisor]") {
   Lifeline line;
   NoticeLog log;
   Supervisor supervisor = open_supervisor(options_for(log));
-  supervisor.start(
-      shell("exec 9>" + line.path() + "; trap '' TERM; echo ready >&9; exec sleep 1000"));
+  supervisor.start(deaf(line.path()));
   line.wait_for_lines(1);
   supervisor.end_all(1h);
   supervisor.end_all(0s);
@@ -182,8 +184,7 @@ TEST_CASE("destroying a supervisor ends its processes and leaves no child", "[su
   Lifeline line;
   {
     Supervisor supervisor = open_supervisor({.term_grace = 5ms, .pass_errors_to = -1});
-    supervisor.start(
-        shell("exec 9>" + line.path() + "; trap '' TERM; echo ready >&9; exec sleep 1000"), 4);
+    supervisor.start(deaf(line.path()), 4);
     line.wait_for_lines(4);
   }
   CHECK(has_no_children());
@@ -196,8 +197,7 @@ TEST_CASE("a copy that is between two starts is ended without another", "[superv
   options.restart = {.backoff_first = 1h, .backoff_max = 1h};
   Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("exit 1"));
-  log.next(Kind::started);
-  log.next(Kind::ended);
+  CHECK(log.next_life() == ProcessEnd{.status = 1});
   CHECK(log.next(Kind::will_restart_after).after == 1h);
   supervisor.end_all();
   log.next(Kind::finished);
@@ -273,22 +273,18 @@ TEST_CASE("a program starts without our signal mask, ignored signals and descrip
     line.wait_for_lines(1);
     CHECK(line.text() == "0 1 2 3\n");  // 3 is ls reading the folder
     supervisor.end_all();
-    log.next(Kind::started);
-    CHECK(log.next(Kind::ended).end == ProcessEnd{.signal = SIGTERM});
+    CHECK(log.next_life() == ProcessEnd{.signal = SIGTERM});
     log.next(Kind::finished);
   }
   std::signal(SIGTERM, before);
 }
 
 TEST_CASE("standard error is passed on in whole lines with the copy's number", "[supervisor]") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const Descriptor read_end(ends[0]);
-  Descriptor write_end(ends[1]);
+  Pipe pipe;
   {
     NoticeLog log;
     SupervisorOptions options = options_for(log);
-    options.pass_errors_to = write_end.get();
+    options.pass_errors_to = pipe.write_end.get();
     options.label = "worker";
     options.start.merge_output = true;
     Supervisor supervisor = open_supervisor(std::move(options));
@@ -296,26 +292,23 @@ TEST_CASE("standard error is passed on in whole lines with the copy's number", "
     supervisor.wait();
     log.drop_all();
   }
-  write_end.reset();
+  pipe.write_end.reset();
   char text[200] = "";
-  CHECK(::read(read_end.get(), text, sizeof text - 1) > 0);
+  CHECK(::read(pipe.read_end.get(), text, sizeof text - 1) > 0);
   CHECK(text == std::string("worker 0: one\nworker 0: two\nworker 0: three\n"));
 }
 
 TEST_CASE("a standard error of ours that nobody reads does not keep processes from being ended",
           "[supervisor]") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const Descriptor read_end(ends[0]);
-  const Descriptor write_end(ends[1]);
+  const Pipe pipe;
   NoticeLog log;
   SupervisorOptions options = options_for(log);
-  options.pass_errors_to = write_end.get();
+  options.pass_errors_to = pipe.write_end.get();
   Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("yes >&2"));
   log.next(Kind::started);
   // The pipe is full when it takes no page more.
-  pollfd full{write_end.get(), POLLOUT, 0};
+  pollfd full{pipe.write_end.get(), POLLOUT, 0};
   while (::poll(&full, 1, 0) == 1) std::this_thread::yield();
   supervisor.end_all();
   CHECK(log.next(Kind::ended).end == ProcessEnd{.signal = SIGTERM});
@@ -323,17 +316,14 @@ TEST_CASE("a standard error of ours that nobody reads does not keep processes fr
 }
 
 TEST_CASE("a closed standard error of ours is no reason to end anything", "[supervisor]") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  Descriptor(ends[0]).reset();
-  const Descriptor write_end(ends[1]);
+  Pipe pipe;
+  pipe.read_end.reset();
   NoticeLog log;
   SupervisorOptions options = options_for(log);
-  options.pass_errors_to = write_end.get();
+  options.pass_errors_to = pipe.write_end.get();
   Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("yes | head -n 100000 >&2; exit 5"));
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == ProcessEnd{.status = 5});
+  CHECK(log.next_life() == ProcessEnd{.status = 5});
   log.next(Kind::finished);
 }
 
@@ -341,14 +331,11 @@ TEST_CASE("a signal can be sent to one copy", "[supervisor]") {
   Lifeline line;
   NoticeLog log;
   Supervisor supervisor = open_supervisor(options_for(log));
-  const CopyId copy = supervisor.start(
-      shell("exec 9>" + line.path() +
-            "; trap 'exit 5' INT; echo ready >&9; while :; do sleep 1000 & wait; done"));
+  const CopyId copy = supervisor.start(obedient(line.path(), "INT"));
   line.wait_for_lines(1);
   supervisor.send_signal(CopyId{77}, SIGINT);  // nobody: no effect
   supervisor.send_signal(copy, SIGINT);
-  log.next(Kind::started);
-  CHECK(log.next(Kind::ended).end == ProcessEnd{.status = 5});
+  CHECK(log.next_life() == ProcessEnd{.status = 5});
   log.next(Kind::finished);
 }
 
@@ -413,9 +400,7 @@ TEST_CASE("supervise for ever", "[.helper]") {
   const char* line = std::getenv("FANMILL_TEST_LINE");
   REQUIRE(line != nullptr);
   Supervisor supervisor = open_supervisor({.pass_errors_to = -1});
-  supervisor.start(
-      shell("exec 9>" + std::string(line) + "; trap '' TERM HUP; echo ready >&9; exec sleep 1000"),
-      3);
+  supervisor.start(deaf(line), 3);
   supervisor.wait();
 }
 
