@@ -93,12 +93,7 @@ class BareFarm {
       for (const std::string& id : ids_) send(id, sent++);
     }
     for (std::int64_t done = 0; done < sent; ++done) {
-      zmq::message_t id;
-      zmq::message_t header;
-      zmq::message_t payload;
-      static_cast<void>(socket_.recv(id));
-      static_cast<void>(socket_.recv(header));
-      static_cast<void>(socket_.recv(payload));
+      const zmq::message_t id = receive();
       if (sent < tasks) send(id.to_string(), sent++);
     }
     const auto done = static_cast<double>(sent);
@@ -110,18 +105,23 @@ class BareFarm {
     for (int i = 0; i < count; ++i) {
       const Clock::time_point begin = Clock::now();
       send(ids_.front(), i);
-      zmq::message_t id;
-      zmq::message_t header;
-      zmq::message_t payload;
-      static_cast<void>(socket_.recv(id));
-      static_cast<void>(socket_.recv(header));
-      static_cast<void>(socket_.recv(payload));
+      static_cast<void>(receive());
       times.push_back(bench::seconds_since(begin));
     }
     return times;
   }
 
  private:
+  // A result; whose it is.
+  zmq::message_t receive() {
+    zmq::message_t id;
+    zmq::message_t header;
+    zmq::message_t payload;
+    static_cast<void>(socket_.recv(id));
+    static_cast<void>(socket_.recv(header));
+    static_cast<void>(socket_.recv(payload));
+    return id;
+  }
   void send(const std::string& id, std::int64_t number) {
     std::array<std::int64_t, 8> header{};  // 64 bytes, about what a task's header has
     socket_.send(zmq::buffer(id), zmq::send_flags::sndmore);

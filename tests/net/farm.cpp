@@ -13,6 +13,48 @@ namespace {
 
 constexpr JobId the_job{1};
 
+using TextFrames = std::vector<std::string>;
+
+void send_frames(zmq::socket_t& socket, const TextFrames& frames) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const bool more = i + 1 < frames.size();
+    socket.send(zmq::buffer(frames[i]), more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  }
+}
+
+TextFrames receive_frames(zmq::socket_t& socket) {
+  TextFrames frames;
+  zmq::message_t frame;
+  do {
+    REQUIRE(socket.recv(frame));
+    frames.push_back(frame.to_string());
+  } while (frame.more());
+  return frames;
+}
+
+TextFrames frames_of(const core::Message& message) {
+  codec::HeaderBuffer buffer;
+  const auto frames = codec::encode(message, 1, buffer);
+  REQUIRE(frames.ok());
+  TextFrames texts{std::string(frames.value().header)};
+  if (frames.value().has_payload) texts.push_back(frames.value().payload.str());
+  return texts;
+}
+
+core::Message message_of(const TextFrames& frames) {
+  const Bytes payload(frames.size() > 1 ? std::string_view(frames[1]) : std::string_view());
+  auto decoded = codec::decode(frames.front(), frames.size() > 1 ? &payload : nullptr);
+  INFO((decoded.ok() ? std::string() : decoded.error().message));
+  REQUIRE(decoded.ok());
+  return std::move(decoded).value().message;
+}
+
+net::SocketFolder socket_folder() {
+  auto made = net::SocketFolder::make();
+  REQUIRE(made.ok());
+  return std::move(made).value();
+}
+
 }  // namespace
 
 Farm::Farm(Options options) {
@@ -175,40 +217,10 @@ RawPeer::RawPeer(const std::string& endpoint, const std::string& routing_id, int
   socket_.connect(endpoint);
 }
 
-void RawPeer::send(const std::vector<std::string>& frames) {
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    const bool more = i + 1 < frames.size();
-    socket_.send(zmq::buffer(frames[i]), more ? zmq::send_flags::sndmore : zmq::send_flags::none);
-  }
-}
-
-void RawPeer::send_message(const core::Message& message) {
-  codec::HeaderBuffer buffer;
-  const auto frames = codec::encode(message, 1, buffer);
-  REQUIRE(frames.ok());
-  std::vector<std::string> texts{std::string(frames.value().header)};
-  if (frames.value().has_payload) texts.push_back(frames.value().payload.str());
-  send(texts);
-}
-
-std::vector<std::string> RawPeer::receive() {
-  std::vector<std::string> frames;
-  zmq::message_t frame;
-  do {
-    REQUIRE(socket_.recv(frame));
-    frames.push_back(frame.to_string());
-  } while (frame.more());
-  return frames;
-}
-
-core::Message RawPeer::receive_message() {
-  const auto frames = receive();
-  const Bytes payload(frames.size() > 1 ? std::string_view(frames[1]) : std::string_view());
-  auto decoded = codec::decode(frames.front(), frames.size() > 1 ? &payload : nullptr);
-  INFO((decoded.ok() ? std::string() : decoded.error().message));
-  REQUIRE(decoded.ok());
-  return std::move(decoded).value().message;
-}
+void RawPeer::send(const std::vector<std::string>& frames) { send_frames(socket_, frames); }
+void RawPeer::send_message(const core::Message& message) { send(frames_of(message)); }
+std::vector<std::string> RawPeer::receive() { return receive_frames(socket_); }
+core::Message RawPeer::receive_message() { return message_of(receive()); }
 
 core::Welcome RawPeer::join(core::Hello hello) {
   if (!hello.uuid.valid()) hello = some_hello();
@@ -217,6 +229,35 @@ core::Welcome RawPeer::join(core::Hello hello) {
 }
 
 void RawPeer::close() { socket_.close(); }
+
+RawManager::RawManager()
+    : folder_(socket_folder()),
+      endpoint_(folder_.endpoint("manager")),
+      context_(1),
+      socket_(context_, zmq::socket_type::router) {
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.set(zmq::sockopt::rcvtimeo,
+              static_cast<int>(std::chrono::milliseconds(patience).count()));
+  socket_.bind(endpoint_);
+}
+
+core::Message RawManager::hear() {
+  TextFrames frames = receive_frames(socket_);
+  peer_ = std::move(frames.front());
+  frames.erase(frames.begin());
+  return message_of(frames);
+}
+
+void RawManager::tell(const core::Message& message) {
+  TextFrames frames = frames_of(message);
+  frames.insert(frames.begin(), peer_);
+  send_frames(socket_, frames);
+}
+
+void RawManager::vanish() {
+  socket_.close();
+  context_.close();
+}
 
 core::Hello some_hello() {
   core::Hello hello;

@@ -19,6 +19,7 @@
 #include "core/manager.hpp"
 #include "exec/thread_executor.hpp"
 #include "net/manager_loop.hpp"
+#include "net/paths.hpp"
 #include "net/worker_loop.hpp"
 
 namespace fanmill::test {
@@ -122,6 +123,24 @@ class RawPeer {
  private:
   zmq::context_t context_;
   zmq::socket_t socket_;
+};
+
+/// A bare ROUTER where workers look for a manager. It answers whom it heard last.
+class RawManager {
+ public:
+  RawManager();
+  [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  core::Message hear();
+  void tell(const core::Message& message);
+  /// As if killed. Returns when nobody listens on the endpoint any more.
+  void vanish();
+
+ private:
+  net::SocketFolder folder_;
+  std::string endpoint_;
+  zmq::context_t context_;
+  zmq::socket_t socket_;
+  std::string peer_;
 };
 
 /// A hello that is complete.

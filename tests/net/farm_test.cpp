@@ -231,18 +231,11 @@ TEST_CASE("a worker with several endpoints takes the one that answers") {
 }
 
 TEST_CASE("a worker returns to a manager that was started anew on its endpoint") {
-  auto sockets = net::SocketFolder::make();
-  REQUIRE(sockets.ok());
-  const std::string endpoint = sockets.value().endpoint("manager");
-  zmq::context_t context;
-  auto router = std::make_unique<zmq::socket_t>(context, zmq::socket_type::router);
-  router->bind(endpoint);
-  TestWorker worker({.endpoints = {endpoint}, .functions = {echo}});
-  zmq::message_t hello;
-  REQUIRE(router->recv(hello));
-  router.reset();   // killed before it has said anything
-  context.close();  // waits until it does not listen any more
-  Farm farm({.endpoints = {endpoint}});
+  RawManager first;
+  TestWorker worker({.endpoints = {first.endpoint()}, .functions = {echo}});
+  (void)first.hear();
+  first.vanish();  // before it has said anything
+  Farm farm({.endpoints = {first.endpoint()}});
   farm.submit({"x"});
   CHECK(farm.wait_for_groups(1)[0].result.decided);
 }

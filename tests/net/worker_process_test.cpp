@@ -13,10 +13,8 @@
 #include <latch>
 
 #include "catch.hpp"
-#include "codec/codec.hpp"
 #include "farm.hpp"
 #include "net/identity.hpp"
-#include "net/paths.hpp"
 
 using namespace fanmill;
 using namespace fanmill::test;
@@ -95,46 +93,24 @@ TEST_CASE("a monitored worker ends with status 6 when its running task is killed
 }
 
 TEST_CASE("a monitored worker ends with status 7 when its manager is lost while it computes") {
-  auto sockets = net::SocketFolder::make();
-  REQUIRE(sockets.ok());
-  const std::string endpoint = sockets.value().endpoint("manager");
-  zmq::context_t context;
-  auto router = std::make_unique<zmq::socket_t>(context, zmq::socket_type::router);
-  router->bind(endpoint);
-  WorkerProcess worker("child: a monitored worker", endpoint);
-
   // A manager of few words: it welcomes, gives a task, and vanishes once that has started.
-  codec::HeaderBuffer buffer;
-  zmq::message_t id;
-  const auto tell = [&](const core::Message& message) {
-    const auto frames = codec::encode(message, 1, buffer);
-    REQUIRE(frames.ok());
-    router->send(zmq::buffer(id.to_string()), zmq::send_flags::sndmore);
-    router->send(zmq::buffer(frames.value().header), zmq::send_flags::none);
-  };
-  const auto hear = [&] {
-    zmq::message_t header;
-    zmq::message_t rest;
-    REQUIRE(router->recv(id));
-    REQUIRE(router->recv(header));
-    for (bool more = header.more(); more; more = rest.more()) REQUIRE(router->recv(rest));
-    return std::move(codec::decode(header.to_string_view(), nullptr).value().message);
-  };
-  const auto hello = std::get<core::Hello>(hear());
-  tell(core::Welcome{.session = SessionId{1},
-                     .features = core::feature::heartbeat,
-                     .farm = 1,
-                     .incarnation = 1,
-                     .greeting = hello.greeting,
-                     .heartbeat = 10ms,
-                     .suspect = 30s,
-                     .dead = 60s,
-                     .frame_bytes_max = 1 << 20,
-                     .unacknowledged_max = 16});
-  tell(core::Task{.attempt = AttemptId{1}, .group = GroupId{1}, .task = TaskId{1}});
-  while (std::get<core::Heartbeat>(hear()).started == 0) {
+  RawManager manager;
+  WorkerProcess worker("child: a monitored worker", manager.endpoint());
+  const auto hello = std::get<core::Hello>(manager.hear());
+  manager.tell(core::Welcome{.session = SessionId{1},
+                             .features = core::feature::heartbeat,
+                             .farm = 1,
+                             .incarnation = 1,
+                             .greeting = hello.greeting,
+                             .heartbeat = 10ms,
+                             .suspect = 30s,
+                             .dead = 60s,
+                             .frame_bytes_max = 1 << 20,
+                             .unacknowledged_max = 16});
+  manager.tell(core::Task{.attempt = AttemptId{1}, .group = GroupId{1}, .task = TaskId{1}});
+  while (std::get<core::Heartbeat>(manager.hear()).started == 0) {
   }
-  router.reset();
+  manager.vanish();
   CHECK(worker.wait() == 7);
 }
 
