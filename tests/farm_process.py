@@ -6,6 +6,7 @@ its folder of sockets is empty, and fails otherwise. Nothing here waits by the c
 exit or a state of a process, with a limit that only a hang reaches.
 """
 
+import json
 import os
 import re
 import shutil
@@ -32,6 +33,17 @@ def wait_until(is_true, what, limit=PATIENCE):
             raise AssertionError(f"waited in vain: {what() if callable(what) else what}")
         time.sleep(0.005)
     return found
+
+
+def clean_environment(**extra):
+    """Ours without what would lead a worker to some real manager."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FANMILL_")}
+    return kept | extra
+
+
+def values(output):
+    """What stands in the lines of a broker's output."""
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def status_of(pid):
@@ -171,12 +183,10 @@ class Farm:
         self.endpoint = f"ipc://{self.folder}/farm"  # free for sure, as no port number is
 
     def environment(self, **extra):
-        """Ours without what would lead a worker to some real manager."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FANMILL_")}
         name, value = self.mark.split("=")
-        kept.update({name: value, "XDG_RUNTIME_DIR": str(self.folder / "run"),
-                     "XDG_STATE_HOME": str(self.folder / "state"), "PATH": f"{BIN}:{os.environ['PATH']}"})
-        return kept | extra
+        own = {name: value, "XDG_RUNTIME_DIR": str(self.folder / "run"),
+               "XDG_STATE_HOME": str(self.folder / "state"), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        return clean_environment(**own) | extra
 
     def start(self, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **extra):
         process = Process([str(argument) for argument in arguments], self.environment(**extra), stdin, stdout)

@@ -15,15 +15,11 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import BROKER, PATIENCE, WORKER, Farm, collatz, wait_until  # noqa: E402
+from farm_process import BROKER, PATIENCE, WORKER, Farm, collatz, values, wait_until  # noqa: E402
 
 COLLATZ = ("--", WORKER, "collatz")
 ECHO = ("--", WORKER, "echo")
 SLEEP = ("--", WORKER, "sleep")
-
-
-def values(output):
-    return [json.loads(line) for line in output.splitlines()]
 
 
 class BrokerTest(unittest.TestCase):

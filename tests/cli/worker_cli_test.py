@@ -12,12 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-WORKER = str(Path(os.environ["FANMILL_BIN"]) / "fanmill-worker")
-PATIENCE = 90
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from farm_process import PATIENCE, WORKER, clean_environment  # noqa: E402
 
 # Stays until it is ended, in order at SIGTERM; $LINE is its lifeline.
 OBEDIENT = 'exec 9>"$LINE"; trap "exit 5" TERM; echo $$ >&9; while :; do sleep 1000 & wait; done'
@@ -25,15 +26,8 @@ OBEDIENT = 'exec 9>"$LINE"; trap "exit 5" TERM; echo $$ >&9; while :; do sleep 1
 DEAF = 'exec 9>"$LINE"; trap "" TERM INT HUP; echo $$ >&9; exec sleep 1000'
 
 
-def environment(**extra):
-    """Ours without what would lead a worker to some real manager."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FANMILL_")}
-    kept.update(extra)
-    return kept
-
-
 def run(*arguments, **extra):
-    return subprocess.run([WORKER, *arguments], env=environment(**extra), stdin=subprocess.DEVNULL,
+    return subprocess.run([WORKER, *arguments], env=clean_environment(**extra), stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=PATIENCE)
 
 
@@ -86,7 +80,7 @@ class Supervised:
         # A file and not a pipe: what a failed test leaves behind must not keep an end of file away.
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [WORKER, "supervise", *options, "--", "sh", "-c", script], env=environment(LINE=line.path),
+            [WORKER, "supervise", *options, "--", "sh", "-c", script], env=clean_environment(LINE=line.path),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors)
 
     def __enter__(self):
@@ -200,7 +194,7 @@ class GivingUp(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             silent.settimeout(PATIENCE)
             endpoint = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-            with subprocess.Popen([WORKER, "--connect", endpoint, "echo"], env=environment(),
+            with subprocess.Popen([WORKER, "--connect", endpoint, "echo"], env=clean_environment(),
                                   stderr=subprocess.PIPE) as process:
                 connection, _ = silent.accept()
                 process.send_signal(signal.SIGTERM)

@@ -6,7 +6,6 @@ connection keep their order. $FANMILL_SOURCE is the root of the source; status 7
 """
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -204,6 +203,12 @@ class WorkerTest(unittest.TestCase):
             self.assertEqual(message.ident, self.session)
         return message
 
+    def receive_but_heartbeats(self):
+        """The next message that is no Heartbeat."""
+        while (message := self.receive()).kind == HEARTBEAT:
+            pass
+        return message
+
     def expect(self, kind, ident=None):
         message = self.receive()
         self.assertEqual(message.name, NAMES[kind])
@@ -280,10 +285,13 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(self.hello.held, held)
         return former
 
+    def ask_who(self):
+        self.send(WHO, 0, protocolMin=1, protocolMax=1)
+
     def who(self, greeting, held):
         """The worker is asked who it is, and answers on the same connection."""
         peer = self.peer
-        self.send(WHO, 0, protocolMin=1, protocolMax=1)
+        self.ask_who()
         former = self.expect_greeting(greeting, held)
         self.assertEqual(self.hello.peer, peer)
         self.assertEqual(self.hello.ident, former)

@@ -9,7 +9,7 @@ import unittest
 
 from python_worker_rig import (
     CLOSED, DRAIN, DROP, ECHO, ENDED, FEATURE_KILL, GOODBYE, HEARTBEAT, HELLO, IF_UNSTARTED, JSON, KEEP, KILLED,
-    NONE, PATIENCE, REFUSE, RESULT, RUNNING, TASK, WHO, WORKER, WorkerTest, build)
+    NONE, PATIENCE, REFUSE, RESULT, RUNNING, TASK, WORKER, WorkerTest, build)
 
 
 class Greeting(WorkerTest):
@@ -81,7 +81,7 @@ class Greeting(WorkerTest):
         self.send(HEARTBEAT, 0, flags=ECHO)
         self.send(GOODBYE, 0, flags=CLOSED)
         self.send(GOODBYE, 0, flags=DRAIN)
-        self.send(WHO, 0, protocolMin=1, protocolMax=1)
+        self.ask_who()
         self.welcome()
         self.assertEqual(self.nothing_but_heartbeat().started, 0)
         self.expect_result(self.task(6), 6)
@@ -89,7 +89,7 @@ class Greeting(WorkerTest):
     def test_who_is_answered_once_until_welcome(self):
         self.start()
         for _ in range(5):
-            self.send(WHO, 0, protocolMin=1, protocolMax=1)
+            self.ask_who()
         self.expect_greeting(2, {})
         self.task(27)  # of the former session
         self.welcome()
@@ -236,7 +236,8 @@ class Liveness(WorkerTest):
 
 class Leaving(WorkerTest):
     def leave(self, acknowledged=0):
-        """Answers Heartbeats, and acknowledges what comes, until the worker's Goodbye."""
+        """Answers Heartbeats, and acknowledges what comes, until the worker's Goodbye; returns the kinds and ids of all
+        else."""
         found = []
         while True:
             message = self.receive()
@@ -249,7 +250,8 @@ class Leaving(WorkerTest):
                 self.assertEqual((message.flags, message.detail, message.reserved), (0, 5, 0))
                 self.expect_exit()
                 return found
-            found.append(message)
+            if message.kind != HEARTBEAT:
+                found.append((message.kind, message.ident))
 
     def silent_exit(self):
         errors = self.expect_exit()
@@ -267,9 +269,7 @@ class Leaving(WorkerTest):
         self.wait_started(1)
         self.send(GOODBYE, self.session, flags=DRAIN)
         self.kill(killed, IF_UNSTARTED)
-        found = self.leave()
-        self.assertEqual([(message.kind, message.ident) for message in found if message.kind != HEARTBEAT],
-                         [(KILLED, killed), (RESULT, running), (RESULT, waiting)])
+        self.assertEqual(self.leave(), [(KILLED, killed), (RESULT, running), (RESULT, waiting)])
 
     def test_drain_outlives_its_session(self):
         self.start("--slow", "0.02")
@@ -280,9 +280,7 @@ class Leaving(WorkerTest):
         self.who(2, {done: ENDED, long: RUNNING})
         self.welcome({done: KEEP, long: KEEP})
         self.assertEqual(self.expect(GOODBYE).flags, DRAIN)
-        found = self.leave()
-        self.assertEqual([(message.kind, message.ident) for message in found if message.kind != HEARTBEAT],
-                         [(RESULT, done), (RESULT, long)])
+        self.assertEqual(self.leave(), [(RESULT, done), (RESULT, long)])
 
     def test_drain_is_told_to_a_manager_that_has_forgotten_it(self):
         self.start("--slow", "0.02")
@@ -294,9 +292,7 @@ class Leaving(WorkerTest):
         new = self.task(6)
         told = self.expect(GOODBYE)
         self.assertEqual(told.flags, DRAIN)
-        found = self.leave()
-        ends = [(message.kind, message.ident) for message in found if message.kind != HEARTBEAT]
-        self.assertEqual(sorted(ends), sorted([(RESULT, long), (RESULT, new)]))
+        self.assertEqual(sorted(self.leave()), sorted([(RESULT, long), (RESULT, new)]))
 
     def test_closed_ends_it_without_an_answer(self):
         for flags in (CLOSED, CLOSED | DRAIN):
@@ -328,7 +324,7 @@ class Leaving(WorkerTest):
         self.task(27), self.task(6)
         self.wait_started(2)
         self.worker.send_signal(signal.SIGTERM)
-        self.assertEqual([message for message in self.leave(1) if message.kind != HEARTBEAT], [])
+        self.assertEqual(self.leave(1), [])
 
     def test_sigterm_before_welcome(self):
         for number in (signal.SIGTERM, signal.SIGINT):

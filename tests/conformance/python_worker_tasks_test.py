@@ -186,15 +186,9 @@ class Kills(WorkerTest):
         first, second = self.task(27, 500), self.task(6, 500)
         self.wait_started(1)
         self.kill(self.session, GROUP | IF_UNSTARTED, 500)
-        while True:
-            message = self.receive()
-            if message.kind != HEARTBEAT:
-                break
+        message = self.receive_but_heartbeats()
         self.assertEqual((message.kind, message.ident, message.flags), (KILLED, second, 1))
-        while True:
-            message = self.receive()
-            if message.kind != HEARTBEAT:
-                break
+        message = self.receive_but_heartbeats()
         self.assertEqual((message.kind, message.ident), (RESULT, first))
 
     def test_kill_of_an_ended_and_of_an_unknown_task(self):
@@ -263,7 +257,7 @@ class Acknowledgement(WorkerTest):
         self.start()
         self.nothing_but_heartbeat()
         attempt = self.task(27)
-        self.send(WHO, 0, protocolMin=1, protocolMax=1)
+        self.ask_who()
         message = self.receive()  # the Result may go before the Who is read
         if message.kind == RESULT:
             self.session, message = 0, self.receive()

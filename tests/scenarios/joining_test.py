@@ -5,7 +5,6 @@ What a worker held when it was killed or paused is no accident here: it stands s
 written, so they reach it and wait with it. Which workers it hits, and what becomes of them, is drawn from a seed.
 """
 
-import json
 import os
 import random
 import signal
@@ -15,7 +14,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import SOURCE, WORKER, Farm, collatz, stop  # noqa: E402
+from farm_process import SOURCE, WORKER, Farm, collatz, stop, values  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 PYTHON_WORKER = SOURCE / "examples" / "workers" / "python" / "collatz_worker.py"
@@ -24,10 +23,6 @@ FIRST_TEN = [[1, 0, 1], [2, 1, 2], [3, 7, 16], [4, 2, 4], [5, 5, 16], [6, 8, 16]
 ITEMS = 2000
 CHUNK = 100
 EXPECTED = [collatz(n) for n in range(1, ITEMS + 1)]
-
-
-def values(output):
-    return [json.loads(line) for line in output.splitlines()]
 
 
 def items(first, last):
@@ -147,12 +142,18 @@ class Faults(JoiningTest):
             self.end_workers(workers)
             return hit, errors
 
+    def kill(self, victim):
+        victim.signal(signal.SIGKILL)
+        victim.wait()
+
+    def replace(self, farm, workers, victim):
+        self.kill(victim)
+        workers[workers.index(victim)] = farm.worker("collatz")
+
     def test_workers_killed_while_they_hold_tasks_and_started_again(self):
         def kill(farm, workers, victims, broker):
             for victim in victims:
-                victim.signal(signal.SIGKILL)
-                victim.wait()
-                workers[workers.index(victim)] = farm.worker("collatz")
+                self.replace(farm, workers, victim)
 
         for seed in (1, 2):
             with self.subTest(seed=seed):
@@ -163,8 +164,7 @@ class Faults(JoiningTest):
     def test_workers_killed_and_not_replaced(self):
         def kill(farm, workers, victims, broker):
             for victim in victims:
-                victim.signal(signal.SIGKILL)
-                victim.wait()
+                self.kill(victim)
                 workers.remove(victim)
             while len(workers) < 3:
                 workers.append(farm.worker("collatz", "--slots", "2"))
@@ -186,21 +186,22 @@ class Faults(JoiningTest):
             for victim in victims:
                 if chance.random() < 0.5:
                     victim.signal(signal.SIGCONT)
-                    continue
-                victim.signal(signal.SIGKILL)
-                victim.wait()
-                workers[workers.index(victim)] = farm.worker("collatz")
+                else:
+                    self.replace(farm, workers, victim)
 
         self.run_with_faults(6, any_fault)
 
 
 @unittest.skipIf(subprocess.run([PYTHON, "-c", "import zmq"], capture_output=True).returncode != 0, "no pyzmq")
 class Languages(JoiningTest):
+    def python_worker(self, farm):
+        return farm.start(PYTHON, PYTHON_WORKER, farm.endpoint, stdin=subprocess.DEVNULL)
+
     def test_python_and_cpp_workers_in_one_run(self):
         with Farm() as farm:
             broker = farm.broker("--bind", farm.endpoint, "--verbose", "2")
             of_cpp = [farm.worker("collatz") for _ in range(2)]
-            of_python = [farm.start(PYTHON, PYTHON_WORKER, farm.endpoint, stdin=subprocess.DEVNULL) for _ in range(2)]
+            of_python = [self.python_worker(farm) for _ in range(2)]
             broker.says(" joined", 4)
             broker.write(items(1, ITEMS))
             errors = self.finish(broker)
@@ -212,7 +213,7 @@ class Languages(JoiningTest):
         for killed, heir in (("python", "cpp"), ("cpp", "python")):
             with self.subTest(killed=killed), Farm() as farm:
                 start = {"cpp": lambda: farm.worker("collatz"),
-                         "python": lambda: farm.start(PYTHON, PYTHON_WORKER, farm.endpoint, stdin=subprocess.DEVNULL)}
+                         "python": lambda: self.python_worker(farm)}
                 broker = farm.broker("--bind", farm.endpoint, "--verbose", "2")
                 victim = start[killed]()
                 broker.says(" joined", 1)
