@@ -82,7 +82,7 @@ TEST_CASE("a refusal names the place", "[unit][json]") {
         "JSON, column 24: the key \"a\" stands twice in one object");
   CHECK(refusal(R"({"$bytes": "A"})") ==
         "JSON, column 15: expected base64 text in {\"$bytes\": ...}");
-  CHECK(refusal("[1e999]").find("beyond the range") != std::string::npos);
+  CHECK(refusal("[1e999]").ends_with("expected a number from -1.8e+308 to 1.8e+308, got 1e999"));
   for (const char* json :
        {R"({"$bytes": "A==="})", R"({"$bytes": "AP9="})", R"({"$int": 5})", R"({"$int": "1.5"})",
         R"({"$float": "x"})", R"({"$tuple": {}})", R"({"$map": [1]})", R"({"$map": [[1]]})",

@@ -231,7 +231,7 @@ bool Handler::number_float(long double wide, const std::string& digits) {
   const auto read = std::from_chars(number.data(), number.data() + number.size(), node.floating);
   if (read.ec == std::errc::result_out_of_range) {
     if (wide > 1 || wide < -1)
-      fail("the number " + number.substr(0, 40) + " is beyond the range of a float");
+      fail("expected a number from -1.8e+308 to 1.8e+308, got " + number.substr(0, 40));
     node.floating = number.starts_with('-') ? -0.0 : 0.0;  // too near to zero for a float
   }
   return add(std::move(node));
