@@ -368,6 +368,7 @@ TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") 
   for (int n = 1; n <= 50; ++n) inlet.push(n);
   std::jthread drainer([&] {
     begun.wait();
+    while (farm.manager.counters().items_started < 50) std::this_thread::yield();
     farm.manager.drain();
     // The worker may go on when the manager has been told.
     while (farm.manager.counters().dropped == 0) std::this_thread::yield();
@@ -375,9 +376,8 @@ TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") 
   });
   std::vector<int> seen;
   const auto collect = [&](int&, int n, std::size_t) { seen.push_back(n); };
-  CHECK(code_of([&] {
-          farm.manager.run(inlet, job<int>().in_order().update_results(0, collect));
-        }) == ErrorCode::stopped);
+  words_of(ErrorCode::stopped,
+           [&] { farm.manager.run(inlet, job<int>().in_order().update_results(0, collect)); });
   REQUIRE(!seen.empty());
   CHECK(seen.size() <= 2);  // one running, one prefetched
   for (std::size_t i = 0; i < seen.size(); ++i) {
@@ -391,7 +391,7 @@ TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") 
 TEST_CASE("drain without a run ends the next one", "[unit][api]") {
   Farm farm;
   farm.manager.drain();
-  CHECK(code_of([&] { farm.manager.run({1, 2}, job<int>()); }) == ErrorCode::stopped);
+  words_of(ErrorCode::stopped, [&] { farm.manager.run({1, 2}, job<int>()); });
 }
 
 TEST_CASE("wrong options of a job are refused before anything is pulled", "[unit][api]") {

@@ -5,7 +5,8 @@
 //     auto roots = manager.run(numbers, fanmill::job<double>());
 //
 // A handle to the manager's own thread, which speaks with the workers. `run` and its callbacks use
-// the thread that calls it. All members but `stop` and `drain` belong to one thread at a time.
+// the thread that calls it. Any thread may call `workers`, `counters`, `stop` and `drain`;
+// the other members belong to one thread at a time.
 // Destroying a Manager tells its workers that the farm is closed; they end.
 #pragma once
 
