@@ -100,4 +100,24 @@ TEST_CASE("a hello that is repeated after its session's end does not keep the tw
   CHECK(pair.worker.expect_sent<Heartbeat>().session == pair.farm.session_of(1));
 }
 
+// The manager heard nothing of it, and waited for the answer.
+TEST_CASE("a task that its worker could not read is given again, and nobody is to blame",
+          "[unit][manager][worker]") {
+  Pair pair;
+  pair.farm.say(1, pair.worker.start());
+  pair.talk();
+  pair.farm.open_job({.lost_attempts_max = 1});
+  pair.farm.items(1);
+  CHECK(pair.farm.take() == "1: task 1 (0.0)");
+  pair.worker.now += 1s;
+  pair.worker.step(WorkerMalformedReceived{"a header that is cut off"});
+  pair.worker.expect<OpenConnection>();
+  pair.talk();
+  const StartTask start = pair.worker.expect<StartTask>();
+  CHECK(start.task.number == 2);
+  pair.worker.step(TaskFinished{.slot = start.slot, .attempt = start.task.attempt, .result = {}});
+  pair.talk();
+  CHECK(pair.farm.take() == "item 0 decided by 0");
+}
+
 }  // namespace fanmill::core::test

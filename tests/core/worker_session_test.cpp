@@ -1,4 +1,6 @@
 // The connection and the session: hello, welcome, who, refuse, heartbeats, silence.
+#include <algorithm>
+
 #include "catch.hpp"
 #include "worker_rig.hpp"
 
@@ -386,14 +388,78 @@ TEST_CASE("a worker that never gives up does not", "[worker]") {
   rig.claim_all();
 }
 
-TEST_CASE("a malformed message is noted and otherwise ignored", "[worker]") {
+// It may have been a Task. Its attempt hung at the manager for as long as the session lasted.
+TEST_CASE("a malformed message ends the session, and a fresh hello tells what is held",
+          "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();
+  rig.do_task(1);
+  rig.run_task(2);
+  rig.pass(1s);
   rig.notes.clear();
   rig.step(WorkerMalformedReceived{"no frames"});
+  CHECK_FALSE(rig.worker.is_welcome());
+  rig.expect<OpenConnection>();
+  const Hello hello = rig.expect_sent<Hello>();
+  CHECK(hello.greeting == 2);
+  CHECK(hello.resume == SessionId{101});
+  CHECK(hello.holdings == std::vector<Holding>{{AttemptId{2}, HoldingState::running},
+                                               {AttemptId{1}, HoldingState::result}});
   REQUIRE(rig.notes.size() == 1);
+  CHECK(rig.notes[0].level == 0);
+  CHECK(rig.notes[0].text == "closed the session for a malformed message: no frames");
   CHECK(rig.worker.counters().messages_malformed == 1);
-  CHECK(rig.worker.is_welcome());
+  CHECK(rig.worker.counters().connections_lost == 0);
+  rig.welcome({{AttemptId{2}, Verdict::keep}, {AttemptId{1}, Verdict::drop}});
+  rig.finish(0, 2);
+  CHECK(rig.claim_all() == "result 2");
+}
+
+TEST_CASE("a malformed message while there is no session is counted, and nothing else",
+          "[worker]") {
+  WorkerRig rig;
+  rig.start();
+  const std::optional<Instant> deadline = rig.worker.next_deadline();
+  rig.step(WorkerMalformedReceived{"no frames"});
+  CHECK(rig.worker.counters().messages_malformed == 1);
+  CHECK(rig.worker.next_deadline() == deadline);
+}
+
+// A manager may send the same in each session, say as the answer to each hello.
+TEST_CASE("malformed messages in session after session bring pauses, and one line in the log",
+          "[worker]") {
+  WorkerRig rig;
+  rig.start_and_welcome();
+  Duration total{};
+  for (int i = 0; i < 10; ++i) {
+    rig.step(WorkerMalformedReceived{"no frames"});
+    rig.step(WorkerMalformedReceived{"nor these"});  // the connection is left, not yet closed
+    rig.expect_nothing();
+    const Duration waited = rig.pass_to_deadline();
+    CHECK(waited >= limits::reconnect_backoff_min * 8 / 10);
+    CHECK(waited <= limits::reconnect_backoff_max * 12 / 10);
+    total += waited;
+    rig.expect<OpenConnection>();
+    rig.expect_sent<Hello>();
+    rig.welcome();
+  }
+  CHECK(total > 4s);
+  CHECK(rig.worker.counters().messages_malformed == 20);
+  CHECK(std::count_if(rig.notes.begin(), rig.notes.end(),
+                      [](const WorkerNote& note) { return note.level == 0; }) == 1);
+}
+
+TEST_CASE("a manager that sends what can't be read is not lost to a monitored worker", "[worker]") {
+  WorkerOptions options = plain_options();
+  options.monitored = true;
+  WorkerRig rig(options);
+  rig.start_and_welcome();
+  rig.run_task(1);
+  rig.step(WorkerMalformedReceived{"no frames"});
+  rig.pass_to_deadline();
+  CHECK(rig.claim_all() == "connect, hello 2");
+  rig.welcome({{AttemptId{1}, Verdict::keep}});
+  CHECK(rig.worker.running_count() == 1);
 }
 
 TEST_CASE("an idle monitored worker outlives its manager, a computing one does not", "[worker]") {

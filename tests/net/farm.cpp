@@ -13,17 +13,20 @@ namespace {
 
 constexpr JobId the_job{1};
 
-using TextFrames = std::vector<std::string>;
+void limit_waiting(zmq::socket_t& socket) {
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  socket.set(zmq::sockopt::rcvtimeo, static_cast<int>(limit.count()));
+}
 
-void send_frames(zmq::socket_t& socket, const TextFrames& frames) {
+void send_frames(zmq::socket_t& socket, const std::vector<std::string>& frames) {
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const bool more = i + 1 < frames.size();
     socket.send(zmq::buffer(frames[i]), more ? zmq::send_flags::sndmore : zmq::send_flags::none);
   }
 }
 
-TextFrames receive_frames(zmq::socket_t& socket) {
-  TextFrames frames;
+std::vector<std::string> receive_frames(zmq::socket_t& socket) {
+  std::vector<std::string> frames;
   zmq::message_t frame;
   do {
     REQUIRE(socket.recv(frame));
@@ -32,27 +35,12 @@ TextFrames receive_frames(zmq::socket_t& socket) {
   return frames;
 }
 
-TextFrames frames_of(const core::Message& message) {
-  codec::HeaderBuffer buffer;
-  const auto frames = codec::encode(message, 1, buffer);
-  REQUIRE(frames.ok());
-  TextFrames texts{std::string(frames.value().header)};
-  if (frames.value().has_payload) texts.push_back(frames.value().payload.str());
-  return texts;
-}
-
-core::Message message_of(const TextFrames& frames) {
+core::Message message_of(const std::vector<std::string>& frames) {
   const Bytes payload(frames.size() > 1 ? std::string_view(frames[1]) : std::string_view());
   auto decoded = codec::decode(frames.front(), frames.size() > 1 ? &payload : nullptr);
   INFO((decoded.ok() ? std::string() : decoded.error().message));
   REQUIRE(decoded.ok());
   return std::move(decoded).value().message;
-}
-
-net::SocketFolder socket_folder() {
-  auto made = net::SocketFolder::make();
-  REQUIRE(made.ok());
-  return std::move(made).value();
 }
 
 }  // namespace
@@ -211,8 +199,7 @@ RawPeer::RawPeer(const std::string& endpoint, const std::string& routing_id, int
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::sndhwm, 0);
   socket_.set(zmq::sockopt::rcvhwm, queue_max);
-  socket_.set(zmq::sockopt::rcvtimeo,
-              static_cast<int>(std::chrono::milliseconds(patience).count()));
+  limit_waiting(socket_);
   if (!routing_id.empty()) socket_.set(zmq::sockopt::routing_id, routing_id);
   socket_.connect(endpoint);
 }
@@ -230,33 +217,59 @@ core::Welcome RawPeer::join(core::Hello hello) {
 
 void RawPeer::close() { socket_.close(); }
 
-RawManager::RawManager()
-    : folder_(socket_folder()),
-      endpoint_(folder_.endpoint("manager")),
-      context_(1),
-      socket_(context_, zmq::socket_type::router) {
+BareManager::BareManager() : context_(1), socket_(context_, zmq::socket_type::router) {
+  auto made = net::SocketFolder::make();
+  REQUIRE(made.ok());
+  folder_.emplace(std::move(made).value());
+  endpoint_ = folder_->endpoint("manager");
   socket_.set(zmq::sockopt::linger, 0);
-  socket_.set(zmq::sockopt::rcvtimeo,
-              static_cast<int>(std::chrono::milliseconds(patience).count()));
+  limit_waiting(socket_);
   socket_.bind(endpoint_);
 }
 
-core::Message RawManager::hear() {
-  TextFrames frames = receive_frames(socket_);
-  peer_ = std::move(frames.front());
+void BareManager::vanish() {
+  socket_.close();
+  context_.close();
+}
+
+void BareManager::send(const std::vector<std::string>& frames) {
+  std::vector<std::string> addressed{routing_id_};
+  addressed.insert(addressed.end(), frames.begin(), frames.end());
+  send_frames(socket_, addressed);
+}
+
+void BareManager::send_message(const core::Message& message) { send(frames_of(message)); }
+
+core::Message BareManager::receive_message() {
+  std::vector<std::string> frames = receive_frames(socket_);
+  routing_id_ = frames.front();
   frames.erase(frames.begin());
   return message_of(frames);
 }
 
-void RawManager::tell(const core::Message& message) {
-  TextFrames frames = frames_of(message);
-  frames.insert(frames.begin(), peer_);
-  send_frames(socket_, frames);
+core::Hello BareManager::welcome(SessionId session, std::vector<core::Judgement> judgements) {
+  core::Hello hello = wait_for<core::Hello>();
+  send_message(core::Welcome{.session = session,
+                             .features = core::feature::heartbeat,
+                             .farm = 1,
+                             .incarnation = 1,
+                             .greeting = hello.greeting,
+                             .heartbeat = std::chrono::milliseconds(10),
+                             .suspect = std::chrono::seconds(30),
+                             .dead = std::chrono::seconds(60),
+                             .frame_bytes_max = limits::frame_bytes_max,
+                             .unacknowledged_max = 16,
+                             .judgements = std::move(judgements)});
+  return hello;
 }
 
-void RawManager::vanish() {
-  socket_.close();
-  context_.close();
+std::vector<std::string> frames_of(const core::Message& message) {
+  codec::HeaderBuffer buffer;
+  const auto frames = codec::encode(message, 1, buffer);
+  REQUIRE(frames.ok());
+  std::vector<std::string> texts{std::string(frames.value().header)};
+  if (frames.value().has_payload) texts.push_back(frames.value().payload.str());
+  return texts;
 }
 
 core::Hello some_hello() {

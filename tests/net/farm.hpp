@@ -125,23 +125,41 @@ class RawPeer {
   zmq::socket_t socket_;
 };
 
-/// A bare ROUTER where workers look for a manager. It answers whom it heard last.
-class RawManager {
+/// The manager's end of the wire, for one worker: a bare socket that speaks whatever a test wants.
+class BareManager {
  public:
-  RawManager();
+  BareManager();
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
-  core::Message hear();
-  void tell(const core::Message& message);
+  /// To the connection that was heard last.
+  void send(const std::vector<std::string>& frames);
+  void send_message(const core::Message& message);
+  /// Waits for the next message, from whatever connection.
+  core::Message receive_message();
+  /// Receives until a message of this type comes.
+  template <typename Wanted>
+  Wanted wait_for() {
+    for (;;) {
+      core::Message message = receive_message();
+      if (auto* wanted = std::get_if<Wanted>(&message)) return std::move(*wanted);
+    }
+  }
+  /// Waits for a hello, welcomes it with a heartbeat of 10 ms, and returns it.
+  core::Hello welcome(SessionId session, std::vector<core::Judgement> judgements = {});
+  /// Of the connection that was heard last.
+  [[nodiscard]] const std::string& routing_id() const { return routing_id_; }
   /// As if killed. Returns when nobody listens on the endpoint any more.
   void vanish();
 
  private:
-  net::SocketFolder folder_;
+  std::optional<net::SocketFolder> folder_;
   std::string endpoint_;
   zmq::context_t context_;
   zmq::socket_t socket_;
-  std::string peer_;
+  std::string routing_id_;
 };
+
+/// The frames of a message in protocol version 1.
+std::vector<std::string> frames_of(const core::Message& message);
 
 /// A hello that is complete.
 core::Hello some_hello();

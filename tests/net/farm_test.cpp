@@ -231,9 +231,9 @@ TEST_CASE("a worker with several endpoints takes the one that answers") {
 }
 
 TEST_CASE("a worker returns to a manager that was started anew on its endpoint") {
-  RawManager first;
+  BareManager first;
   TestWorker worker({.endpoints = {first.endpoint()}, .functions = {echo}});
-  (void)first.hear();
+  first.wait_for<core::Hello>();
   first.vanish();  // before it has said anything
   Farm farm({.endpoints = {first.endpoint()}});
   farm.submit({"x"});

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <latch>
+#include <memory>
 
 #include "catch.hpp"
 #include "farm.hpp"
@@ -94,21 +95,11 @@ TEST_CASE("a monitored worker ends with status 6 when its running task is killed
 
 TEST_CASE("a monitored worker ends with status 7 when its manager is lost while it computes") {
   // A manager of few words: it welcomes, gives a task, and vanishes once that has started.
-  RawManager manager;
+  BareManager manager;
   WorkerProcess worker("child: a monitored worker", manager.endpoint());
-  const auto hello = std::get<core::Hello>(manager.hear());
-  manager.tell(core::Welcome{.session = SessionId{1},
-                             .features = core::feature::heartbeat,
-                             .farm = 1,
-                             .incarnation = 1,
-                             .greeting = hello.greeting,
-                             .heartbeat = 10ms,
-                             .suspect = 30s,
-                             .dead = 60s,
-                             .frame_bytes_max = 1 << 20,
-                             .unacknowledged_max = 16});
-  manager.tell(core::Task{.attempt = AttemptId{1}, .group = GroupId{1}, .task = TaskId{1}});
-  while (std::get<core::Heartbeat>(manager.hear()).started == 0) {
+  manager.welcome(SessionId{1});
+  manager.send_message(core::Task{.attempt = AttemptId{1}, .group = GroupId{1}, .task = TaskId{1}});
+  while (manager.wait_for<core::Heartbeat>().started == 0) {
   }
   manager.vanish();
   CHECK(worker.wait() == 7);

@@ -117,9 +117,20 @@ void WorkerState::on(Instant now, WorkerMessageReceived& fact, WorkerActions& ou
       fact.message);
 }
 
-void WorkerState::on(Instant, WorkerMalformedReceived& fact, WorkerActions& out) {
+void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out) {
   counters.messages_malformed += 1;
-  note(1, "ignored a malformed message: " + fact.reason, out);
+  // The first is news; a manager that sends one in every session would fill the log.
+  const int level = counters.messages_malformed == 1 ? 0 : 2;
+  if (!is_open()) {
+    // Of a session that is over, or no answer to the hello, which is repeated anyway.
+    note(level, "ignored a malformed message: " + fact.reason, out);
+    return;
+  }
+  // It may have been a Task, for whose answer the manager would wait as long as this session lasts.
+  // The next hello names what is held, and that it is not.
+  note(level, "closed the session for a malformed message: " + fact.reason, out);
+  close_session();
+  reconnect(now, out);
 }
 
 void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {

@@ -73,6 +73,8 @@ struct WorkerConnectionLost {};
 struct WorkerMessageReceived {
   Message message;
 };
+/// Not a message of this protocol came from the manager. It ends an open session: the worker greets
+/// afresh.
 struct WorkerMalformedReceived {
   std::string reason;
 };

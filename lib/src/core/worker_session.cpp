@@ -101,8 +101,13 @@ void WorkerState::lose_session(Instant now, const std::string& why, WorkerAction
     end(ExitStatus::manager_lost, true, "the manager was lost while a task ran", out);
     return;
   }
-  // A session that lasted is resumed at once, since every millisecond of the grace counts. One that
-  // did not, may end the same way again, as fast as the network goes.
+  reconnect(now, out);
+}
+
+// After a session, on a fresh connection. One that lasted is resumed at once, since every
+// millisecond of the grace counts. One that did not may end the same way again, as fast as the
+// network goes.
+void WorkerState::reconnect(Instant now, WorkerActions& out) {
   if (now - opened_at < limits::reconnect_backoff_max) {
     back_off(now);
     return;

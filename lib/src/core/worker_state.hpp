@@ -136,6 +136,7 @@ struct WorkerState {
   [[nodiscard]] Duration jittered(Duration duration) const;
   void back_off(Instant now);
   void close_session();
+  void reconnect(Instant now, WorkerActions& out);
   void lose_session(Instant now, const std::string& why, WorkerActions& out);
   void on_message(Instant now, Welcome& welcome, WorkerActions& out);
   void on_message(Instant now, Refuse& refuse, WorkerActions& out);
