@@ -116,21 +116,29 @@ TEST_CASE("a result that no frame can carry becomes a failure", "[worker]") {
   CHECK(result.error_text == "the result has 4097 bytes; the manager takes 4096");
 }
 
-TEST_CASE("what is held never outgrows one hello", "[worker]") {
+// It was answered by a Killed, for which nobody had asked: to the manager that was a crash.
+TEST_CASE("what is held never outgrows one hello, and a task beyond it goes elsewhere",
+          "[worker]") {
   WorkerRig rig;
+  rig.terms.frame_bytes_max = 4096;
+  constexpr std::uint64_t room = 4096 / 16;
   rig.start_and_welcome();
-  rig.run_task(1);
-  for (std::uint64_t attempt = 2; attempt <= limits::holdings_max; ++attempt) {
-    WorkerActions actions;
-    rig.worker.step(
-        rig.now,
-        WorkerMessageReceived{
-            Task{.attempt = AttemptId{attempt}, .group = GroupId{1}, .task = TaskId{attempt}}},
-        actions);
-    REQUIRE(actions.empty());
+  rig.do_task(1);
+  rig.run_task(2);
+  for (std::uint64_t attempt = 3; attempt <= room; ++attempt) rig.receive_task(attempt);
+  rig.expect_nothing();
+  SECTION("there is room again") {
+    rig.receive_task(room + 1, 1);
+    rig.expect_nothing();
+    return;
   }
-  rig.receive_task(limits::holdings_max + 1);
-  CHECK(rig.claim_all() == "unstarted " + std::to_string(limits::holdings_max + 1));
+  rig.receive_task(room + 1);
+  rig.expect_nothing();  // the session was short
+  rig.pass_to_deadline();
+  rig.expect<OpenConnection>();
+  const Hello hello = rig.expect_sent<Hello>();
+  CHECK(hello.holdings.size() == room);
+  for (const Holding& holding : hello.holdings) CHECK(holding.attempt.value <= room);
 }
 
 }  // namespace

@@ -21,9 +21,16 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
   }
   newest = task.attempt;
   tasks_taken += 1;
-  // What is held must fit into one hello. No manager with sane credit comes near.
-  if (held_count() >= limits::holdings_max) {
-    answer_killed(now, task.attempt, true, {}, out);
+  // What is held must fit into one hello, and a result that rejects the task would be held, too;
+  // Killed, which nobody asked for, would count as a crash. So the next hello does not name it: it
+  // goes to another worker, and nobody is to blame. No manager with sane credit comes near.
+  if (held_count() >= limits::holdings_in(terms.frame_bytes_max)) {
+    note(1,
+         "closed the session: the manager sent a task beyond the " + std::to_string(held_count()) +
+             " tasks and results that a hello can name",
+         out);
+    close_session();
+    reconnect(now, out);
     return;
   }
   if (std::string reason = reason_to_reject(task); !reason.empty()) {
