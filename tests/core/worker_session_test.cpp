@@ -338,6 +338,31 @@ TEST_CASE("a refusal with a time is obeyed, not before it and not much after", "
   CHECK(rig.claim_all() == "connect, hello 2");
 }
 
+// The pause counted as time without a manager: a worker that was told to come back in a minute gave
+// up before that.
+TEST_CASE("whoever is told to wait tries again before giving up, however long that is",
+          "[worker]") {
+  const Duration retry{GENERATE(45s, 60s, 600s)};  // jittered, the first passes 60 s for some
+  WorkerRig rig;
+  rig.start();
+  rig.receive(Refuse{.greeting = 1, .retry = retry, .words = "too many sessions"});
+  CHECK(rig.pass_to_deadline() >= retry);
+  CHECK(rig.claim_all() == "connect, hello 2");
+  const Instant tried = rig.now;
+  SECTION("it is welcome") {
+    rig.welcome();
+    CHECK(rig.worker.is_welcome());
+  }
+  SECTION("nobody answers: the time begins anew") {
+    while (!rig.worker.ended()) {
+      rig.unclaimed.clear();
+      rig.pass_to_deadline();
+    }
+    CHECK(rig.now == tried + 60s);
+    CHECK(rig.claim_all() == "end 5");
+  }
+}
+
 TEST_CASE("refusals of other hellos and sessions are ignored", "[worker]") {
   WorkerRig rig;
   rig.start_and_welcome();

@@ -59,7 +59,7 @@ struct WorkerOptions {
   // same moment.
   Duration hello_repeat = limits::hello_repeat;
   // Without a session for so long since the last word of a manager (or the start), the worker ends.
-  // Duration::max(): never.
+  // The time for which a manager told it to wait does not count. Duration::max(): never.
   Duration give_up_after = limits::give_up_after;
   // After this long with stopped executors still running, a leaving worker ends without them.
   Duration leave_grace = std::chrono::seconds(2);

@@ -1,6 +1,7 @@
 // The connection and the session on it: hello, welcome, reconciling what is held, liveness both
 // ways.
 #include <algorithm>
+#include <utility>
 
 #include "core/plant.hpp"
 #include "core/worker_state.hpp"
@@ -33,6 +34,7 @@ void WorkerState::connect(Instant now, WorkerActions& out) {
 void WorkerState::greet(Instant now, WorkerActions& out) {
   greeting += 1;
   link = Link::greeting;
+  if (std::exchange(told_to_wait, false)) heard_at = now;  // from here on it waits by itself again
   hello_at =
       after(now, jittered(doubled(options.hello_repeat, repeats,
                                   std::max(limits::hello_repeat_max, options.hello_repeat))));
@@ -265,6 +267,7 @@ void WorkerState::on_message(Instant now, Refuse& refuse, WorkerActions& out) {
   // Not before the time that the manager asked for (20 % less than 5/4 of it), and not all at once
   // after it.
   link = Link::waiting;
+  told_to_wait = true;
   hello_at = after(now, jittered(refuse.retry + refuse.retry / 4));
 }
 
@@ -314,7 +317,8 @@ std::optional<Instant> WorkerState::heartbeat_deadline() const {
 }
 
 std::optional<Instant> WorkerState::give_up_deadline() const {
-  if (!seeks_session() || intent == Intent::leave) return std::nullopt;
+  // Whoever was told to come back later does so once, however long that is.
+  if (!seeks_session() || told_to_wait || intent == Intent::leave) return std::nullopt;
   const Instant deadline = after(heard_at, options.give_up_after);
   if (deadline == Instant::max()) return std::nullopt;
   return deadline;

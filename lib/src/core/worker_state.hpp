@@ -86,6 +86,7 @@ struct WorkerState {
   std::uint32_t repeats = 0;      // hellos in a row whose welcome did not come in time
   std::uint32_t losses = 0;       // connections in a row that were lost at once
   std::optional<Instant> hello_at;
+  bool told_to_wait = false;  // by a refusal: until `hello_at` nobody gives up
   std::optional<Instant>
       lost_at;  // when the session's connection was lost; nothing once welcomed again
   Instant opened_at;
