@@ -302,8 +302,8 @@ TEST_CASE("a time limit counts while the task runs, not while it waits", "[unit]
   CHECK(farm.take() == "1: kill 2, item 1 undecided 1 errors");
 }
 
-// The worker's cable is out for a while. It ended the task in time and can't say so; its limit, seen
-// from here, used to count as a failed attempt.
+// The worker's cable is out for a while. It ended the task in time and can't say so; its limit,
+// seen from here, used to count as a failed attempt.
 TEST_CASE("no time limit counts against a suspect, until it is heard again", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);

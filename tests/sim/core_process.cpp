@@ -42,6 +42,7 @@ void CoreProcess::start() { step(core::WorkerStarted{}); }
 void CoreProcess::receive(const Wire& wire) {
   Result<codec::Decoded> decoded = read(wire);
   if (!decoded.ok()) {
+    around_.oracle.worker_received_garbage(identity_);
     step(core::WorkerMalformedReceived{decoded.error().message});
     return;
   }

@@ -118,6 +118,7 @@ void Oracle::worker_received(const Process::Identity& who, const core::Message& 
   if (const auto* welcome = std::get_if<core::Welcome>(&message)) {
     if (welcome->greeting != truth.greeting || welcome->session == truth.session) return;
     truth.session = welcome->session;
+    truth.in_session = true;
     truth.session_results.clear();
     for (const core::Judgement& judgement : welcome->judgements) {
       if (judgement.verdict == core::Verdict::keep)
@@ -131,8 +132,14 @@ void Oracle::worker_received(const Process::Identity& who, const core::Message& 
   } else if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     if (heartbeat->session == truth.session) truth.acknowledged(heartbeat->acknowledged);
   } else if (const auto* kill = std::get_if<core::Kill>(&message)) {
-    truth.never.insert(kill->attempt);
+    if (truth.in_session) truth.never.insert(kill->attempt);
   }
+}
+
+void Oracle::worker_received_garbage(const Process::Identity& who) {
+  // It ends its session. What the manager says in that one until it notices has no meaning any more:
+  // the next hello names what is held, and the welcome judges it.
+  workers_[who.uuid].in_session = false;
 }
 
 void Oracle::task_started(const Process::Identity& who, const WorkerPlan& plan,

@@ -32,6 +32,7 @@ class Oracle {
 
   void worker_sent(const Process::Identity& who, const core::Message& message);
   void worker_received(const Process::Identity& who, const core::Message& message);
+  void worker_received_garbage(const Process::Identity& who);
   void task_started(const Process::Identity& who, const WorkerPlan& plan, const core::Task& task,
                     const Work& work);
   /// The same of a worker that keeps no rules but that of its single thread.
@@ -59,6 +60,7 @@ class Oracle {
     std::set<AttemptId> startable;
     std::set<AttemptId> never;  // started before, or killed
     SessionId session;
+    bool in_session = false;
     std::vector<AttemptId> session_results;  // in the order in which they were sent
     std::set<AttemptId> unacknowledged;
     void acknowledged(std::uint32_t count);

@@ -25,13 +25,6 @@ namespace {
 constexpr std::string_view first_line = "fanmill-join 1";
 constexpr std::size_t file_bytes_max = 64 << 10;  // a join file has a few hundred
 
-/// Set and not empty.
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return std::string(value);
-}
-
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
   const std::size_t begin = text.find_first_not_of(blank);
@@ -116,10 +109,10 @@ void check_one_line(const char* what, const std::string& value) {
 }  // namespace
 
 Join Join::find() {
-  if (const auto path = environment("FANMILL_JOIN")) return file(*path);
-  if (const auto typed = environment("FANMILL_ENDPOINT")) {
-    Join join = endpoint(*typed);
-    if (const auto cookie = environment("FANMILL_COOKIE")) join.cookie_ = *cookie;
+  if (const std::string path = net::environment("FANMILL_JOIN"); !path.empty()) return file(path);
+  if (const std::string typed = net::environment("FANMILL_ENDPOINT"); !typed.empty()) {
+    Join join = endpoint(typed);
+    join.cookie_ = net::environment("FANMILL_COOKIE");
     join.source_ = "FANMILL_ENDPOINT";
     return join;
   }
@@ -209,16 +202,12 @@ Join Join::from_text(const std::string& text, const std::string& name) {
 }
 
 std::filesystem::path Join::default_path() {
-  if (const auto state = environment("XDG_STATE_HOME"); state && state->front() == '/') {
-    return std::filesystem::path(*state) / "fanmill" / "join";
+  const Result<std::string> folder = net::state_path();
+  if (!folder.ok()) {
+    throw FarmError(ErrorCode::join_not_found,
+                    folder.error().message + ", or FANMILL_JOIN to the path of a join file");
   }
-  if (const auto home = environment("HOME")) {
-    return std::filesystem::path(*home) / ".local" / "state" / "fanmill" / "join";
-  }
-  throw FarmError(
-      ErrorCode::join_not_found,
-      "neither XDG_STATE_HOME nor HOME is set, so there is no place for the user's join file; set "
-      "one, or FANMILL_JOIN to the path of a join file");
+  return std::filesystem::path(folder.value()) / "join";
 }
 
 Join Join::with_endpoint(std::string endpoint) const {

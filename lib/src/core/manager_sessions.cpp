@@ -48,10 +48,10 @@ void ManagerState::on_session_message(std::uint32_t index, Goodbye&& goodbye) {
   end_session(index, Departure::left, goodbye.words.empty() ? "it said goodbye" : goodbye.words);
 }
 
-/// Whether the worker means the session that its connection has here. If it names another one it may
-/// be in that: its hello, repeated on the way after the session that it had opened was over, opened
-/// one here that the worker knows nothing of. Who makes it greet anew. Once the worker has named
-/// this session it is in it, and what names another is a replay of before.
+/// Whether the worker means the session that its connection has here. If it names another one it
+/// may be in that: its hello, repeated on the way after the session that it had opened was over,
+/// opened one here that the worker knows nothing of. Who makes it greet anew. Once the worker has
+/// named this session it is in it, and what names another is a replay of before.
 bool ManagerState::names_current(std::uint32_t index, SessionId named) {
   SessionRecord& session = sessions[index];
   if (named == session.id) {

@@ -284,8 +284,8 @@ void ManagerState::erase_task(std::uint32_t index) {
 void ManagerState::time_limit_passed(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
   attempt.time_limit = no_index;
-  // A worker that is cut off may have ended the task in time, and can't say so: its silence decides,
-  // or the grace of its connection, not the task's limit.
+  // A worker that is cut off may have ended the task in time, and can't say so: its silence
+  // decides, or the grace of its connection, not the task's limit.
   const SessionRecord& session = sessions[attempt.session];
   const bool judged = FANMILL_PLANTED(cut_off_judged);
   if (session.lost && !judged) return;  // if it comes back, hold_again times the attempt anew

@@ -3,18 +3,15 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "core/plant.hpp"
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
 namespace {
 
-// Cuts at the end of a UTF-8 character.
 void cut(std::string& text, std::size_t bytes_max) {
-  if (text.size() <= bytes_max) return;
-  std::size_t end = bytes_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
-  text.resize(end);
+  text.resize(cut_utf8(text, bytes_max).size());
 }
 
 // A result that no frame of this session can carry would be refused, kept and sent again without

@@ -147,7 +147,7 @@ std::string WorkerState::fault_of(const Welcome& welcome) const {
 void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) {
   if (is_open() && welcome.greeting == greeting && welcome.session != session) {
     // The hello that opened this session was repeated on the way, and has opened another: so the
-    // one here is over, and its tasks are queued again. Only a hello with a greater number is heard.
+    // one here is over, and its tasks are queued again. Only a greater hello is heard.
     close_session();
     note(1, "the manager has opened another session for the same hello", out);
     greet(now, out);

@@ -13,17 +13,12 @@
 #include <filesystem>
 #include <utility>
 
-#include "net/descriptor.hpp"
+#include "base/descriptor.hpp"
 #include "net/endpoint.hpp"
 #include "net/system_error.hpp"
 
 namespace fanmill::net {
 namespace {
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Empty if the folder is the user's own and nobody else can put anything into it.
 std::string fault_of_folder(const std::string& path) {
@@ -91,6 +86,11 @@ Result<Descriptor> lock_folder(const std::string& path) {
 
 }  // namespace
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 Status make_private_folder(const std::string& path) {
   std::error_code failure;
   const auto parent = std::filesystem::path(path).parent_path();
@@ -111,20 +111,24 @@ Status make_private_folder(const std::string& path) {
   return Ok{};
 }
 
-Result<std::string> state_folder() {
+Result<std::string> state_path() {
   std::string base = environment("XDG_STATE_HOME");
   if (!base.starts_with('/')) {
     const std::string home = environment("HOME");
     if (!home.starts_with('/')) {
-      return Error{
-          ErrorCode::io_error,
-          "no folder for state: neither XDG_STATE_HOME nor HOME is set; set XDG_STATE_HOME "
-          "to a folder of yours"};
+      return Error{ErrorCode::io_error,
+                   "no folder for state: neither XDG_STATE_HOME nor HOME is set; set "
+                   "XDG_STATE_HOME to a folder of yours"};
     }
     base = home + "/.local/state";
   }
-  std::string folder = base + "/fanmill";
-  const Status made = make_private_folder(folder);
+  return base + "/fanmill";
+}
+
+Result<std::string> state_folder() {
+  Result<std::string> folder = state_path();
+  if (!folder.ok()) return folder;
+  const Status made = make_private_folder(folder.value());
   if (!made.ok()) {
     return Error{made.error().code, made.error().message + " (XDG_STATE_HOME names another)"};
   }

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.hpp"
 #include "base/result.hpp"
-#include "net/descriptor.hpp"
 
 namespace fanmill::net {
 
@@ -16,7 +16,12 @@ namespace fanmill::net {
 /// caller's own and writable by nobody else. Error: io_error.
 [[nodiscard]] Status make_private_folder(const std::string& path);
 
-/// $XDG_STATE_HOME/fanmill or ~/.local/state/fanmill, made if need be. Error: io_error.
+/// The variable's value; empty if it is not set.
+[[nodiscard]] std::string environment(const char* name);
+
+/// $XDG_STATE_HOME/fanmill or ~/.local/state/fanmill. Error: io_error, if neither can be known.
+[[nodiscard]] Result<std::string> state_path();
+/// The same, made if need be. Error: io_error.
 [[nodiscard]] Result<std::string> state_folder();
 
 /// Whether a process listens on this socket. What is no socket, or can't be asked, is an Error
