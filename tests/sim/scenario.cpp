@@ -31,6 +31,9 @@ class Drawer {
     // sat out.
     scenario_.finish_max = 6 * work_total_ + 20 * options().dead + 400s;
     scenario_.shutdown_at_end = rng_.percent(50);
+    // Last, so that seeds of before mean what they meant.
+    for (JobPlan& job : scenario_.jobs)
+      if (rng_.percent(8)) job.drained = rng_.duration(Duration{}, scenario_.healed);
     return std::move(scenario_);
   }
 
@@ -71,7 +74,6 @@ class Drawer {
     if (rng_.percent(20)) plan.result_bytes_max = rng_.between(1, 40);
     plan.after_previous = rng_.percent(50);
     if (rng_.percent(8)) plan.cancelled = rng_.duration(Duration{}, scenario_.healed);
-    if (rng_.percent(8)) plan.drained = rng_.duration(Duration{}, scenario_.healed);
     plan.callback_delay = rng_.percent(50) ? Duration{} : beat_ * rng_.between(1, 3) / 4;
     plan.lazy = rng_.percent(30);
     const bool one_policy = rng_.percent(50);
