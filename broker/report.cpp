@@ -45,7 +45,8 @@ void Report::print_summary(const Counters& counters) {
                ended_, failed_, counters.tasks, counters.killed, counters.workers_joined,
                counters.workers_lost, wall);
   if (counters.present > std::chrono::nanoseconds::zero()) {
-    const double share = Seconds(counters.busy) / Seconds(counters.present);
+    // Workers also compute while their connection is lost, so the figure may pass the whole.
+    const double share = std::min(1.0, Seconds(counters.busy) / Seconds(counters.present));
     std::fprintf(stderr, ", workers busy %.0f %% of the time that they were there", 100 * share);
   }
   std::fputc('\n', stderr);

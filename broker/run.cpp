@@ -198,7 +198,7 @@ RunCommand::RunCommand(CLI::App& app) {
       "Line n of the output is the result of line n of the input. The exit status is 0 if every "
       "item has a\n"
       "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, tasks that workers have are "
-      "finished;\ntwice: stop.\n\n"
+      "finished\n(null stands for an item that was given up before one of them); twice: stop.\n\n"
       "Examples:\n"
       "  seq 1 10 | fanmill-broker run --local 4 -- fanmill-worker collatz\n"
       "  fanmill-broker run --input tasks.jsonl --bind tcp://127.0.0.1:5557 --verbose 1\n"

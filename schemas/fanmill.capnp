@@ -87,8 +87,8 @@ const refuseLimit :UInt16 = 6;      # a limit of the manager is reached; words n
 const refuseProtocol :UInt16 = 7;   # a message that this session may not send
 const refuseReplaced :UInt16 = 8;   # the same worker said hello on another connection
 
-# Worker -> manager, first on every connection, and again whenever the worker is told Who. Frozen for ever: fields may
-# only be added. Payload frame: 16-byte records, see Holding.
+# Worker -> manager, first on every connection, and again whenever the worker is told Who or has given up its session (a
+# message that it could not read, a second Welcome). Frozen for ever: fields may only be added. Payload frame: 16-byte records, see Holding.
 struct Hello {
   magic @0 :UInt16;
   version @1 :UInt16;         # the highest version that the sender speaks
@@ -153,8 +153,8 @@ struct Refuse {
   words @11 :Text;
 }
 
-# Manager -> peer that it does not know and that said anything but Hello. A worker with an open session answers with
-# Hello; one without has said it already.
+# Manager -> peer that it does not know and that said anything but Hello, and peer that names another session than the
+# one that its connection has here. A worker with an open session answers with Hello; one without has said it already.
 struct Who {
   magic @0 :UInt16;
   version @1 :UInt16;

@@ -366,12 +366,16 @@ TEST_CASE("drain finishes what workers have and drops the rest", "[unit][api]") 
   });
   fanmill::Inlet<int> inlet;  // never closed
   for (int n = 1; n <= 50; ++n) inlet.push(n);
-  std::jthread drainer([&] {
+  std::jthread drainer([&](const std::stop_token& over) {
+    const auto wait_until = [&](const auto& happened) {
+      while (!over.stop_requested() && !happened(farm.manager.counters()))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
     begun.wait();
-    while (farm.manager.counters().items_started < 50) std::this_thread::yield();
+    wait_until([](const fanmill::Counters& counters) { return counters.items_started == 50; });
     farm.manager.drain();
     // The worker may go on when the manager has been told.
-    while (farm.manager.counters().dropped == 0) std::this_thread::yield();
+    wait_until([](const fanmill::Counters& counters) { return counters.dropped > 0; });
     drained.open();
   });
   std::vector<int> seen;

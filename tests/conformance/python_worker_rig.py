@@ -227,7 +227,7 @@ class WorkerTest(unittest.TestCase):
             session, self.session_next = self.session_next, self.session_next + 1
             self.session = session
         values = dict(features=FEATURE_KILL, farm=0xC0FFEE, incarnation=3, greeting=(hello or self.hello).greeting,
-                      heartbeatMs=2000, suspectMs=6000, deadMs=600000, frameBytesMax=1 << 20, unacknowledgedMax=65536)
+                      heartbeatMs=2000, suspectMs=6000, deadMs=600000, frameBytesMax=1 << 20, unacknowledgedMax=32768)
         records = b"".join(struct.pack("<QII", *record, 0xFFFFFFFF) for record in (verdicts or {}).items())
         self.send(WELCOME, session, records or None, **{**values, **fields})
 

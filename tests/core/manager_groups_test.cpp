@@ -306,17 +306,36 @@ TEST_CASE("a drained job finishes the groups that have begun and withdraws the o
   CHECK(farm.take() == "item 0 decided by 0 1 dropped, job 1 over, 1: heartbeat 1");
 }
 
-TEST_CASE("a group whose worker was lost has begun all the same", "[unit][manager]") {
+TEST_CASE("a drained job goes on with what has begun as long as there are workers",
+          "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);
-  farm.items(2);
-  farm.say(1, Goodbye{.session = farm.session_of(1)});
-  farm.take();
+  farm.join(2);
+  farm.items(3);
+  CHECK(farm.take() == "1: task 1 (0.0), 2: task 2 (1.0)");
   farm.step(JobDrained{JobId{1}});
-  CHECK(farm.take() == "item 1 withdrawn");
-  CHECK(farm.manager.ready_count() == 1);
-  farm.step(JobCancelled{JobId{1}});
-  CHECK(farm.take() == "job 1 over");
+  CHECK(farm.take() == "item 2 withdrawn");
+  farm.say(1, Goodbye{.session = farm.session_of(1)});
+  CHECK(farm.take() == "forget 1");
+  farm.say(2, result_of(2));
+  CHECK(farm.take() == "item 1 decided by 0, 2: task 3 (0.0)");
+
+  // Lost, its task is held for the grace; then it is nobody's.
+  farm.turn(ConnectionLost{PeerId{2}});
+  CHECK(farm.take() == "forget 2");
+  farm.pass(3s);
+  CHECK(farm.take() == "item 0 withdrawn, job 1 over");
+}
+
+TEST_CASE("a client's group of a drained job ends without workers, too", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.race(2, {.kind = Policy::Kind::client});
+  farm.say(1, result_of(1));
+  CHECK(farm.take() == "1: task 1 (0.0), end 0.0 result, 1: task 2 (0.1)");
+  farm.step(JobDrained{JobId{1}});
+  farm.say(1, Goodbye{.session = farm.session_of(1)});
+  CHECK(farm.take() == "forget 1, item 0 withdrawn, job 1 over");
 }
 
 TEST_CASE("a job without groups ends when it is drained", "[unit][manager]") {

@@ -111,7 +111,6 @@ TEST_CASE("a task that its worker could not read is given again, and nobody is t
   CHECK(pair.farm.take() == "1: task 1 (0.0)");
   pair.worker.now += 1s;
   pair.worker.step(WorkerMalformedReceived{"a header that is cut off"});
-  pair.worker.expect<OpenConnection>();
   pair.talk();
   const StartTask start = pair.worker.expect<StartTask>();
   CHECK(start.task.number == 2);

@@ -88,7 +88,7 @@ const std::vector<Row>& rows() {
       {"connection lost", [](WorkerRig& rig) { rig.lose_connection(); },
        "fresh greeting waiting closed ended: -; open busy finish drain leave: connect, hello 2"},
       {"malformed", [](WorkerRig& rig) { rig.step(WorkerMalformedReceived{"?"}); },
-       "fresh greeting waiting closed: ignored; open busy finish drain leave: connect, hello 2; "
+       "fresh greeting waiting closed: ignored; open busy finish drain leave: hello 2; "
        "ended: -"},
       {"stop", [](WorkerRig& rig) { rig.step(StopRequested{}); },
        "fresh greeting waiting: end 5; open: goodbye, end 5; busy finish drain: stop 2; leave "

@@ -145,8 +145,6 @@ class BareManager {
   }
   /// Waits for a hello, welcomes it with a heartbeat of 10 ms, and returns it.
   core::Hello welcome(SessionId session, std::vector<core::Judgement> judgements = {});
-  /// Of the connection that was heard last.
-  [[nodiscard]] const std::string& routing_id() const { return routing_id_; }
   /// As if killed. Returns when nobody listens on the endpoint any more.
   void vanish();
 

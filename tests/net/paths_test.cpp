@@ -95,7 +95,8 @@ TEST_CASE("the socket folders of processes that were killed are removed by the n
     const std::string path = scratch.path() + "/" + name;
     fs::create_directory(path);
     std::ofstream(path + "/manager") << "a socket, say";
-    if (with_lock) std::ofstream(path + "/lock") << "";
+    std::ofstream(path + "/lock") << "of somebody else";
+    if (with_lock) std::ofstream(path + "/.fanmill-sockets") << "";
     return path;
   };
   auto alive = SocketFolder::make();
@@ -103,12 +104,14 @@ TEST_CASE("the socket folders of processes that were killed are removed by the n
   const std::string dead = folder("fanmill-DeAd00", true);
   const std::string being_made = folder("fanmill-AbCdEf", false);
   const std::string of_another_name = folder("fanmill-of-others", true);
+  const std::string of_a_service = folder("fanmill-broker", false);
   {
     const auto next = SocketFolder::make();
     REQUIRE(next.ok());
     CHECK_FALSE(fs::exists(dead));
     CHECK(fs::exists(being_made));
     CHECK(fs::exists(of_another_name));
+    CHECK(fs::exists(of_a_service));
     CHECK(fs::exists(alive.value().path()));
   }
   const SocketFolder moved = std::move(alive).value();

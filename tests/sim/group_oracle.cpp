@@ -281,14 +281,23 @@ void GroupOracle::delivered(const core::DeliverTaskEnd& end) {
         group, {.task = end.task, .nothing = end.outcome.nothing, .payload = end.outcome.payload});
 }
 
-void GroupOracle::delivered(const core::DeliverGroupEnd& end) {
+void GroupOracle::delivered(const core::DeliverGroupEnd& end, bool workers) {
   Group& group = group_of(end.job, end.item);
   learn(group, end.group);
   demand(!group.delivered, "a group ends once", end.group, "item", end.item);
-  demand(end.result.withdrawn == group.withdrawn,
+  // Or later, if nobody is left who could finish it.
+  const bool stranded = end.result.withdrawn && jobs_[group.job].drained && group.open && !workers;
+  demand(end.result.withdrawn == (group.withdrawn || stranded),
          "a group is withdrawn if its job is drained before it has begun", end.group, "item",
          end.item);
-  if (group.withdrawn) {
+  if (stranded) {
+    group.open = false;
+    jobs_[group.job].open_groups -= 1;
+    jobs_due_.push_back(group.job);
+    for (const TaskIndex task : group.tasks)
+      if (tasks_[task].open) end_task(task, OutcomeKind::killed);
+  }
+  if (end.result.withdrawn) {
     group.delivered = true;
     std::erase(groups_due_, static_cast<std::uint32_t>(&group - groups_.data()));
     return;

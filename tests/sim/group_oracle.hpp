@@ -45,7 +45,8 @@ class GroupOracle {
   /// Checks that the task may be sent now, for the `number`th time.
   void sent(TaskIndex task, const core::Task& message);
   void delivered(const core::DeliverTaskEnd& end);
-  void delivered(const core::DeliverGroupEnd& end);
+  /// `workers`: there are some that are connected.
+  void delivered(const core::DeliverGroupEnd& end, bool workers = true);
   void delivered(const core::DeliverJobEnd& end);
   /// After a step: whatever had to be delivered in it was.
   void step_ended();

@@ -46,6 +46,17 @@ void Oracle::fact(Instant now, const core::ManagerEvent& event) {
   }
 }
 
+namespace {
+
+bool anybody_connected(const core::Manager& manager) {
+  const std::vector<core::WorkerInfo> workers = manager.workers();
+  return std::any_of(workers.begin(), workers.end(), [](const core::WorkerInfo& worker) {
+    return worker.state != core::WorkerInfo::State::lost;
+  });
+}
+
+}  // namespace
+
 void Oracle::after_step(Instant now, const core::Manager& manager,
                         const core::ManagerActions& actions, std::size_t first) {
   if (const std::uint64_t changes = session_changes(manager); changes != sessions_changed_) {
@@ -62,7 +73,8 @@ void Oracle::after_step(Instant now, const core::Manager& manager,
     if (const auto* forget = std::get_if<core::ForgetPeer>(&actions[i]))
       sessions_->forgotten(forget->peer);
     if (const auto* end = std::get_if<core::DeliverTaskEnd>(&actions[i])) groups_->delivered(*end);
-    if (const auto* end = std::get_if<core::DeliverGroupEnd>(&actions[i])) groups_->delivered(*end);
+    if (const auto* end = std::get_if<core::DeliverGroupEnd>(&actions[i]))
+      groups_->delivered(*end, anybody_connected(manager));
     if (const auto* end = std::get_if<core::DeliverJobEnd>(&actions[i])) groups_->delivered(*end);
   }
   groups_->step_ended();

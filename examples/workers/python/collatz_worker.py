@@ -108,7 +108,7 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
             while self.socket.poll(0 if ready else 250):
                 self.heard, self.wait, ready = time.monotonic(), 2, True
                 try: self.take(*read(*self.socket.recv_multipart()))
-                except (ValueError, TypeError, struct.error): self.session and self.greet()
+                except (ValueError, TypeError, struct.error): self.session and (time.sleep(random.uniform(.05, 1)), self.greet())
             if time.monotonic() > (self.heard + self.dead / 1000 if self.session else self.due): self.greet()
 
 parser = argparse.ArgumentParser(description=__doc__)

@@ -8,7 +8,7 @@ namespace fanmill {
 
 struct Counters {
   std::uint64_t items_started = 0;  ///< items (groups) given to the manager
-  std::uint64_t items_ended = 0;    ///< of those: decided, out of tasks, or cancelled
+  std::uint64_t items_ended = 0;    ///< of those: decided, out of tasks, or given up
   std::uint64_t tasks = 0;          ///< tasks of those items, also the ones that callbacks added
   std::uint64_t results = 0;        ///< tasks that ended with a result
   std::uint64_t failed = 0;         ///< tasks whose function reported an error, after their retries
@@ -26,7 +26,8 @@ struct Counters {
   std::uint64_t messages_malformed = 0;  ///< from peers that do not speak this protocol
   std::uint64_t lines_dropped = 0;       ///< events not shown in time
   std::chrono::nanoseconds busy{0};      ///< time that functions ran, over all workers
-  /// How long workers were there, each times its slots: busy / present is how well they were used.
+  /// How long workers were connected, each times its slots: busy / present is how well they were
+  /// used (functions also run while a connection is lost, so it may pass 1).
   std::chrono::nanoseconds present{0};
 };
 

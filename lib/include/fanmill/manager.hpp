@@ -170,8 +170,9 @@ class Manager {
   /// From any thread: makes the `run` under way, or else the next one, throw FarmError (stopped).
   void stop();
   /// From any thread: ends the `run` under way, or else the next one, softly. Nothing more is read
-  /// of its items, those of which no worker was given a task yet are dropped, the others are
-  /// finished and their results go to `update_results`; then it throws FarmError (stopped).
+  /// of its items, those of which no worker was given a task yet are dropped (all of them, once no
+  /// worker is left), the others are finished and their results go to `update_results`; then it
+  /// throws FarmError (stopped).
   void drain();
 
  private:

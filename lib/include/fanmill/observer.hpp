@@ -24,7 +24,7 @@ struct Event {
     task_assigned,     ///< payload: the task's input
     task_ended,        ///< text: how; payload: the result
     task_requeued,     ///< text: why
-    group_ended,       ///< killed, dropped
+    group_ended,       ///< killed, dropped; text: why it was given up, if it was
     function_missing,  ///< text: tasks that none of the workers takes, and what workers offer
     events_dropped,    ///< dropped: how many events were left out before this one
   };
@@ -44,7 +44,7 @@ struct Event {
 /// The event's name as it stands above.
 const char* to_string(Event::Kind kind) noexcept;
 
-/// Runs on the thread that tells events; must not call the manager. An exception ends the program.
+/// Runs on the thread that tells events; of the manager it may call what any thread may. An exception ends the program.
 using Observer = std::function<void(const Event&)>;
 
 /// The event in one line, without a newline: "group 1 complete, ending 0 other workers". Items

@@ -162,11 +162,8 @@ void Manager::Impl::check_workers() const {
 
 std::string Manager::Impl::worker_name(std::uint64_t session) const {
   std::string name;
-  loop->query([&](const core::Manager& manager) {
-    for (core::WorkerInfo& worker : manager.workers()) {
-      if (worker.session.value == session) name = std::move(worker.name);
-    }
-  });
+  loop->query(
+      [&](const core::Manager& manager) { name = manager.worker_name(SessionId{session}); });
   return name;
 }
 

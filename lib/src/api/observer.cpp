@@ -87,9 +87,10 @@ std::string words(const Event& event) {
     case Event::Kind::task_requeued:
       return with_text(task_words(event) + " waits again", event.text);
     case Event::Kind::group_ended: {
-      std::string line = "group " + std::to_string(event.item + 1) + " complete, ending " +
-                         std::to_string(event.killed) + " other worker" +
-                         (event.killed == 1 ? "" : "s");
+      std::string line = "group " + std::to_string(event.item + 1);
+      line += event.text.empty() ? " complete" : " given up (" + event.text + ")";
+      line += ", ending " + std::to_string(event.killed) + " other worker" +
+              (event.killed == 1 ? "" : "s");
       if (event.dropped > 0) {
         line += ", dropping " + std::to_string(event.dropped) + " queued task" +
                 (event.dropped == 1 ? "" : "s");

@@ -1,5 +1,7 @@
 #include "api/reporter.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -110,9 +112,12 @@ void Reporter::tell_all(std::vector<Event>& events, std::uint64_t dropped) {
                       .time = std::chrono::system_clock::now(),
                       .dropped = static_cast<std::uint32_t>(std::min(dropped, most))});
   }
+  // A program may have drawn a line of progress there, which is not there any more then.
+  const char* const begin = ::isatty(::fileno(options_.lines_to)) != 0 ? "\r\x1b[K" : "";
   std::string lines;
   for (const Event& event : events) {
-    if (event.level <= options_.verbose) lines += to_line(event, options_.timestamps) + "\n";
+    if (event.level <= options_.verbose)
+      lines += begin + to_line(event, options_.timestamps) + "\n";
     if (options_.observer) options_.observer(event);
   }
   if (lines.empty()) return;

@@ -19,4 +19,10 @@ struct FarmClock {
 using Duration = FarmClock::duration;
 using Instant = FarmClock::time_point;
 
+/// The sum, or the longest duration there is (292 years): many workers add up fast, and what a
+/// worker says may be anything.
+constexpr Duration saturating_add(Duration a, Duration b) {
+  return b > Duration::max() - a ? Duration::max() : a + b;
+}
+
 }  // namespace fanmill

@@ -46,7 +46,7 @@ struct Answer {
 /// How a group with a built-in policy ended.
 struct GroupResult {
   bool decided = false;    // the policy was satisfied; if not, the group ran out of tasks
-  bool withdrawn = false;  // its job was drained before it had begun; says nothing else
+  bool withdrawn = false;  // its job was drained, and nobody had a task of it; says nothing else
   std::vector<Answer>
       answers;  // in order of arrival; those that the policy counted (for all: every result)
   std::vector<TaskError> errors;    // of the tasks that ended without a result, the last few

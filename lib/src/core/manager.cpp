@@ -52,6 +52,7 @@ void Manager::tick(Instant now, ManagerActions& out) {
     }
   }
   state.count_presence();
+  state.withdraw_stranded();
   state.dispatch();
   state.recall_for_idle();
   state.acknowledge_owed();
@@ -91,6 +92,11 @@ std::vector<WorkerInfo> Manager::workers() const {
          .busy = session.busy});
   });
   return list;
+}
+
+std::string Manager::worker_name(SessionId session) const {
+  const std::uint32_t index = state_->session_of_id.find(session.value);
+  return index == no_index ? std::string() : state_->sessions[index].name;
 }
 
 void ManagerState::on(MessageReceived&& event) {

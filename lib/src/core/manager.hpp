@@ -89,6 +89,8 @@ class Manager {
   [[nodiscard]] std::size_t ready_count() const;
   /// A list for people. O(workers).
   [[nodiscard]] std::vector<WorkerInfo> workers() const;
+  /// Of the worker with this session, for words; empty if it has gone.
+  [[nodiscard]] std::string worker_name(SessionId session) const;
 
  private:
   friend class ManagerInvariants;

@@ -5,6 +5,7 @@
 // or worker.
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "core/manager_state.hpp"
 #include "core/plant.hpp"
 
@@ -12,6 +13,9 @@ namespace fanmill::core {
 namespace {
 
 constexpr EncodingSet structured = encoding_bit(Encoding::object) | encoding_bit(Encoding::json);
+
+// Of a line for people, who look for a misspelt name in it.
+constexpr std::size_t offered_text_max = 400;
 
 constexpr char raw_prefix = 'r';  // of a kind's key
 
@@ -80,6 +84,7 @@ std::uint32_t ManagerState::use_profile(const Hello& hello) {
       const std::uint32_t kind = use_kind(function, family);
       profile.serves.push_back({kind, number});
       kinds[kind].profiles.push_back(index);
+      kinds[kind].told_unserved = false;
     }
   };
   // A task without a function name goes to any worker's first function.
@@ -97,7 +102,9 @@ void ManagerState::release_profile(std::uint32_t index) {
   profile.sessions -= 1;
   if (profile.sessions > 0) return;
   for (const ProfileRecord::Serves& serves : profile.serves) {
-    std::erase(kinds[serves.kind].profiles, index);
+    KindRecord& kind = kinds[serves.kind];
+    std::erase(kind.profiles, index);
+    if (kind.profiles.empty()) kind.unserved_since = now;
     release_kind(serves.kind);
   }
   profile_of_key.erase(profile.key);
@@ -117,7 +124,7 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
   }
   ready_total += 1;
   if (kind.with_ready.linked) return;
-  kind.ready_since = now;
+  if (kind.profiles.empty()) kind.unserved_since = now;
   kinds_with_ready.push_back(kinds, task.kind);
 }
 
@@ -167,7 +174,7 @@ void ManagerState::tell_unserved() {
        index = kinds_with_ready.next(kinds, index)) {
     KindRecord& kind = kinds[index];
     if (!kind.profiles.empty() || kind.told_unserved) continue;
-    if (now - kind.ready_since < options.heartbeat) continue;
+    if (now - kind.unserved_since < options.heartbeat) continue;
     kind.told_unserved = true;
     std::string text = counted(kind.ready.size(), "task");
     const std::string_view name = name_of(kind.key);
@@ -185,15 +192,17 @@ std::string ManagerState::what_is_offered(char family) const {
   for (const auto& [key, index] : kind_of_key) {
     if (kinds[index].profiles.empty() || key.front() != family) continue;
     any = true;
-    if (!name_of(key).empty()) (names += names.empty() ? "" : ", ") += name_of(key);
+    if (name_of(key).empty()) continue;
+    (names += names.empty() ? "" : ", ") += name_of(key);
+    if (names.size() <= offered_text_max) continue;
+    names = std::string(cut_utf8(names, offered_text_max)) + "...";
+    break;
   }
   if (!any) {
     return std::string("the workers that are here take no ") +
            (family == raw_prefix ? "raw payloads" : "structured payloads (objects, JSON)");
   }
   if (names.empty()) return "the workers that are here have no names for their functions";
-  if (names.size() > limits::text_bytes_max)
-    names.replace(limits::text_bytes_max, names.npos, "...");
   return "the workers that are here offer " + names;
 }
 
@@ -314,7 +323,8 @@ void ManagerState::refresh_room(std::uint32_t index) {
   }
   using Room = SessionRecord::Room;
   Room room = Room::none;
-  if (takes && session.active < session.slots) {
+  // All that a worker holds must fit in its hello, however many slots it has.
+  if (takes && session.active < std::min(session.slots, session.tasks_max)) {
     room = Room::idle;
   } else if (takes &&
              session.active < session.tasks_max + (FANMILL_PLANTED(credit_one_more) ? 1 : 0)) {

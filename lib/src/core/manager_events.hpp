@@ -56,7 +56,8 @@ struct JobCancelled {
   JobId job;
 };
 /// No more groups will come, and of those that are here only the ones that have begun (a task of
-/// theirs was given to a worker) go on; the others end withdrawn. O(groups of the job).
+/// theirs was given to a worker) go on, for as long as there are workers; the others end withdrawn.
+/// O(groups of the job).
 struct JobDrained {
   JobId job;
 };

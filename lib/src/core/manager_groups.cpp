@@ -99,7 +99,9 @@ void ManagerState::on(JobDrained&& event) {
   const std::uint32_t index = job_of_id.find(event.job.value);
   if (index == no_index) return;
   JobRecord& job = jobs[index];
-  job.closed = true;
+  if (job.drained) return;
+  job.closed = job.drained = true;
+  jobs_drained += 1;
   std::vector<std::uint32_t> unbegun;
   job.groups.for_each(groups, [&](std::uint32_t group) {
     if (!groups[group].begun || FANMILL_PLANTED(drain_takes_begun)) unbegun.push_back(group);
@@ -251,7 +253,26 @@ void ManagerState::end_group(std::uint32_t index, bool decided) {
   close_group(index);
 }
 
-/// Whatever its policy: nothing of it was ever given to anybody.
+/// A drained job must come to an end: when no worker is left, what nobody has is given up, too.
+/// O(tasks of drained jobs), while there is no worker.
+void ManagerState::withdraw_stranded() {
+  if (jobs_drained == 0 || slots_present > 0) return;
+  std::vector<std::uint32_t> stranded;
+  jobs.for_each([&](std::uint32_t, const JobRecord& job) {
+    if (!job.drained) return;
+    job.groups.for_each(groups, [&](std::uint32_t index) {
+      bool held = false;
+      groups[index].members.for_each(tasks, [&](std::uint32_t task) {
+        held |= tasks[task].state == TaskRecord::State::assigned;
+      });
+      // A client's group without tasks waits for its client's word, not for a worker.
+      if (!held && !groups[index].members.empty()) stranded.push_back(index);
+    });
+  });
+  for (const std::uint32_t group : stranded) withdraw_group(group);
+}
+
+/// Whatever its policy.
 void ManagerState::withdraw_group(std::uint32_t index) {
   end_members(index);
   const GroupRecord& group = groups[index];
@@ -261,15 +282,17 @@ void ManagerState::withdraw_group(std::uint32_t index) {
                                  .group = group.id,
                                  .item = group.item,
                                  .result = {.withdrawn = true}});
-  close_group(index);
+  close_group(index, "its run is drained");
 }
 
-void ManagerState::close_group(std::uint32_t index) {
+/// `why`: it was not decided, in words.
+void ManagerState::close_group(std::uint32_t index, const char* why) {
   GroupRecord& group = groups[index];
   counters.groups_ended += 1;
   if (observes(2)) {
     out->push_back(Observation{.kind = Observation::Kind::group_ended,
                                .level = 2,
+                               .text = why,
                                .item = group.item,
                                .killed = group.result.tasks_killed,
                                .dropped = group.result.tasks_dropped});
@@ -285,6 +308,7 @@ void ManagerState::end_job_if_done(std::uint32_t index) {
   JobRecord& job = jobs[index];
   if (!job.closed || !job.groups.empty()) return;
   out->push_back(DeliverJobEnd{.client = job.client, .job = job.id});
+  if (job.drained) jobs_drained -= 1;
   for (const std::uint32_t kind : job.kinds) release_kind(kind);
   job_of_id.erase(job.id.value);
   jobs.erase(index);

@@ -186,7 +186,11 @@ void ManagerState::drain(std::uint32_t index) {
 
 /// Called before the number of slots changes, so that it is exact.
 void ManagerState::count_presence() {
-  counters.slots_present += static_cast<std::int64_t>(slots_present) * (now - presence_counted);
+  const Duration passed = now - presence_counted;
+  const auto slots = static_cast<std::int64_t>(slots_present);
+  const bool fits = slots == 0 || passed <= Duration::max() / slots;
+  counters.slots_present =
+      saturating_add(counters.slots_present, fits ? slots * passed : Duration::max());
   presence_counted = now;
 }
 

@@ -49,6 +49,7 @@ struct ManagerState {
 
   IndexList<KindRecord, &KindRecord::with_ready> kinds_with_ready;
   IndexList<SessionRecord, &SessionRecord::owing> sessions_owing;
+  std::size_t jobs_drained = 0;
   std::size_t ready_total = 0;
   std::size_t backlog_total = 0;  // sessions with waiting tasks
   std::size_t slots_total = 0;    // of sessions that take tasks
@@ -136,7 +137,8 @@ struct ManagerState {
   void end_members(std::uint32_t group);
   void end_group(std::uint32_t group, bool decided);
   void withdraw_group(std::uint32_t group);
-  void close_group(std::uint32_t group);
+  void withdraw_stranded();
+  void close_group(std::uint32_t group, const char* why = "");
   void end_job_if_done(std::uint32_t job);
   void cancel_job(std::uint32_t job);
 

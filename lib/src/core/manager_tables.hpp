@@ -75,8 +75,8 @@ struct KindRecord {
   std::uint32_t users = 0;  // jobs and profiles that name it
   IndexList<TaskRecord, &TaskRecord::queued> ready;
   std::vector<std::uint32_t> profiles;  // that can take it
-  Instant ready_since;                  // when its first ready task was queued
-  bool told_unserved = false;           // people know that nobody takes it
+  Instant unserved_since;               // no later than when a task waits and nobody takes it
+  bool told_unserved = false;           // people know of it
   Links with_ready;                     // in the list of kinds that have ready tasks
 };
 
@@ -163,6 +163,7 @@ struct JobRecord {
     return kinds[function * payload_families.size() + static_cast<std::size_t>(family)];
   }
   bool closed = false;
+  bool drained = false;
   IndexList<GroupRecord, &GroupRecord::of_job> groups;
 };
 

@@ -41,8 +41,8 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
   session.results_recorded += 1;
   if (!session.owing.linked) sessions_owing.push_back(sessions, session_index);
   session.tasks_done += 1;
-  session.busy += result.busy;
-  counters.busy += result.busy;
+  session.busy = saturating_add(session.busy, result.busy);
+  counters.busy = saturating_add(counters.busy, result.busy);
 
   AttemptRecord& attempt = attempts[index];
   release_attempt(index);
@@ -54,7 +54,7 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
     return;
   }
   TaskRecord& task = tasks[attempt.task];
-  task.busy += result.busy;
+  task.busy = saturating_add(task.busy, result.busy);
   if (result.outcome != AttemptOutcome::ok) {
     const TaskError::Kind kind = kind_of(result.outcome);
     if (kind == TaskError::Kind::crashed) result.error_text = crash_text(result);
@@ -79,8 +79,8 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
 void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
                                const Killed& killed) {
   SessionRecord& session = sessions[session_index];
-  session.busy += killed.busy;
-  counters.busy += killed.busy;
+  session.busy = saturating_add(session.busy, killed.busy);
+  counters.busy = saturating_add(counters.busy, killed.busy);
   AttemptRecord& attempt = attempts[index];
   // Not only while it counts as recalled: a result that crossed the recall may have made it look
   // started.

@@ -130,7 +130,7 @@ void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& 
   // The next hello names what is held, and that it is not.
   note(level, "closed the session for a malformed message: " + fact.reason, out);
   close_session();
-  reconnect(now, out);
+  greet_again(now, out);
 }
 
 void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {

@@ -118,6 +118,17 @@ void WorkerState::reconnect(Instant now, WorkerActions& out) {
   connect(now, out);
 }
 
+// After a session that the worker closed itself. On the same connection, whose end a manager on
+// this host would take for the worker's; but after a pause, if it happens in session after session.
+void WorkerState::greet_again(Instant now, WorkerActions& out) {
+  if (now - opened_at < limits::reconnect_backoff_max) {
+    back_off(now);
+    return;
+  }
+  losses = 0;
+  greet(now, out);
+}
+
 // What the protocol asks of a welcome, and a manager that is not the one this worker knows; empty
 // if all is well.
 std::string WorkerState::fault_of(const Welcome& welcome) const {

@@ -138,6 +138,7 @@ struct WorkerState {
   void back_off(Instant now);
   void close_session();
   void reconnect(Instant now, WorkerActions& out);
+  void greet_again(Instant now, WorkerActions& out);
   void lose_session(Instant now, const std::string& why, WorkerActions& out);
   void on_message(Instant now, Welcome& welcome, WorkerActions& out);
   void on_message(Instant now, Refuse& refuse, WorkerActions& out);

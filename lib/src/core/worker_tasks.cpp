@@ -30,7 +30,7 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
              " tasks and results that a hello can name",
          out);
     close_session();
-    reconnect(now, out);
+    greet_again(now, out);
     return;
   }
   if (std::string reason = reason_to_reject(task); !reason.empty()) {

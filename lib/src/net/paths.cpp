@@ -51,15 +51,17 @@ Result<std::string> socket_base() {
   return base;
 }
 
-constexpr const char* lock_name = "/lock";
+// A name that nobody else gives to a file: what has one is one of these folders.
+constexpr const char* lock_name = "/.fanmill-sockets";
 
 // Removes the socket folders of processes that have ended without doing so. What can't be removed
 // is left for the user.
 void sweep(const std::string& base) {
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(base, ignored)) {
-    const std::string path = entry.path().string();
-    const std::string name = entry.path().filename().string();
+  std::filesystem::directory_iterator entry(base, ignored);
+  for (; entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
+    const std::string path = entry->path().string();
+    const std::string name = entry->path().filename().string();
     if (!name.starts_with(folder_prefix) || name.size() != folder_prefix.size() + random_bytes ||
         !fault_of_folder(path).empty()) {
       continue;
@@ -117,8 +119,8 @@ Result<std::string> state_path() {
     const std::string home = environment("HOME");
     if (!home.starts_with('/')) {
       return Error{ErrorCode::io_error,
-                   "no folder for state: neither XDG_STATE_HOME nor HOME is set; set "
-                   "XDG_STATE_HOME to a folder of yours"};
+                   "no folder for state: neither XDG_STATE_HOME nor HOME is an absolute path; "
+                   "set XDG_STATE_HOME to a folder of yours"};
     }
     base = home + "/.local/state";
   }
