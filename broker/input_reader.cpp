@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,6 +24,11 @@ int open_input(const std::string& path) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     throw FarmError(ErrorCode::io_error, "--input " + path + ": " + std::strerror(errno));
+  }
+  struct stat status {};
+  if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
+    close(file);
+    throw FarmError(ErrorCode::io_error, "--input " + path + ": it is a folder");
   }
   return file;
 }

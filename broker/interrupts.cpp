@@ -17,15 +17,17 @@ sigset_t watched() {
 
 }  // namespace
 
-Interrupts::Interrupts(std::function<void(int)> on_signal) : on_signal_(std::move(on_signal)) {
+Interrupts::Interrupts(std::function<void(int, bool)> on_signal)
+    : on_signal_(std::move(on_signal)) {
   const sigset_t set = watched();
   pthread_sigmask(SIG_BLOCK, &set, &previous_);
   thread_ = std::thread([this, set] {
     for (int signal = 0; sigwait(&set, &signal) == 0;) {
       if (ending_) return;
       if (signal == SIGUSR2) continue;
-      on_signal_(++count_);
-      if (signal == SIGHUP) on_signal_(++count_);
+      const bool hang_up = signal == SIGHUP;
+      on_signal_(++count_, hang_up);
+      if (hang_up) on_signal_(++count_, hang_up);
     }
   });
 }

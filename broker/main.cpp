@@ -11,6 +11,9 @@ int main(int argc, char** argv) {
   CLI::App app("fanmill-broker: hands tasks to workers and collects their results.");
   app.set_version_flag("--version", fanmill::version_text("fanmill-broker"));
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("fanmill-broker: ") + error.what() + "; see fanmill-broker run --help\n";
+  });
   app.footer(
       "Examples:\n"
       "  seq 1 10 | fanmill-broker run --local 4 -- fanmill-worker collatz\n"

@@ -1,5 +1,7 @@
 #include "report.hpp"
 
+#include <unistd.h>
+
 #include <cinttypes>
 #include <cstdio>
 
@@ -8,7 +10,10 @@ namespace fanmill::broker {
 using Seconds = std::chrono::duration<double>;
 
 Report::Report(bool progress)
-    : progress_(progress), begin_(std::chrono::steady_clock::now()), drawn_(begin_) {}
+    : progress_(progress),
+      shares_terminal_(progress && isatty(STDOUT_FILENO) != 0),
+      begin_(std::chrono::steady_clock::now()),
+      drawn_(begin_) {}
 
 Report::~Report() { clear_progress(); }
 

@@ -19,6 +19,11 @@ class Report {
 
   /// An item has ended. Writes the progress line, at most ten times a second.
   void item_ended(bool with_result);
+  /// Before something is written to standard output: on the same terminal the progress line would
+  /// run into it.
+  void make_way() {
+    if (shares_terminal_) clear_progress();
+  }
   /// A line of its own.
   void say(const std::string& line);
   void print_summary(const Counters& counters);
@@ -30,6 +35,7 @@ class Report {
   void clear_progress();
 
   bool progress_;
+  bool shares_terminal_;
   bool shown_ = false;
   std::uint64_t ended_ = 0;
   std::uint64_t failed_ = 0;

@@ -60,6 +60,7 @@ class Output {
       text += '}';
     }
     text += '\n';
+    report_.make_way();
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
       throw FarmError(ErrorCode::io_error, "standard output can't be written");
     }
@@ -195,7 +196,8 @@ RunCommand::RunCommand(CLI::App& app) {
   run->add_flag("--timestamps", arguments_.timestamps,
                 "begin the lines of --verbose with the time");
   run->footer(
-      "Line n of the output is the result of line n of the input. The exit status is 0 if every "
+      "Line n of the output is the result of the n-th line of the input that is not blank. The "
+      "exit status is 0 if every "
       "item has a\n"
       "result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no more input, tasks that workers have are "
       "finished\n(null stands for an item that was given up before one of them); twice: stop.\n\n"
@@ -221,10 +223,10 @@ int RunCommand::execute() {
   ManagerInReach in_reach;
   // A reader that has gone is an error of writing, after which everything is cleaned up.
   std::signal(SIGPIPE, SIG_IGN);
-  Interrupts interrupts([&](int count) {
+  Interrupts interrupts([&](int count, bool hang_up) {
     inlet.discard();
     in_reach.use([&](Manager& manager) { count == 1 ? manager.drain() : manager.stop(); });
-    if (count == 1)
+    if (count == 1 && !hang_up)
       std::fputs("\nfanmill-broker: finishing what workers have; again to stop at once\n", stderr);
   });
   try {

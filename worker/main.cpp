@@ -13,11 +13,11 @@ namespace {
 
 constexpr const char* footer =
     R"(Exit status: 5 when it should not be started again: the manager said goodbye,
-SIGTERM, no manager for too long, or wrong usage, key or version. With
+SIGTERM, no manager for too long, or wrong usage, cookie or version. With
 --monitored also 6 (task killed) and 7 (manager lost). All others are crashes.
 
 Examples:
-  fanmill-worker echo                            for this user's manager on this host
+  fanmill-worker echo                            for the manager whose join file is found
   fanmill-worker --connect node3:5557 collatz    for one elsewhere
   fanmill-worker --join farm.join --slots 8 sleep
   fanmill-worker supervise --copies 4 -- ./my_worker)";

@@ -41,7 +41,8 @@ ServeCommand::ServeCommand(CLI::App& program) {
   auto* connect = program.add_option("-c,--connect", connect_,
                                      "The manager's endpoint, such as tcp://node3:5557 or\n"
                                      "node3:5557. Without it and --join: FANMILL_JOIN, else\n"
-                                     "FANMILL_ENDPOINT, else this user's own manager");
+                                     "FANMILL_ENDPOINT, else the join file of this user's\n"
+                                     "own manager, if it has written one");
   connect->type_name("ENDPOINT");
   program.add_option("-j,--join", join_, "The join file that the manager wrote")
       ->type_name("FILE")
@@ -54,7 +55,10 @@ ServeCommand::ServeCommand(CLI::App& program) {
                    "End the whole process when its task is killed\n"
                    "(exit status 6) or its manager is lost (7);\n"
                    "for use under `supervise`");
-  program.add_option("-l,--label", labels_, "A word that jobs can ask for; may be repeated")
+  program
+      .add_option("-l,--label", labels_,
+                  "A word that jobs will be able to ask for; may be\n"
+                  "repeated")
       ->type_name("WORD")
       ->allow_extra_args(false);
   program

@@ -1,5 +1,5 @@
-// Workers that a manager starts itself, as processes: this very program, told by its arguments to run
-// the hidden case below.
+// Workers that a manager starts itself, as processes: this very program, told by its arguments to
+// run the hidden case below.
 #include <unistd.h>
 
 #include <latch>
@@ -38,4 +38,16 @@ TEST_CASE("monitored workers that end with a killed task are started anew", "[ap
   // It is no loss to anybody: the process ended because it was told to.
   CHECK(counters.workers_lost == 0);
   CHECK(counters.quarantined == 0);
+}
+
+TEST_CASE("a time limit that a function ignores ends its monitored worker, and counts as one",
+          "[api]") {
+  fanmill::Manager manager({.prefetch = 1});
+  manager.start_workers(1, {"/proc/self/exe", "child: a monitored worker"});
+  const auto outcomes =
+      manager.run_outcomes({-1, 2}, job<int>().time_limit(std::chrono::milliseconds(100)));
+  REQUIRE_FALSE(outcomes[0].ok());
+  REQUIRE(outcomes[0].errors.size() == 1);
+  CHECK(outcomes[0].errors[0].kind == fanmill::TaskError::Kind::time_limit);
+  CHECK(manager.counters().workers_lost == 0);
 }

@@ -276,10 +276,30 @@ TEST_CASE("a deaf function past its time limit keeps its slot; a monitored worke
     CHECK(rig.worker.running_count() == 1);
     return;
   }
+  // It is a time limit, not a lost worker: the manager is told before the process ends.
+  CHECK(rig.expect_sent<Result>().outcome == AttemptOutcome::time_limit);
+  CHECK(rig.expect_sent<Goodbye>().detail == static_cast<std::uint32_t>(ExitStatus::killed));
   const EndWorker end = rig.expect<EndWorker>();
   CHECK(end.status == ExitStatus::killed);
-  CHECK(end.at_once);
+  CHECK_FALSE(end.at_once);
   CHECK(end.words == "its task ran past its time limit of 500 ms and did not stop when told to");
+}
+
+TEST_CASE("a deaf function past its time limit ends its monitored worker without a manager, too",
+          "[worker]") {
+  WorkerOptions options = plain_options();
+  options.monitored = true;
+  options.manager_lost_after = 60s;
+  WorkerRig rig(options);
+  rig.start_and_welcome();
+  rig.run_task(1, 500ms);
+  rig.step(WorkerConnectionLost{});
+  rig.pass_to_deadline();
+  rig.claim_all();
+  rig.pass(600ms);
+  CHECK_THAT(rig.claim_all(), Catch::Matchers::ContainsSubstring("stop 1"));
+  rig.pass(3s);
+  CHECK_THAT(rig.claim_all(), Catch::Matchers::ContainsSubstring("end 6"));
 }
 
 TEST_CASE("each verdict does to each holding what it says", "[worker]") {

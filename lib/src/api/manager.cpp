@@ -231,7 +231,7 @@ Counters Manager::counters() const {
   return counters;
 }
 
-void Manager::stop() { impl_->inbox.fail({ErrorCode::stopped, "Manager::stop was called"}); }
+void Manager::stop() { impl_->inbox.fail({ErrorCode::stopped, "the run was stopped"}); }
 
 void Manager::drain() { impl_->inbox.drain(); }
 

@@ -110,6 +110,7 @@ int serve_named(const Join& join, std::vector<Functions::Named> functions,
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = join.endpoints(),
                               .handle_signals = options.handle_signals};
+  loop.log_level = options.verbose;
   loop.log = [verbose = options.verbose](int level, const std::string& text) {
     if (level <= verbose)
       std::fprintf(stderr, "fanmill worker %d: %s\n", static_cast<int>(::getpid()), text.c_str());

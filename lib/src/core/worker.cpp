@@ -54,7 +54,10 @@ void Worker::tick(Instant now, WorkerActions& out) {
     state.leave(now, words, out);
   }
   if (passed(state.hello_at)) {
-    if (state.link == Link::greeting) state.repeats += 1;
+    if (state.link == Link::greeting) {
+      state.repeats += 1;
+      if (state.repeats == 1) note(1, "no manager has answered yet; goes on trying", out);
+    }
     state.connect(now, out);
   }
   if (passed(state.heartbeat_deadline())) state.send_heartbeat(now, false, out);

@@ -170,6 +170,7 @@ struct WorkerState {
   void kill_running(std::uint32_t slot, WorkerActions& out);
   void forget_running(std::uint32_t slot, WorkerActions& out);
   void stop_running(std::uint32_t slot, Fate fate, StopTask::Reason reason, WorkerActions& out);
+  void end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out);
   void pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out);
   void set_due(std::uint32_t slot, std::optional<Instant> due);
   [[nodiscard]] std::optional<RunningTask> release_slot(std::uint32_t slot, AttemptId attempt);

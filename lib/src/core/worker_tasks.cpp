@@ -174,16 +174,31 @@ void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason r
 
 void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out) {
   if (slots[slot]->fate == Fate::time_limit) {
-    end(ExitStatus::killed, true,
-        "its task ran past its time limit of " + in_words(slots[slot]->time_limit) +
-            " and did not stop when told to",
-        out);
+    end_with_deaf_task(now, slot, out);
     return;
   }
   stop_running(slot, Fate::time_limit, StopTask::Reason::time_limit, out);
   // A function in the worker's own process may be deaf. A monitored worker is meant to be ended
   // then.
   set_due(slot, options.monitored ? std::optional(after(now, options.leave_grace)) : std::nullopt);
+}
+
+/// A monitored worker's function ignores its time limit: the manager is told of the limit, and that
+/// the worker leaves, so that neither counts as a lost worker; then the process ends with it.
+void WorkerState::end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out) {
+  const RunningTask task = *release_slot(slot, slots[slot]->attempt);
+  std::string words = "its task ran past its time limit of " + in_words(task.time_limit) +
+                      " and did not stop when told to";
+  const bool can_tell = is_open();
+  answer_end(now, task, Result{.busy = task.time_limit}, out);
+  if (can_tell) {
+    send(now,
+         Goodbye{.session = session,
+                 .detail = static_cast<std::uint32_t>(ExitStatus::killed),
+                 .words = words},
+         out);
+  }
+  end(ExitStatus::killed, !can_tell, std::move(words), out);
 }
 
 void WorkerState::set_due(std::uint32_t slot, std::optional<Instant> due) {

@@ -69,6 +69,7 @@ class WorkerLoop {
   WorkerLoop(const WorkerLoopOptions& options, std::vector<ResolvedEndpoint> endpoints,
              exec::Executor& executor)
       : log_(options.log),
+        log_level_(options.log_level),
         exit_process_(options.exit_process),
         stop_fd_(options.stop_fd),
         leave_grace_(options.core.leave_grace),
@@ -99,11 +100,13 @@ class WorkerLoop {
   void plan();
   [[nodiscard]] int leave();
   [[nodiscard]] int end_process(int status) const;
+  void log_answer(const core::Message& message) const;
   void log(int level, const std::string& text) const {
     if (log_) log_(level, text);
   }
 
   const std::function<void(int, const std::string&)> log_;
+  const int log_level_;
   const std::function<void(int)> exit_process_;
   const int stop_fd_;
   const Duration leave_grace_;
@@ -215,7 +218,21 @@ void WorkerLoop::carry_out() {
   actions_.clear();
 }
 
+// The words for an attempt, as those of the manager's events have it.
+std::string attempt_words(AttemptId attempt) { return "attempt " + std::to_string(attempt.value); }
+
+void WorkerLoop::log_answer(const core::Message& message) const {
+  if (const auto* result = std::get_if<core::Result>(&message)) {
+    const bool ok = result->outcome == core::AttemptOutcome::ok;
+    log(2, attempt_words(result->attempt) + " ended" +
+               (ok ? std::string() : ": " + result->error_text));
+  } else if (const auto* killed = std::get_if<core::Killed>(&message)) {
+    log(2, attempt_words(killed->attempt) + (killed->unstarted ? " given back" : " killed"));
+  }
+}
+
 void WorkerLoop::perform(core::WorkerSend&& send) {
+  if (log_level_ >= 2) log_answer(send.message);
   const Result<codec::Frames> frames = codec::encode(send.message, send.version, header_);
   if (frames.ok()) {
     dealer_.send(frames.value());
@@ -228,6 +245,9 @@ void WorkerLoop::perform(core::WorkerSend&& send) {
 
 void WorkerLoop::perform(core::StartTask&& start) {
   core::Task& task = start.task;
+  if (log_level_ >= 2) {
+    log(2, attempt_words(task.attempt) + " starts: task of item " + std::to_string(task.item));
+  }
   executor_.start(start.slot, {.attempt = task.attempt,
                                .task = task.task,
                                .item = task.item,

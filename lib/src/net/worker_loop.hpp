@@ -21,6 +21,8 @@ struct WorkerLoopOptions {
   std::vector<std::string> endpoints;
   /// From this thread. Level 0: always to be shown, 1: joins and leaves, 2: tasks.
   std::function<void(int level, const std::string& text)> log;
+  /// Words of a higher level are not even made.
+  int log_level = 1;
   /// SIGTERM and SIGINT stop the worker. At most one worker of a process.
   bool handle_signals = true;
   /// A descriptor that stops the worker, without a drain, when it becomes readable; -1: none. Not
