@@ -28,7 +28,7 @@ int open_input(const std::string& path) {
   struct stat status {};
   if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
     close(file);
-    throw FarmError(ErrorCode::io_error, "--input " + path + ": it is a folder");
+    throw FarmError(ErrorCode::io_error, "--input " + path + ": " + std::strerror(EISDIR));
   }
   return file;
 }
