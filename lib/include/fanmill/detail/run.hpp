@@ -77,7 +77,7 @@ class Runner {
   /// Items are numbered from 0 in the order in which they are pulled.
   virtual Pull pull(PulledItem& pulled) = 0;
   /// `wake` may be called from any thread, until `listen` is called with an empty one.
-  virtual void listen(std::function<void()> /*wake*/) {}
+  virtual void listen(const std::function<void()>& /*wake*/) {}
   /// `session`: of the worker that gave a result.
   virtual GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome,
                              std::uint64_t session) = 0;

@@ -57,8 +57,8 @@ class TypedRun final : public Runner {
     });
   }
 
-  void listen(std::function<void()> wake) override {
-    if constexpr (requires { source_.listen(std::move(wake)); }) source_.listen(std::move(wake));
+  void listen([[maybe_unused]] const std::function<void()>& wake) override {
+    if constexpr (requires { source_.listen(wake); }) source_.listen(wake);
   }
 
   GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome,
