@@ -11,7 +11,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import layering_test  # noqa: E402
 
 CLEAN = {
-    "lib/include/fanmill/error.hpp": "#pragma once\n#include <string>\n",
+    "lib/include/fanmill/error.hpp":
+        "#pragma once\n#include <string>\nnamespace fanmill::inline v0 {}\n"
+        "namespace fanmill::inline v0::detail {}\n",
     "lib/include/fanmill/manager.hpp":
         "#pragma once\n#include <stop_token>\n#include <fanmill/error.hpp>\n",
     "lib/include/fanmill/capnp.hpp": "#pragma once\n#include <capnp/message.h>\n",
@@ -72,6 +74,11 @@ PLANTED = {
                                        "a public header includes capnp/any.h"),
     "a public header includes an internal one":
         ("lib/include/fanmill/x.hpp", '#include "core/manager.hpp"\n', "a public header includes"),
+    "a public header without the version's namespace":
+        ("lib/include/fanmill/x.hpp", "namespace fanmill {\nint x;\n}\n",
+         "lib/include/fanmill/x.hpp:1: a public header opens namespace fanmill"),
+    "the same below it":
+        ("lib/include/fanmill/x.hpp", "namespace fanmill::detail {}\n", "without its version"),
     "an example includes an internal header":
         ("examples/x.cpp", '#include "core/manager.hpp"\n', "an example includes"),
     "core includes thread": ("lib/src/core/x.cpp", "#include <thread>\n", "core includes <thread>"),

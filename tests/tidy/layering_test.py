@@ -180,6 +180,16 @@ def check_public_headers(tree):
                       "the rest behind an Impl in lib/src")
 
 
+def check_api_namespace(tree):
+    """The names of the public API carry its version in the symbols of the shared library."""
+    for name in tree.cpp("lib/include"):
+        for number, line in enumerate(tree.code(name), 1):
+            if re.match(r"^(inline )?namespace fanmill\b(?!::inline v0\b)", line):
+                tree.find(name, number, "a public header opens namespace fanmill without its version",
+                          "write `namespace fanmill::inline v0`, and so in the source that defines "
+                          "its functions")
+
+
 def check_examples(tree):
     for name in tree.cpp("examples"):
         for number, _, target in tree.includes(name):
@@ -262,8 +272,8 @@ def check_protocol(tree):
                       "describe it there: sender, when, fields, what the receiver must do")
 
 
-CHECKS = [check_layers, check_foreign, check_public_headers, check_examples, check_core_headers,
-          check_core_calls, check_sleeps, check_sizes, check_protocol]
+CHECKS = [check_layers, check_foreign, check_public_headers, check_api_namespace, check_examples,
+          check_core_headers, check_core_calls, check_sleeps, check_sizes, check_protocol]
 
 
 def findings(root):

@@ -7,15 +7,16 @@
 
 #include <compare>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
-class BigInteger {
+class FANMILL_EXPORT BigInteger {
  public:
   /// Zero.
   BigInteger() noexcept = default;
@@ -52,7 +53,8 @@ class BigInteger {
   [[nodiscard]] std::uint64_t to_uint64() const;
 
   friend bool operator==(const BigInteger&, const BigInteger&) noexcept = default;
-  friend std::strong_ordering operator<=>(const BigInteger& a, const BigInteger& b) noexcept;
+  friend FANMILL_EXPORT std::strong_ordering operator<=>(const BigInteger& a,
+                                                         const BigInteger& b) noexcept;
 
  private:
   [[nodiscard]] std::uint64_t low_word() const noexcept;
@@ -61,4 +63,4 @@ class BigInteger {
   bool negative_ = false;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -8,14 +8,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
-class Bytes {
+class FANMILL_EXPORT Bytes {
  public:
   /// No bytes; costs no allocation.
   Bytes() noexcept = default;
@@ -63,4 +64,4 @@ class Bytes {
   Block* block_ = nullptr;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

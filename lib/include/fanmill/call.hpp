@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 class Call {
  public:
@@ -54,4 +54,4 @@ Call call(std::string function, const T& input) {
   return Call(std::move(function), input);
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

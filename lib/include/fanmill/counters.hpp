@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct Counters {
   std::uint64_t items_started = 0;  ///< items (groups) given to the manager
@@ -31,4 +31,4 @@ struct Counters {
   std::chrono::nanoseconds present{0};
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -4,10 +4,11 @@
 // ItemFailed for it. Bugs are not either: they abort (base/assert.hpp).
 #pragma once
 
+#include <fanmill/export.hpp>
 #include <stdexcept>
 #include <string>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 enum class ErrorCode {
   invalid_argument,   ///< an option or argument is outside its range; the text names both
@@ -27,10 +28,10 @@ enum class ErrorCode {
 };
 
 /// The code's name as it stands in this file, for logs.
-const char* to_string(ErrorCode code) noexcept;
+FANMILL_EXPORT const char* to_string(ErrorCode code) noexcept;
 
 /// `what()` says what was wrong, where, and what to do.
-class FarmError : public std::runtime_error {
+class FANMILL_EXPORT FarmError : public std::runtime_error {
  public:
   FarmError(ErrorCode code, const std::string& message)
       : std::runtime_error(message), code_(code) {}
@@ -40,4 +41,4 @@ class FarmError : public std::runtime_error {
   ErrorCode code_;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -10,6 +10,7 @@
 #include <fanmill/call.hpp>
 #include <fanmill/counters.hpp>
 #include <fanmill/error.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/feed.hpp>
 #include <fanmill/fields.hpp>
 #include <fanmill/function.hpp>

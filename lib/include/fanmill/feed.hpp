@@ -10,7 +10,7 @@
 #include <initializer_list>
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 template <typename Item>
 class Feed {
@@ -38,4 +38,4 @@ class Feed {
   std::deque<Item> items_;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

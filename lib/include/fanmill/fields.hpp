@@ -17,7 +17,7 @@
 #include <string_view>
 #include <tuple>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 inline constexpr std::size_t fields_max = 32;
 
@@ -35,7 +35,7 @@ constexpr Fields<Struct, Members...> make_fields(std::string_view names,
   return {names, {members...}};
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail
 
 // Calls FANMILL_DETAIL_NAME or _MEMBER for each field: a macro can't call itself, so each scan of
 // EXPAND's result unfolds one more field. 64 scans are enough for the 32 fields and for a readable

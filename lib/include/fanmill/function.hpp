@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <fanmill/detail/callable.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/object.hpp>
 #include <functional>
 #include <stop_token>
@@ -17,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// What a function may know about the task that it runs.
 struct TaskContext {
@@ -62,7 +63,7 @@ class Function {
 
 /// The functions that one worker serves. Jobs name them (job.hpp: `function`, `call`); a job that
 /// names none gets the one that was added first.
-class Functions {
+class FANMILL_EXPORT Functions {
  public:
   /// Names are not empty, not used twice, and at most 256; else FarmError (invalid_argument).
   Functions& add(std::string name, Function function);
@@ -131,4 +132,4 @@ Function::Call Function::erase(Callable callable) {
   }
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 template <typename State, typename Task>
 struct Group {
@@ -18,4 +18,4 @@ struct Group {
 template <typename State, typename Task>
 Group(State, std::vector<Task>) -> Group<State, Task>;
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -13,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 template <typename Item>
 class Inlet {
@@ -78,4 +78,4 @@ class Inlet {
   bool closed_ = false;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

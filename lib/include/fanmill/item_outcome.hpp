@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <fanmill/outcome.hpp>
 #include <optional>
 #include <stdexcept>
@@ -10,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// Thrown by `Manager::run` at the first item without a result, after everything else of the run
 /// was ended. Not a FarmError: the farm did its work. `what()` names the item and its errors.
-class ItemFailed : public std::runtime_error {
+class FANMILL_EXPORT ItemFailed : public std::runtime_error {
  public:
   ItemFailed(std::uint64_t item, std::vector<TaskError> errors);
   /// The item's index in the input, from 0.
@@ -44,4 +45,4 @@ struct ItemOutcome {
   }
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

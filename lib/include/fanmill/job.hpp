@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// Begin with `job<TaskResult>()`; `Parts` are what was set so far.
 template <typename TaskResult, typename... Parts>
@@ -205,4 +205,4 @@ auto job() {
   return detail::EmptyJob<Job, TaskResult>({}, {});
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

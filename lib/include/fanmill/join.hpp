@@ -14,13 +14,14 @@
 #pragma once
 
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
-class Join {
+class FANMILL_EXPORT Join {
  public:
   /// Where this user's manager is. The first of these that is there: the file that FANMILL_JOIN
   /// names; the endpoint in FANMILL_ENDPOINT (with the cookie in FANMILL_COOKIE), which
@@ -69,4 +70,4 @@ class Join {
   std::string source_;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

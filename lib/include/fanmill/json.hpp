@@ -7,11 +7,12 @@
 // payloads, and the farm converts what goes to a JSON-only worker.
 #pragma once
 
+#include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <string>
 #include <string_view>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// One JSON text as a payload of encoding `object`. JSON objects become maps with text keys, arrays
 /// lists; numbers with a '.' or an exponent become floats, others integers, exact up to 4,932
@@ -19,10 +20,10 @@ namespace fanmill {
 /// hexadecimal ones behind "0x"). Throws FarmError (malformed_payload) with the place: "JSON,
 /// column 17: unexpected '}'; expected ..." (and the line, beyond the first). A key that stands
 /// twice in one object is refused, and so is more than 64 levels of nesting.
-Payload json_to_object(std::string_view text);
+FANMILL_EXPORT Payload json_to_object(std::string_view text);
 
 /// JSON text for `payload`: none gives "null", JSON is checked and given back as it is, raw bytes
 /// are refused (FarmError, malformed_payload). The text is UTF-8 in one line.
-std::string to_json(const Payload& payload);
+FANMILL_EXPORT std::string to_json(const Payload& payload);
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

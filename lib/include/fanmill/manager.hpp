@@ -15,6 +15,7 @@
 #include <fanmill/counters.hpp>
 #include <fanmill/detail/typed_run.hpp>
 #include <fanmill/error.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/feed.hpp>
 #include <fanmill/inlet.hpp>
 #include <fanmill/item_outcome.hpp>
@@ -31,7 +32,7 @@
 #include <string>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct ManagerOptions {
   /// Where to listen: "tcp://127.0.0.1:5557", "tcp://127.0.0.1:*" (any free port), "ipc:///path".
@@ -88,7 +89,7 @@ struct StartOptions {
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);
 };
 
-class Manager {
+class FANMILL_EXPORT Manager {
  public:
   /// Listens at once. Throws FarmError: bad_endpoint, address_in_use, io_error, invalid_argument.
   explicit Manager(ManagerOptions options = {});
@@ -189,4 +190,4 @@ class Manager {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 namespace detail {
 // Compilers print this name when a type is refused, so it says what to do.
@@ -91,4 +91,4 @@ requires Transmissible<T> || std::same_as<T, void> T decode(const Payload& paylo
   }
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fanmill/big_integer.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <memory>
 #include <optional>
@@ -18,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// Lists, tuples, maps and structs may lie in each other this deep.
 inline constexpr int object_depth_max = 64;
@@ -38,14 +39,14 @@ enum class ObjectKind : std::uint8_t {
 };
 
 /// The kind's name as error texts have it: "text", "list"; "number" for `floating`.
-const char* to_string(ObjectKind kind) noexcept;
+FANMILL_EXPORT const char* to_string(ObjectKind kind) noexcept;
 
 class ObjectList;
 
 /// All members throw FarmError (malformed_payload) if the payload's bytes are not what the encoding
 /// says, and those that give a value of one kind also if the value is of another: "expected text,
 /// got integer 17".
-class ObjectView {
+class FANMILL_EXPORT ObjectView {
  public:
   /// A view of null.
   ObjectView() noexcept = default;
@@ -101,7 +102,7 @@ class ObjectView {
 
 /// The elements of a list, tuple, map or struct; opening one costs a little, each element almost
 /// nothing.
-class ObjectList {
+class FANMILL_EXPORT ObjectList {
  public:
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -129,6 +130,6 @@ class ObjectList {
 
 /// "text \"abc\"", "integer 17", "list of 3", "struct Point": the value in a few words, for error
 /// texts.
-std::string describe(const ObjectView& view);
+FANMILL_EXPORT std::string describe(const ObjectView& view);
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -11,11 +11,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <fanmill/big_integer.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <span>
 #include <string_view>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// Words that a value needs beyond its place. Values that are not named here need none.
 namespace object_words {
@@ -38,7 +39,7 @@ class ObjectListWriter;
 
 /// Valid inside the call of `write_object` only. Call one of the members, once; a place left alone
 /// is null.
-class ObjectWriter {
+class FANMILL_EXPORT ObjectWriter {
  public:
   void null() const;
   void boolean(bool value) const;
@@ -69,7 +70,7 @@ class ObjectWriter {
   alignas(8) std::array<std::byte, 40> place_{};  // Cap'n Proto's builder of the value
 };
 
-class ObjectListWriter {
+class FANMILL_EXPORT ObjectListWriter {
  public:
   /// `index` must be less than the count that was asked for.
   [[nodiscard]] ObjectWriter operator[](std::size_t index) const;
@@ -83,7 +84,7 @@ class ObjectListWriter {
 
 namespace detail {
 using WriteCall = void (*)(const void* context, const ObjectWriter& root);
-Payload write_object(std::size_t words, const void* context, WriteCall call);
+FANMILL_EXPORT Payload write_object(std::size_t words, const void* context, WriteCall call);
 }  // namespace detail
 
 /// A payload of one value: `write(root)` fills the root place. `words` is what the value needs
@@ -96,4 +97,4 @@ Payload write_object(std::size_t words, const Write& write) {
   });
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

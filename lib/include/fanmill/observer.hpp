@@ -7,11 +7,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <functional>
 #include <string>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct Event {
   enum class Kind : std::uint8_t {
@@ -42,7 +43,7 @@ struct Event {
 };
 
 /// The event's name as it stands above.
-const char* to_string(Event::Kind kind) noexcept;
+FANMILL_EXPORT const char* to_string(Event::Kind kind) noexcept;
 
 /// Runs on the thread that tells events; of the manager it may call what any thread may. An exception ends the program.
 using Observer = std::function<void(const Event&)>;
@@ -50,6 +51,6 @@ using Observer = std::function<void(const Event&)>;
 /// The event in one line, without a newline: "group 1 complete, ending 0 other workers". Items
 /// count from 1 here, as people do. Payloads are shown as JSON text, cut at 200 characters.
 /// `timestamp`: begins with the local time.
-std::string to_line(const Event& event, bool timestamp = false);
+FANMILL_EXPORT std::string to_line(const Event& event, bool timestamp = false);
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

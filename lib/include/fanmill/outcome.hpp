@@ -6,11 +6,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <string>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// Why one attempt of a task gave no result.
 struct TaskError {
@@ -30,9 +31,9 @@ struct TaskError {
   friend bool operator==(const TaskError&, const TaskError&) = default;
 };
 
-const char* to_string(TaskError::Kind kind) noexcept;
+FANMILL_EXPORT const char* to_string(TaskError::Kind kind) noexcept;
 /// One line: "attempt 2 on node7:4711 failed: ValueError: negative size".
-std::string to_string(const TaskError& error);
+FANMILL_EXPORT std::string to_string(const TaskError& error);
 
 /// How a task ended.
 enum class OutcomeKind : std::uint8_t {
@@ -42,7 +43,7 @@ enum class OutcomeKind : std::uint8_t {
   killed,       ///< its group was decided without it, or its run was ended
 };
 
-const char* to_string(OutcomeKind kind) noexcept;
+FANMILL_EXPORT const char* to_string(OutcomeKind kind) noexcept;
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::result;
@@ -55,4 +56,4 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

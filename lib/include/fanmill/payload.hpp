@@ -9,7 +9,7 @@
 #include <fanmill/bytes.hpp>
 #include <string_view>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// How payload bytes are to be read. The numbers are those of the wire (docs/protocol.md, "Payload
 /// encodings").
@@ -30,4 +30,4 @@ struct Payload {
   friend bool operator==(const Payload&, const Payload&) = default;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

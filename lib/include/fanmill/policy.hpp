@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct Policy {
   enum class Kind : std::uint8_t {
@@ -32,4 +32,4 @@ struct Policy {
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

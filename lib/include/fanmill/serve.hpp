@@ -19,12 +19,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <fanmill/function.hpp>
 #include <fanmill/join.hpp>
 #include <string>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct ServeOptions {
   /// Tasks that run at once, each on a thread: 1 to 4096.
@@ -63,13 +64,15 @@ struct ServeOptions {
 /// Works for the manager that `join` names until it ends; returns the exit status (always 5), or
 /// ends the process itself with 6 or 7 when monitored. What went wrong stands on standard error.
 /// Throws FarmError: invalid_argument for options outside their range, bad_endpoint.
-[[nodiscard]] int serve(const Join& join, Function function, const ServeOptions& options = {});
-[[nodiscard]] int serve(const Join& join, const Functions& functions,
-                        const ServeOptions& options = {});
+[[nodiscard]] FANMILL_EXPORT int serve(const Join& join, Function function,
+                                       const ServeOptions& options = {});
+[[nodiscard]] FANMILL_EXPORT int serve(const Join& join, const Functions& functions,
+                                       const ServeOptions& options = {});
 
 /// The same for the manager that `Join::find` finds. Throws nothing: an error is said on standard
 /// error and 5 returned, so that a loop around the program ends.
-[[nodiscard]] int serve(Function function, const ServeOptions& options = {});
-[[nodiscard]] int serve(const Functions& functions, const ServeOptions& options = {});
+[[nodiscard]] FANMILL_EXPORT int serve(Function function, const ServeOptions& options = {});
+[[nodiscard]] FANMILL_EXPORT int serve(const Functions& functions,
+                                       const ServeOptions& options = {});
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -16,7 +16,7 @@
 #include <variant>
 #include <vector>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 namespace detail {
 template <typename Result>
@@ -95,4 +95,4 @@ detail::AddTasks<Task> replace(std::initializer_list<Task> tasks) {
 /// Nothing changes.
 inline detail::GoOn go_on() { return {}; }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -2,26 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <string>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 /// "0.1.0": of the library that was linked, as it introduces itself to its peers.
-const char* version() noexcept;
+FANMILL_EXPORT const char* version() noexcept;
 
 /// The protocol versions that this library speaks. Two peers use the highest that both have.
 struct ProtocolRange {
   std::uint16_t lowest = 0;
   std::uint16_t highest = 0;
 };
-ProtocolRange protocol_range() noexcept;
+FANMILL_EXPORT ProtocolRange protocol_range() noexcept;
 
 /// For `--version`: "libzmq 4.3.4, Cap'n Proto 0.9.2", as they were found at run time where they
 /// can tell.
-std::string library_versions();
+FANMILL_EXPORT std::string library_versions();
 
 /// For `--version` of a program: its name with the version, the protocol range, the libraries, a
 /// line each.
-std::string version_text(const std::string& program);
+FANMILL_EXPORT std::string version_text(const std::string& program);
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

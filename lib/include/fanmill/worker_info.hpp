@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <string>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 struct WorkerInfo {
   enum class State : std::uint8_t {
@@ -24,6 +25,6 @@ struct WorkerInfo {
   std::chrono::nanoseconds busy{0};  ///< time that its functions ran
 };
 
-const char* to_string(WorkerInfo::State state) noexcept;
+FANMILL_EXPORT const char* to_string(WorkerInfo::State state) noexcept;
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

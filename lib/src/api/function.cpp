@@ -6,7 +6,7 @@
 
 #include "core/limits.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 Functions& Functions::add(std::string name, Function function) {
   if (name.empty()) {
@@ -25,4 +25,4 @@ Functions& Functions::add(std::string name, Function function) {
   return *this;
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

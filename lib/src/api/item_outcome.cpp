@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 std::string words(std::uint64_t item, const std::vector<TaskError>& errors) {
@@ -18,4 +18,4 @@ std::string words(std::uint64_t item, const std::vector<TaskError>& errors) {
 ItemFailed::ItemFailed(std::uint64_t item, std::vector<TaskError> errors)
     : std::runtime_error(words(item, errors)), item_(item), errors_(std::move(errors)) {}
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

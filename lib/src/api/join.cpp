@@ -19,7 +19,7 @@
 #include "base/descriptor.hpp"
 #include "net/paths.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 constexpr std::string_view first_line = "fanmill-join 1";
@@ -263,4 +263,4 @@ void Join::save(const std::filesystem::path& path) const {
   }
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

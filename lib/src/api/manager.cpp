@@ -14,7 +14,7 @@
 #include "net/manager_loop.hpp"
 #include "net/paths.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -75,7 +75,8 @@ bool is_joined(const core::WorkerInfo& worker) {
 
 }  // namespace
 
-struct Manager::Impl {
+// Hidden although Manager is not: programs see a pointer to it and nothing else.
+struct __attribute__((visibility("hidden"))) Manager::Impl {
   explicit Impl(ManagerOptions given);
   ~Impl();
   Impl(const Impl&) = delete;
@@ -258,4 +259,4 @@ void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings)
   engine.run();
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -5,7 +5,7 @@
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 constexpr std::size_t payload_characters_max = 200;
@@ -146,4 +146,4 @@ std::string to_line(const Event& event, bool timestamp) {
   return line;
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <fanmill/error.hpp>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 std::uint32_t function_number(const RunSettings& settings, const std::string& name) {
   if (name.empty() || name == settings.function) return 0;
@@ -33,4 +33,4 @@ std::string too_large_words(std::uint64_t item, std::size_t task, std::size_t by
          " that one frame may have; send less, for example a file's name in place of what is in it";
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -16,7 +16,7 @@
 #include "net/identity.hpp"
 #include "net/worker_loop.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -151,4 +151,4 @@ int serve(const Functions& functions, const ServeOptions& options) {
   return said_instead_of_thrown([&] { return serve(Join::find(), functions, options); });
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

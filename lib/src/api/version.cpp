@@ -4,7 +4,7 @@
 #include "core/limits.hpp"
 #include "net/zmq_version.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 const char* version() noexcept { return FANMILL_BUILD_VERSION; }
 
@@ -23,4 +23,4 @@ std::string version_text(const std::string& program) {
   return program + " " + version() + "\nprotocol " + protocol + "\n" + library_versions();
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -1,6 +1,6 @@
 #include <fanmill/worker_info.hpp>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 const char* to_string(WorkerInfo::State state) noexcept {
   switch (state) {
@@ -16,4 +16,4 @@ const char* to_string(WorkerInfo::State state) noexcept {
   return "unknown";
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 // The bytes follow the block in the same allocation; its size keeps them 8-byte aligned, which lets
 // Cap'n Proto read them in place.
@@ -56,4 +56,4 @@ void Bytes::release() noexcept {
   block_ = nullptr;
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

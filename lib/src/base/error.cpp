@@ -1,6 +1,6 @@
 #include <fanmill/error.hpp>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 const char* to_string(ErrorCode code) noexcept {
   switch (code) {
@@ -32,4 +32,4 @@ const char* to_string(ErrorCode code) noexcept {
   return "unknown";
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

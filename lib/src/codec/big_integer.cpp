@@ -4,7 +4,7 @@
 #include <array>
 #include <fanmill/error.hpp>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 // Conversions work on limbs of 32 bits and on groups of nine digits: the product of the two fits 64
@@ -142,4 +142,4 @@ std::strong_ordering operator<=>(const BigInteger& a, const BigInteger& b) noexc
                                                 large.magnitude_.rbegin(), large.magnitude_.rend());
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

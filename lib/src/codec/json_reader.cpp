@@ -19,7 +19,7 @@
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 // long double: nlohmann refuses numbers beyond its float type's range before we see the text of a
@@ -354,4 +354,4 @@ Payload json_to_object(std::string_view text) {
   return write_object(words(root), [&](const ObjectWriter& place) { write(root, place); });
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

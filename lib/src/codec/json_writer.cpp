@@ -13,7 +13,7 @@
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 class JsonWriter {
@@ -204,4 +204,4 @@ std::string to_json(const Payload& payload) {
   return writer.take();
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -7,7 +7,7 @@
 #include "base/utf8.hpp"
 #include "codec/float_text.hpp"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 constexpr std::size_t quoted_max = 32;  // of a text, in error messages
@@ -107,4 +107,4 @@ void refuse_depth() {
 }
 
 }  // namespace detail
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 ObjectList match_fields(const ObjectView& view, std::string_view names,
                         std::span<std::uint32_t> positions) {
@@ -40,4 +40,4 @@ ObjectList match_fields(const ObjectView& view, std::string_view names,
   return list;
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -18,7 +18,7 @@
 
 #include "object.capnp.h"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 using ValueReader = schema::Value::Reader;
 using ValueList = capnp::List<schema::Value>::Reader;
@@ -416,4 +416,4 @@ std::span<const double> ObjectList::packed_floats() const {
   return side_by_side<double>(ObjectAccess::get<FloatList>(*this));
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -14,7 +14,7 @@
 #include "base/utf8.hpp"
 #include "object.capnp.h"
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 
 using ValueBuilder = schema::Value::Builder;
 using ListBuilder = capnp::List<schema::Value>::Builder;
@@ -166,4 +166,4 @@ Payload detail::write_object(std::size_t words, const void* context, WriteCall c
   return {Bytes::make(total * sizeof(capnp::word), fill), Encoding::object};
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

@@ -1,6 +1,6 @@
 #include <fanmill/outcome.hpp>
 
-namespace fanmill {
+namespace fanmill::inline v0 {
 namespace {
 
 const char* verb(TaskError::Kind kind) {
@@ -61,4 +61,4 @@ std::string to_string(const TaskError& error) {
   return line;
 }
 
-}  // namespace fanmill
+}  // namespace fanmill::inline v0

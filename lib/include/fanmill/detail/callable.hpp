@@ -7,7 +7,7 @@
 #include <tuple>
 #include <type_traits>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 template <typename R, typename... Parameters>
 struct SignatureOf {
@@ -60,4 +60,4 @@ struct WithoutOptionalOf<std::optional<T>> {
 template <typename T>
 using WithoutOptional = typename WithoutOptionalOf<T>::Type;
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -10,7 +10,7 @@
 #include <ranges>
 #include <utility>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 /// Advances only when the next item is asked for: an input stream is not read ahead of its need.
 template <std::ranges::input_range Range>
@@ -81,4 +81,4 @@ class InletSource {
   Inlet<Item>& inlet_;
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <variant>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 /// In place of a callback that was not set.
 struct Unset {};
@@ -55,4 +55,4 @@ inline constexpr bool is_set = !std::is_same_v<Part, Unset>;
 template <typename T>
 using Valued = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

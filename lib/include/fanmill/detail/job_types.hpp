@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 struct NoState {};
 
@@ -219,4 +219,4 @@ struct JobTypes<ItemType, Job<TaskResultType, Shape, GroupTasks, UpdateGroup, Ta
       updates_group || incomplete_set || (failure_set && failure_calls) || results_take_item;
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

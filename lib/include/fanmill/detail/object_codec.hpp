@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fanmill/bytes.hpp>
 #include <fanmill/detail/object_refusal.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/object_view.hpp>
 #include <fanmill/object_writer.hpp>
 #include <limits>
@@ -25,12 +26,12 @@
 #include <variant>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 using ReadCall = void (*)(void* context, const ObjectView& root);
 /// Calls `call` with the root of `payload`, of any encoding but raw. Bounds what is read by the
 /// payload's size.
-void read_object(const Payload& payload, void* context, ReadCall call);
+FANMILL_EXPORT void read_object(const Payload& payload, void* context, ReadCall call);
 
 /// The level below `depth`, for containers; throws if there is none.
 inline int deeper(int depth) {
@@ -257,4 +258,4 @@ struct Codec<std::optional<T>> {
   }
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 // ---- Sequences.
 
@@ -189,4 +189,4 @@ template <typename Key, typename T, typename Hash, typename Equal>
 struct Codec<std::unordered_map<Key, T, Hash, Equal>>
     : MapCodec<std::unordered_map<Key, T, Hash, Equal>> {};
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fanmill/export.hpp>
 #include <fanmill/object_view.hpp>
 #include <string_view>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 /// Where in a value `read` is: a chain on the stack, turned into words only if something is wrong.
 struct Place {
@@ -20,16 +21,18 @@ struct Place {
 };
 
 /// Throws "field x of struct Point: expected an integer, got text \"abc\"".
-[[noreturn]] void refuse(const Place* place, std::string_view expected, const ObjectView& got);
+[[noreturn]] FANMILL_EXPORT void refuse(const Place* place, std::string_view expected,
+                                        const ObjectView& got);
 /// Throws `what` behind the place.
-[[noreturn]] void refuse(const Place* place, std::string_view what);
-[[noreturn]] void refuse_integer(const Place* place, std::int64_t lowest, std::uint64_t highest,
-                                 const ObjectView& got);
+[[noreturn]] FANMILL_EXPORT void refuse(const Place* place, std::string_view what);
+[[noreturn]] FANMILL_EXPORT void refuse_integer(const Place* place, std::int64_t lowest,
+                                                std::uint64_t highest, const ObjectView& got);
 /// For a double: what came is neither an integer of 64 bits nor a float.
-[[noreturn]] void refuse_number(const Place* place, const ObjectView& got);
-[[noreturn]] void refuse_count(const Place* place, std::size_t expected, std::size_t got);
-[[noreturn]] void refuse_missing_field(const Place* place, std::string_view field,
-                                       std::string_view names);
-[[noreturn]] void refuse_depth();
+[[noreturn]] FANMILL_EXPORT void refuse_number(const Place* place, const ObjectView& got);
+[[noreturn]] FANMILL_EXPORT void refuse_count(const Place* place, std::size_t expected,
+                                              std::size_t got);
+[[noreturn]] FANMILL_EXPORT void refuse_missing_field(const Place* place, std::string_view field,
+                                                      std::string_view names);
+[[noreturn]] FANMILL_EXPORT void refuse_depth();
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -5,21 +5,22 @@
 #include <array>
 #include <fanmill/detail/object_codec.hpp>
 #include <fanmill/detail/struct_names.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/fields.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 inline constexpr std::uint32_t absent = UINT32_MAX;
 
 /// Finds a struct's fields in a struct value or in a map with text keys (what a JSON-only worker
 /// sends): gives the elements of `view` and puts into `positions` where among them the value of
 /// each field in `names` is, or `absent`. Reads each key once, as `read_object` bounds the reading.
-ObjectList match_fields(const ObjectView& view, std::string_view names,
-                        std::span<std::uint32_t> positions);
+FANMILL_EXPORT ObjectList match_fields(const ObjectView& view, std::string_view names,
+                                       std::span<std::uint32_t> positions);
 
 template <typename T>
 concept HasFields = std::is_class_v<T> && requires(const T* none) {
@@ -109,4 +110,4 @@ struct Codec<T> : BothWays {
   }
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fanmill/error.hpp>
+#include <fanmill/export.hpp>
 #include <fanmill/outcome.hpp>
 #include <fanmill/policy.hpp>
 #include <functional>
@@ -16,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 struct RunSettings {
   std::string function;                // of tasks that name none
@@ -67,7 +68,7 @@ enum class Pull {
   ended,
 };
 
-class Runner {
+class FANMILL_EXPORT Runner {
  public:
   Runner() = default;
   Runner(const Runner&) = delete;
@@ -95,13 +96,13 @@ class Runner {
 
 /// The number of a function's name in `settings`: 0 for none or the job's own. Throws FarmError
 /// (invalid_argument) for a name that the job did not give.
-std::uint32_t function_number(const RunSettings& settings, const std::string& name);
+FANMILL_EXPORT std::uint32_t function_number(const RunSettings& settings, const std::string& name);
 /// An error that arose here, not on a worker.
-TaskError local_error(ErrorCode code, const std::string& text);
+FANMILL_EXPORT TaskError local_error(ErrorCode code, const std::string& text);
 /// Throws FarmError (payload_too_large).
-[[noreturn]] void refuse_payload(const std::string& words);
+[[noreturn]] FANMILL_EXPORT void refuse_payload(const std::string& words);
 /// "item 3: its task 0 has 2000000 bytes; ..."
-std::string too_large_words(std::uint64_t item, std::size_t task, std::size_t bytes,
-                            std::size_t bytes_max);
+FANMILL_EXPORT std::string too_large_words(std::uint64_t item, std::size_t task, std::size_t bytes,
+                                           std::size_t bytes_max);
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

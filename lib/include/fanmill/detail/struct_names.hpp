@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 class StructNames {
  public:
@@ -29,4 +29,4 @@ class StructNames {
   std::string_view rest_;  // a newline and a name for each field to come
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 
 /// `outcomes`: failed items are kept as such instead of ending the run.
 template <typename Source, typename JobType, bool outcomes>
@@ -430,4 +430,4 @@ class TypedRun final : public Runner {
   std::optional<typename Types::Results> results_;  // of run with it
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail
