@@ -1,5 +1,5 @@
-# fanmill_target_defaults(<target>): what holds for every target with code of ours: warnings and
-# the version. Generated code and third-party code never get it.
+# fanmill_target_defaults(<target>): what holds for every target with code of ours: warnings, paths
+# and the version. Generated code and third-party code never get it.
 function(fanmill_target_defaults target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
@@ -16,5 +16,7 @@ function(fanmill_target_defaults target)
      AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+  # FANMILL_ASSERT tells its file; nobody needs to know where that lay on the machine that built it.
+  target_compile_options(${target} PRIVATE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
   target_compile_definitions(${target} PRIVATE FANMILL_BUILD_VERSION="${PROJECT_VERSION}")
 endfunction()

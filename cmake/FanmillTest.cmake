@@ -7,8 +7,8 @@
 #   fanmill_add_script_test(<file> LABEL <label> [TIMEOUT <seconds>])
 #     A Python or bash test, named <folder>.<file>.
 #
-# Each test runs with FANMILL_BIN (the programs), FANMILL_SOURCE (this tree) and state and runtime
-# folders of its own (tests/run_isolated), so that tests never meet each other's managers.
+# Each test runs with FANMILL_BIN (the programs), FANMILL_SOURCE (this tree), FANMILL_BUILD (the build
+# tree) and state and runtime folders of its own (tests/run_isolated), so that tests never meet each other's managers.
 
 # Debian's own interpreter first: that is the one which python3-zmq belongs to.
 find_program(FANMILL_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
@@ -20,7 +20,7 @@ set(FANMILL_TIMEOUT_sim 300)
 set(FANMILL_TIMEOUT_integration 180)
 set(FANMILL_TIMEOUT_cli 180)
 set(FANMILL_TIMEOUT_polyglot 300)
-set(FANMILL_TIMEOUT_package 300)
+set(FANMILL_TIMEOUT_package 900)
 set(FANMILL_TIMEOUT_fuzz 300)
 set(FANMILL_TIMEOUT_tidy 120)
 
@@ -34,6 +34,7 @@ function(fanmill_test_properties name label timeout)
   set(environment
     "FANMILL_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
     "FANMILL_SOURCE=${PROJECT_SOURCE_DIR}"
+    "FANMILL_BUILD=${PROJECT_BINARY_DIR}"
     "PYTHONDONTWRITEBYTECODE=1")
   if(FANMILL_SANITIZE)
     math(EXPR timeout "${timeout} * 4")
@@ -59,8 +60,8 @@ function(fanmill_add_test name)
   target_compile_definitions(${name} PRIVATE ${test_DEFINITIONS})
   # LINKS first: a variant of a layer, compiled with other macros, must win over the usual one.
   target_link_libraries(${name} PRIVATE
-    fanmill_test_main ${test_LINKS} fanmill::fanmill fanmill_internal cppzmq
-    nlohmann_json::nlohmann_json Threads::Threads)
+    fanmill_test_main ${test_LINKS} fanmill_layers cppzmq nlohmann_json::nlohmann_json
+    Threads::Threads)
   if(TARGET fanmill_schemas)
     target_link_libraries(${name} PRIVATE fanmill_schemas)
   endif()
