@@ -7,8 +7,9 @@
 #   fanmill_add_script_test(<file> LABEL <label> [TIMEOUT <seconds>])
 #     A Python or bash test, named <folder>.<file>.
 #
-# Each test runs with FANMILL_BIN (the programs), FANMILL_SOURCE (this tree), FANMILL_BUILD (the build
-# tree) and state and runtime folders of its own (tests/run_isolated), so that tests never meet each other's managers.
+# Each test runs with FANMILL_BIN (the programs), FANMILL_SOURCE (this tree), FANMILL_BUILD (the
+# build's) and state and runtime folders of its own (tests/run_isolated), so that tests never meet
+# each other's managers.
 
 # Debian's own interpreter first: that is the one which python3-zmq belongs to.
 find_program(FANMILL_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)

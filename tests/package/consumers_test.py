@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Programs against the install tree, by find_package and by pkg-config: each kind of the library, as
-C++20 and C++23, with every compiler of this host. Each is built and run as a farm of two processes.
+"""Programs against the install tree, by find_package and by pkg-config: each kind of the library,
+as C++20 and C++23, with every compiler of this host. Each is built and run as a farm of two
+processes.
 
 The tree is moved before it is used: a package that is unpacked elsewhere must work.
 """

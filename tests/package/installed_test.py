@@ -79,8 +79,8 @@ class SharedLibrary(unittest.TestCase):
         self.assertIn(f"soname: [libfanmill.so.{rig.soversion()}]", dynamic)
 
     def test_only_the_public_api_is_visible(self):
-        """Whatever the compiler makes of the standard library's templates is everybody's; the rest is
-        in the versioned namespace. A class that hides its Impl in the source hides its symbols there."""
+        """What the compiler makes of the standard library's templates is everybody's; the rest is in
+        the versioned namespace. A class with an Impl hides that where it is defined."""
         wrong = []
         for kind, name in self.names(self.library, "-D"):
             # In a typeinfo's or a vtable's name, the type that it is of.
@@ -93,7 +93,7 @@ class SharedLibrary(unittest.TestCase):
 
     def test_the_whole_public_api_is_visible(self):
         """What a public header declares and a source defines lies in namespace v0, and needs
-        FANMILL_EXPORT there; forgetting it shows only in programs that use it with the shared library."""
+        FANMILL_EXPORT; that it is missing shows only in programs with the shared library."""
         visible = {name for _, name in self.names(self.library, "-D")}
         # In the objects a function that a source defines is strong, one that a header defines weak.
         defined = {name for archive in (rig.BUILD / "lib").glob("libfanmill_*.a")
