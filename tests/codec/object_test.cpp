@@ -7,6 +7,7 @@
 #include <random>
 
 #include "catch.hpp"
+#include "codec/object_check.hpp"
 #include "farm_error.hpp"
 
 #if __has_include(<rapidcheck.h>)
@@ -69,6 +70,8 @@ FANMILL_FIELDS(Wide, a1, a2, a3, a4, a5, a6, a7, a8, b1, b2, b3, b4, b5, b6, b7,
 namespace {
 
 using namespace fanmill;
+using codec_test::check_round_trip;
+using codec_test::refusal;
 
 static_assert(Transmissible<shop::Shape> && Transmissible<std::vector<shop::Tree>> &&
               Transmissible<Payload>);
@@ -77,19 +80,6 @@ static_assert(!Transmissible<shop::Unnamed> && !Transmissible<std::vector<shop::
 static_assert(!Transmissible<std::string_view> && Encodable<std::string_view> &&
               Encodable<char[4]>);
 static_assert(!Transmissible<std::optional<std::optional<int>>>);
-
-template <typename T>
-void check_round_trip(const T& value) {
-  const Payload payload = encode(value);
-  CHECK(payload.encoding == Encoding::object);
-  CHECK(decode<T>(payload) == value);
-  CHECK(decode<T>(Payload::json(to_json(payload))) == value);
-}
-
-template <typename T>
-std::string refusal(const Payload& payload) {
-  return test::words_of(ErrorCode::malformed_payload, [&] { decode<T>(payload); });
-}
 
 std::string hex(const Payload& payload) {
   std::string text;

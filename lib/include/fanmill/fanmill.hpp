@@ -29,6 +29,7 @@
 #include <fanmill/payload.hpp>
 #include <fanmill/policy.hpp>
 #include <fanmill/serve.hpp>
+#include <fanmill/shared_span.hpp>
 #include <fanmill/update.hpp>
 #include <fanmill/version.hpp>
 #include <fanmill/worker_info.hpp>

@@ -1,16 +1,45 @@
 // encode and decode: C++ values to payloads and back.
 //
-// What tasks and results may be made of: bool, integers, enums, float and double, BigInteger,
-// std::string, bytes (Bytes, std::vector or std::array of std::byte or std::uint8_t),
-// std::optional, vector, array, pair, tuple, map, unordered_map, and structs with one line:
-// FANMILL_FIELDS(Point, x, y) (fields.hpp). All nest, up to 64 levels. Text literals and
-// std::string_view can be encoded; they arrive as std::string.
+// What tasks and results may be made of, and as what it travels (schemas/object.capnp):
+//
+//   bool, integers up to 64 bits, BigInteger     bool; integer
+//   enums                                        integer, the underlying one; any that fits is taken
+//   float, double                                float; integers are taken, too
+//   std::string, std::filesystem::path           text; bytes if it is not UTF-8
+//   Bytes; vector, array or SharedSpan of        bytes
+//     std::byte or std::uint8_t
+//   vector, array, deque, list, SharedSpan       list, packed if it is all numbers
+//   set, unordered_set                           list; an element that stands twice is refused
+//   pair, tuple                                  tuple; lists of that length are taken, too
+//   map, unordered_map                           map
+//   std::optional                                null or the value
+//   std::monostate, std::nullptr_t               null
+//   std::variant                                 tuple of the alternative's number, from 0, and its
+//                                                value: (1, "text")
+//   std::chrono durations                        integer of nanoseconds; float of nanoseconds if the
+//                                                count is one
+//   std::chrono time points of system_clock      the same, since 1970-01-01 in UTC
+//   structs with FANMILL_FIELDS (fields.hpp)     struct; maps with text keys are taken, too
+//   types of Cap'n Proto schemas (capnp.hpp)     bytes, named by their type's id
+//
+// All nest, up to 64 levels. To be sent only: text literals and std::string_view, which arrive as
+// std::string, and std::span.
+//
+// VARIANTS name their alternative, rather than leave it to the reader to find the first that fits:
+// a 1 would else become the int of variant<int, double>, and two structs with the same fields, or
+// two types that are alike as JSON, could never be told apart. Alternatives may be added behind the
+// others; a reader that does not have one refuses it.
+//
+// DURATIONS arrive in any unit in which they are exact: seconds read as milliseconds, milliseconds
+// as seconds only if they are whole ones. Integer counts may be of any unit that is a whole number
+// of nanoseconds (not 1/3 s); those with a count of floating point lose what a double loses.
 #pragma once
 
 #include <concepts>
 #include <fanmill/detail/object_codec.hpp>
 #include <fanmill/detail/object_containers.hpp>
 #include <fanmill/detail/object_structs.hpp>
+#include <fanmill/detail/object_times.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/fields.hpp>
 #include <fanmill/object_view.hpp>
@@ -37,19 +66,19 @@ inline constexpr bool can_be_sent_or_needs_FANMILL_FIELDS_behind_its_struct =
 template <typename T>
 concept Transmissible = detail::can_travel_or_needs_FANMILL_FIELDS_behind_its_struct<T>;
 
-/// T can be sent, but need not be what arrives: text literals and std::string_view too.
+/// T can be sent, but need not be what arrives: text literals, std::string_view and std::span too.
 template <typename T>
 concept Encodable = detail::can_be_sent_or_needs_FANMILL_FIELDS_behind_its_struct<T>;
 
 /// A payload that holds `value`, of encoding `object`; a Payload passes unchanged; std::monostate
-/// gives no payload. Text that is not UTF-8 is sent as bytes, and `decode` to std::string takes
-/// either. One allocation. Throws FarmError: invalid_argument beyond 64 levels, payload_too_large
-/// beyond 2 GiB.
+/// and nullptr give no payload. Text that is not UTF-8 is sent as bytes, and `decode` to
+/// std::string takes either. One allocation. Throws FarmError: invalid_argument beyond 64 levels,
+/// payload_too_large beyond 2 GiB.
 template <Encodable T>
 Payload encode(const T& value) {
   if constexpr (std::same_as<T, Payload>) {
     return value;
-  } else if constexpr (std::same_as<T, std::monostate>) {
+  } else if constexpr (detail::Null<T>) {
     return {};
   } else {
     return write_object(detail::Codec<T>::words(value, 0),
@@ -58,12 +87,14 @@ Payload encode(const T& value) {
 }
 
 /// The value in `payload`, of encoding `object` or `json`. No payload reads as null: an empty
-/// std::optional or std::monostate. Raw bytes read as std::string, Bytes or std::vector of bytes;
-/// Payload takes everything unchanged; `decode<void>` takes everything and drops it.
+/// std::optional, std::monostate or std::nullptr_t. Raw bytes read as std::string, Bytes,
+/// std::vector or SharedSpan of bytes; Payload takes everything unchanged; `decode<void>` takes
+/// everything and drops it.
 ///
-/// Integers must fit T; floats take integers too; lists and tuples read as each other; structs read
-/// from maps with text keys (which JSON objects are) by field name. No allocation beyond T's own,
-/// but for JSON. Throws FarmError (malformed_payload): "field x of struct Point: expected an
+/// Integers must fit T; what else is taken for a T, the table above says. A SharedSpan shows the
+/// payload's own bytes, but for numbers that were not packed as its type (a list of mixed ones, or
+/// integers where it has double), which are copied. No allocation beyond T's own, but for JSON.
+/// Throws FarmError (malformed_payload): "field x of struct Point: expected an
 /// integer, got text \"abc\"".
 template <typename T>
 requires Transmissible<T> || std::same_as<T, void> T decode(const Payload& payload) {
@@ -72,16 +103,8 @@ requires Transmissible<T> || std::same_as<T, void> T decode(const Payload& paylo
   } else if constexpr (std::same_as<T, Payload>) {
     return payload;
   } else {
-    if (payload.encoding == Encoding::raw) {
-      const auto* begin = reinterpret_cast<const std::byte*>(payload.bytes.data());
-      if constexpr (std::same_as<T, Bytes>) return payload.bytes;
-      if constexpr (std::same_as<T, std::string>) return payload.bytes.str();
-      if constexpr (std::same_as<T, std::vector<std::byte>>)
-        return T(begin, begin + payload.bytes.size());
-      if constexpr (std::same_as<T, std::vector<std::uint8_t>>) {
-        const auto* numbers = reinterpret_cast<const std::uint8_t*>(begin);
-        return T(numbers, numbers + payload.bytes.size());
-      }
+    if constexpr (requires { detail::Codec<T>::from_raw(payload.bytes); }) {
+      if (payload.encoding == Encoding::raw) return detail::Codec<T>::from_raw(payload.bytes);
     }
     std::optional<T> value;
     detail::read_object(payload, &value, [](void* to, const ObjectView& root) {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fanmill/big_integer.hpp>
+#include <fanmill/bytes.hpp>
 #include <fanmill/export.hpp>
 #include <fanmill/payload.hpp>
 #include <memory>
@@ -65,6 +66,9 @@ class FANMILL_EXPORT ObjectView {
   /// payload.
   [[nodiscard]] std::string_view text() const;
   [[nodiscard]] std::span<const std::byte> bytes() const;
+  /// What spans of this view lie in, for those who keep one for longer than the view: the payload's
+  /// bytes, or those that its JSON was converted to. Never throws; no bytes for a view of null.
+  [[nodiscard]] Bytes backing() const noexcept;
 
   /// The elements of a list or tuple, the values of a struct's fields, or key, value, key, value...
   /// of a map.
@@ -94,7 +98,9 @@ class FANMILL_EXPORT ObjectView {
 
   alignas(
       8) std::array<std::byte, 48> place_{};  // Cap'n Proto's reader of the value, or the number
-  std::shared_ptr<const void> keeper_;  // keeps the payload's bytes alive; empty inside `decode`
+  // The message that holds the payload's bytes. Inside `decode` it points without owning, since the
+  // message outlives all views and a count for each of them would cost more than reading them.
+  std::shared_ptr<const void> keeper_;
   std::uint32_t elements_max_ = 0;
   std::int8_t depth_ = 0;
   Form form_ = Form::null;

@@ -20,6 +20,8 @@ std::string in_words(const detail::Place& place) {
       return "key of entry " + std::to_string(place.index);
     case detail::Place::Part::value:
       return "value of entry " + std::to_string(place.index);
+    case detail::Place::Part::alternative:
+      return "alternative " + std::to_string(place.index);
     case detail::Place::Part::field:
       break;
   }
@@ -104,6 +106,11 @@ void refuse_missing_field(const Place* place, std::string_view field, std::strin
 void refuse_depth() {
   throw FarmError(ErrorCode::invalid_argument, "encode: the value is nested deeper than " +
                                                    std::to_string(object_depth_max) + " levels");
+}
+
+void refuse_valueless() {
+  throw FarmError(ErrorCode::invalid_argument,
+                  "encode: a variant has lost its value (valueless_by_exception)");
 }
 
 }  // namespace detail

@@ -78,6 +78,7 @@ class Message {
         reader_({segments_, 1}, options(words_read_max)) {}
   ValueReader root() { return reader_.getRoot<schema::Value>(); }
   [[nodiscard]] std::size_t words() const { return segments_[0].size(); }
+  [[nodiscard]] const Bytes& bytes() const { return bytes_; }
 
  private:
   static kj::ArrayPtr<const capnp::word> segment(const Bytes& bytes) {
@@ -145,7 +146,9 @@ void detail::read_object(const Payload& payload, void* context, ReadCall call) {
   const std::uint64_t words = words_read_max(bytes);
   Message message(std::move(bytes), words);
   const ValueReader root = guarded([&] { return message.root(); });
-  call(context, ObjectAccess::root(root, nullptr, message.words()));
+  // An owner of nothing that points to the message: copies of it cost no count.
+  const std::shared_ptr<const void> keeper(std::shared_ptr<const void>(), &message);
+  call(context, ObjectAccess::root(root, keeper, message.words()));
 }
 
 const char* to_string(ObjectKind kind) noexcept {
@@ -292,6 +295,10 @@ std::span<const std::byte> ObjectView::bytes() const {
     const auto data = ObjectAccess::stored(*this).getBytes();
     return std::as_bytes(std::span(data.begin(), data.size()));
   });
+}
+
+Bytes ObjectView::backing() const noexcept {
+  return keeper_ == nullptr ? Bytes() : static_cast<const Message*>(keeper_.get())->bytes();
 }
 
 ObjectList ObjectView::elements() const {

@@ -4,11 +4,12 @@
 //
 // A codec has two flags, `encodes` and `decodes`, and three functions: `words` adds up what a value
 // needs (object_writer.hpp) and checks the depth, `write` fills a place, `read` makes a T or throws
-// FarmError (malformed_payload).
+// FarmError (malformed_payload). One with `from_raw` also takes raw payloads.
 #pragma once
 
 #include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <fanmill/bytes.hpp>
@@ -16,6 +17,7 @@
 #include <fanmill/export.hpp>
 #include <fanmill/object_view.hpp>
 #include <fanmill/object_writer.hpp>
+#include <fanmill/shared_span.hpp>
 #include <limits>
 #include <optional>
 #include <span>
@@ -129,13 +131,13 @@ struct Codec<T> : BothWays {
     return narrowed(view.floating(), view, place);
   }
   static T narrowed(double value, const ObjectView& view, const Place* place) {
-    // Infinity passes; a finite number that would become infinite does not.
-    if constexpr (std::same_as<T, float>) {
-      constexpr double most = std::numeric_limits<float>::max();
-      if ((value > most || value < -most) && value - value == 0)
-        refuse(place, "a number from -3.4e+38 to 3.4e+38", view);
-    }
+    if (!fits(value)) refuse(place, "a number from -3.4e+38 to 3.4e+38", view);
     return static_cast<T>(value);
+  }
+  static constexpr bool fits(double value) {
+    // Infinity passes; a finite number that would become infinite does not.
+    constexpr double most = std::numeric_limits<T>::max();
+    return (value <= most && value >= -most) || value - value != 0;
   }
 };
 
@@ -157,11 +159,14 @@ struct Codec<BigInteger> : BothWays {
 
 // ---- Nothing, text, bytes.
 
-template <>
-struct Codec<std::monostate> : BothWays {
-  static std::size_t words(std::monostate, int) { return 0; }
-  static void write(std::monostate, const ObjectWriter& place) { place.null(); }
-  static std::monostate read(const ObjectView& view, const Place* place) {
+template <typename T>
+concept Null = std::same_as<T, std::monostate> || std::same_as<T, std::nullptr_t>;
+
+template <Null T>
+struct Codec<T> : BothWays {
+  static std::size_t words(T, int) { return 0; }
+  static void write(T, const ObjectWriter& place) { place.null(); }
+  static T read(const ObjectView& view, const Place* place) {
     if (!view.is_null()) refuse(place, "null", view);
     return {};
   }
@@ -189,10 +194,14 @@ struct Codec<std::string> : TextCodec {
     if (view.kind() != ObjectKind::text) refuse(place, "text", view);
     return std::string(view.text());
   }
+  static std::string from_raw(const Bytes& bytes) { return bytes.str(); }
   static std::string_view from_bytes(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 };
+
+template <typename T>
+concept Byte = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t>;
 
 struct BytesCodec : BothWays {
   template <typename T>
@@ -211,15 +220,21 @@ struct BytesCodec : BothWays {
 template <>
 struct Codec<Bytes> : BytesCodec {
   static Bytes read(const ObjectView& view, const Place* place) { return Bytes(take(view, place)); }
+  static Bytes from_raw(const Bytes& bytes) { return bytes; }
 };
-template <typename T>
-concept Byte = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t>;
+template <Byte T>
+std::span<const T> bytes_as(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const T*>(bytes.data()), bytes.size()};
+}
 template <Byte T>
 struct Codec<std::vector<T>> : BytesCodec {
   static std::vector<T> read(const ObjectView& view, const Place* place) {
-    const auto bytes = take(view, place);
-    const auto* begin = reinterpret_cast<const T*>(bytes.data());
-    return std::vector<T>(begin, begin + bytes.size());
+    const auto bytes = bytes_as<T>(take(view, place));
+    return {bytes.begin(), bytes.end()};
+  }
+  static std::vector<T> from_raw(const Bytes& raw) {
+    const auto bytes = bytes_as<T>(std::as_bytes(std::span(raw.view())));
+    return {bytes.begin(), bytes.end()};
   }
 };
 template <Byte T, std::size_t n>
@@ -233,6 +248,22 @@ struct Codec<std::array<T, n>> : BytesCodec {
   }
 };
 
+template <Byte T>
+struct Codec<SharedSpan<T>> : BytesCodec {
+  static SharedSpan<T> read(const ObjectView& view, const Place* place) {
+    return {view.backing(), bytes_as<T>(take(view, place))};
+  }
+  static SharedSpan<T> from_raw(const Bytes& raw) {
+    return {raw, bytes_as<T>(std::as_bytes(std::span(raw.view())))};
+  }
+};
+// To be sent only: nobody would own what a span shows on arrival.
+template <typename T, std::size_t n>
+requires Byte<std::remove_const_t<T>>
+struct Codec<std::span<T, n>> : BytesCodec {
+  static constexpr bool decodes = false;
+};
+
 // ---- Optional. One within another could not be told apart, so that is refused.
 
 template <typename T>
@@ -242,7 +273,7 @@ inline constexpr bool is_optional<std::optional<T>> = true;
 
 template <typename T>
 struct Codec<std::optional<T>> {
-  static constexpr bool nullable = is_optional<T> || std::same_as<T, std::monostate>;
+  static constexpr bool nullable = is_optional<T> || Null<T>;
   static constexpr bool encodes = Codec<T>::encodes && !nullable;
   static constexpr bool decodes = Codec<T>::decodes && !nullable;
   static std::size_t words(const std::optional<T>& value, int depth) {

@@ -1,13 +1,22 @@
-// Codec<T> of vector, array, tuple, pair, map and unordered_map. Machinery of object.hpp, not for
-// users.
+// Codec<T> of what holds other types: vector, deque, list, array, span, SharedSpan, set,
+// unordered_set, tuple, pair, map, unordered_map, variant. Machinery of object.hpp, not for users.
 #pragma once
 
 #include <array>
+#include <cstring>
+#include <deque>
 #include <fanmill/detail/object_codec.hpp>
+#include <fanmill/shared_span.hpp>
+#include <iterator>
+#include <list>
 #include <map>
+#include <set>
+#include <span>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace fanmill::inline v0::detail {
@@ -26,7 +35,16 @@ T read_element(const ObjectList& list, std::size_t index, const Place* outer) {
   return Codec<T>::read(list[index], &place);
 }
 
-/// Numbers, packed where they fit; `Sequence` is a std::vector or std::array of T.
+/// The elements as they lie in the payload, if they lie there as T: a packed list of doubles is an
+/// array of them. Nothing if not, and also if the list is empty.
+template <typename T>
+std::span<const T> in_place(const ObjectList& list) {
+  if constexpr (std::same_as<T, double>) return list.packed_floats();
+  if constexpr (std::same_as<T, std::int64_t>) return list.packed_integers();
+  return {};
+}
+
+/// Lists, packed where they are numbers that fit; `Sequence` is a container or std::span of T.
 template <typename T, typename Sequence>
 struct SequenceCodec {
   static constexpr bool encodes = Codec<T>::encodes;
@@ -60,13 +78,20 @@ struct SequenceCodec {
 
   static void pack(const Sequence& values, const ObjectWriter& place) {
     if constexpr (integers) {
-      std::size_t index = 0;
-      const std::span<std::int64_t> to = place.packed_integers(values.size());
-      for (const T value : values) to[index++] = static_cast<std::int64_t>(number(value));
+      fill(values, place.packed_integers(values.size()));
     } else if constexpr (packs) {
+      fill(values, place.packed_floats(values.size()));
+    }
+  }
+
+  template <typename To>
+  static void fill(const Sequence& values, std::span<To> to) {
+    using Iterator = decltype(std::declval<const Sequence&>().begin());
+    if constexpr (std::same_as<T, To> && std::contiguous_iterator<Iterator>) {
+      if (!to.empty()) std::memcpy(to.data(), values.data(), to.size_bytes());
+    } else {
       std::size_t index = 0;
-      const std::span<double> to = place.packed_floats(values.size());
-      for (const T value : values) to[index++] = value;
+      for (const T value : values) to[index++] = static_cast<To>(number(value));
     }
   }
 
@@ -78,10 +103,26 @@ struct SequenceCodec {
     }
   }
 
-  /// Calls `put(index, T)` for each element.
+  /// Calls `put(T)` for each element.
   template <typename Put>
   static void read_each(const ObjectList& list, const Place* place, const Put& put) {
-    for (std::size_t i = 0; i < list.size(); ++i) put(i, read_element<T>(list, i, place));
+    // Numbers that were packed are read without a view of each.
+    if constexpr (integers) {
+      using Number = decltype(number(T()));
+      if (const auto all = list.packed_integers(); !all.empty()) {
+        for (std::size_t i = 0; i < all.size(); ++i)
+          put(std::in_range<Number>(all[i]) ? static_cast<T>(all[i])
+                                            : read_element<T>(list, i, place));  // which refuses
+        return;
+      }
+    } else if constexpr (packs) {
+      if (const auto all = list.packed_floats(); !all.empty()) {
+        for (std::size_t i = 0; i < all.size(); ++i)
+          put(Codec<T>::fits(all[i]) ? static_cast<T>(all[i]) : read_element<T>(list, i, place));
+        return;
+      }
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) put(read_element<T>(list, i, place));
   }
 };
 
@@ -89,18 +130,28 @@ template <typename T>
 struct Codec<std::vector<T>> : SequenceCodec<T, std::vector<T>> {
   static std::vector<T> read(const ObjectView& view, const Place* place) {
     const ObjectList list = list_or_tuple(view, place);
-    if constexpr (std::same_as<T, double>) {
-      if (const auto all = list.packed_floats(); !all.empty()) return {all.begin(), all.end()};
-    } else if constexpr (Number64<T> && std::signed_integral<T> && sizeof(T) == 8) {
-      if (const auto all = list.packed_integers(); !all.empty()) return {all.begin(), all.end()};
-    }
+    if (const auto all = in_place<T>(list); !all.empty()) return {all.begin(), all.end()};
     std::vector<T> values;
     values.reserve(list.size());
-    Codec::read_each(list, place,
-                     [&](std::size_t, T value) { values.push_back(std::move(value)); });
+    Codec::read_each(list, place, [&](T value) { values.push_back(std::move(value)); });
     return values;
   }
 };
+
+/// std::deque and std::list.
+template <typename T, typename Sequence>
+struct GrowingCodec : SequenceCodec<T, Sequence> {
+  static Sequence read(const ObjectView& view, const Place* place) {
+    Sequence values;
+    GrowingCodec::read_each(list_or_tuple(view, place), place,
+                            [&](T value) { values.push_back(std::move(value)); });
+    return values;
+  }
+};
+template <typename T>
+struct Codec<std::deque<T>> : GrowingCodec<T, std::deque<T>> {};
+template <typename T>
+struct Codec<std::list<T>> : GrowingCodec<T, std::list<T>> {};
 
 template <typename T, std::size_t n>
 struct Codec<std::array<T, n>> : SequenceCodec<T, std::array<T, n>> {
@@ -108,11 +159,59 @@ struct Codec<std::array<T, n>> : SequenceCodec<T, std::array<T, n>> {
     const ObjectList list = list_or_tuple(view, place);
     if (list.size() != n) refuse_count(place, n, list.size());
     std::array<T, n> values{};
-    Codec::read_each(list, place,
-                     [&](std::size_t index, T value) { values[index] = std::move(value); });
+    if (const auto all = in_place<T>(list); !all.empty()) {
+      std::memcpy(values.data(), all.data(), all.size_bytes());
+      return values;
+    }
+    std::size_t index = 0;
+    Codec::read_each(list, place, [&](T value) { values[index++] = std::move(value); });
     return values;
   }
 };
+
+template <LiesInPayloads T>
+struct Codec<SharedSpan<T>> : SequenceCodec<T, SharedSpan<T>> {
+  static SharedSpan<T> read(const ObjectView& view, const Place* place) {
+    const ObjectList list = list_or_tuple(view, place);
+    if (const auto all = in_place<T>(list); !all.empty()) return {view.backing(), all};
+    // A list of single values, or integers where floats are wanted: they must be gathered.
+    return SharedSpan<T>::make(list.size(), [&](T* to) {
+      Codec::read_each(list, place, [&](T value) { *to++ = value; });
+    });
+  }
+};
+
+// To be sent only: nobody would own what a span shows on arrival.
+template <typename T, std::size_t n>
+struct Codec<std::span<T, n>> : SequenceCodec<std::remove_const_t<T>, std::span<T, n>> {
+  static constexpr bool decodes = false;
+};
+
+// ---- Sets. An element that stands twice is refused, as a map's key is: dropping it would hide
+// that something was lost on the way.
+
+template <typename Set>
+struct SetCodec : SequenceCodec<typename Set::key_type, Set> {
+  using Key = typename Set::key_type;
+
+  static Set read(const ObjectView& view, const Place* place) {
+    const ObjectList list = list_or_tuple(view, place);
+    Set set;
+    std::size_t index = 0;
+    SetCodec::read_each(list, place, [&](Key key) {
+      if (!set.insert(std::move(key)).second)
+        refuse(place, "a set has the element " + describe(list[index]) + " twice");
+      index += 1;
+    });
+    return set;
+  }
+};
+template <typename T, typename Compare>
+struct Codec<std::set<T, Compare>> : SetCodec<std::set<T, Compare>> {};
+template <typename T, typename Hash, typename Equal>
+struct Codec<std::unordered_set<T, Hash, Equal>> : SetCodec<std::unordered_set<T, Hash, Equal>> {};
+
+// ---- Tuples.
 
 /// `Tuple` is std::tuple or std::pair of `Parts`.
 template <typename Tuple, typename... Parts>
@@ -188,5 +287,55 @@ struct Codec<std::map<Key, T, Compare>> : MapCodec<std::map<Key, T, Compare>> {}
 template <typename Key, typename T, typename Hash, typename Equal>
 struct Codec<std::unordered_map<Key, T, Hash, Equal>>
     : MapCodec<std::unordered_map<Key, T, Hash, Equal>> {};
+
+// ---- Variants: the alternative's number and its value.
+
+template <typename... Parts>
+struct Codec<std::variant<Parts...>> : AsParts<Parts...> {
+  using Variant = std::variant<Parts...>;
+
+  static std::size_t words(const Variant& variant, int depth) {
+    const int inner = deeper(depth);
+    if (variant.valueless_by_exception()) refuse_valueless();
+    return object_words::list(2) +
+           std::visit([&](const auto& value) { return part<decltype(value)>::words(value, inner); },
+                      variant);
+  }
+  static void write(const Variant& variant, const ObjectWriter& place) {
+    const ObjectListWriter list = place.tuple(2);
+    list[0].uint64(variant.index());
+    std::visit([&](const auto& value) { part<decltype(value)>::write(value, list[1]); }, variant);
+  }
+  static Variant read(const ObjectView& view, const Place* outer) {
+    const ObjectKind kind = view.kind();
+    const bool is_listed = kind == ObjectKind::list || kind == ObjectKind::tuple;
+    const ObjectList list = is_listed ? view.elements() : ObjectList();
+    if (list.size() != 2)
+      refuse(outer, "a variant: the number of an alternative and its value", view);
+    const ObjectView number = list[0];
+    const auto index = number.if_uint64();
+    if (!index || *index >= sizeof...(Parts)) {
+      const Place place{.outer = outer, .part = Place::Part::element, .index = 0};
+      refuse_integer(&place, 0, sizeof...(Parts) - 1, number);
+    }
+    const Place place{.outer = outer, .part = Place::Part::alternative, .index = *index};
+    return readers(std::index_sequence_for<Parts...>())[*index](list[1], &place);
+  }
+
+ private:
+  template <typename Reference>
+  using part = Codec<std::remove_cvref_t<Reference>>;
+  using Reader = Variant (*)(const ObjectView& view, const Place* place);
+
+  template <std::size_t index>
+  static Variant read_alternative(const ObjectView& view, const Place* place) {
+    using T = std::variant_alternative_t<index, Variant>;
+    return Variant(std::in_place_index<index>, Codec<T>::read(view, place));
+  }
+  template <std::size_t... indices>
+  static constexpr std::array<Reader, sizeof...(Parts)> readers(std::index_sequence<indices...>) {
+    return {&read_alternative<indices>...};
+  }
+};
 
 }  // namespace fanmill::inline v0::detail

@@ -1,5 +1,6 @@
 // Place and the refusals: how `decode` says what does not fit and where. Machinery of object.hpp,
-// not for users. All throw FarmError: malformed_payload, but for `refuse_depth`.
+// not for users. All throw FarmError: malformed_payload, but invalid_argument for what `encode`
+// can't send (the last two).
 #pragma once
 
 #include <cstddef>
@@ -12,10 +13,10 @@ namespace fanmill::inline v0::detail {
 
 /// Where in a value `read` is: a chain on the stack, turned into words only if something is wrong.
 struct Place {
-  enum class Part { element, key, value, field };
+  enum class Part { element, key, value, field, alternative };
   const Place* outer;
   Part part;
-  std::size_t index = 0;        // of the element or entry
+  std::size_t index = 0;        // of the element, entry or alternative
   std::string_view field = {};  // its name
   std::string_view names = {};  // the struct's names; the first is its own
 };
@@ -34,5 +35,6 @@ struct Place {
 [[noreturn]] FANMILL_EXPORT void refuse_missing_field(const Place* place, std::string_view field,
                                                       std::string_view names);
 [[noreturn]] FANMILL_EXPORT void refuse_depth();
+[[noreturn]] FANMILL_EXPORT void refuse_valueless();
 
 }  // namespace fanmill::inline v0::detail
