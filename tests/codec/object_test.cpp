@@ -167,7 +167,8 @@ TEST_CASE("a refusal says where, what was expected and what came", "[unit][objec
   CHECK(refusal<shop::Point>(Payload::json(R"({"x": "abc", "y": 1})")) ==
         "field x of struct Point: expected an integer, got text \"abc\"");
   CHECK(refusal<shop::Point>(Payload::json(R"({"y": 1})")) ==
-        "field x of struct Point is missing; only fields of type std::optional may be");
+        "field x of struct Point is missing; only fields of type std::optional or with "
+        "or_default may be");
   CHECK(refusal<shop::Shape>(
             Payload::json(R"({"name": "", "corners": [{"x": 1, "y": 1}, {"x": 1, "y": null}]})")) ==
         "field corners of struct Shape, element 1, field y of struct Point: expected a number, got "

@@ -100,7 +100,7 @@ void refuse_count(const Place* place, std::size_t expected, std::size_t got) {
 void refuse_missing_field(const Place* place, std::string_view field, std::string_view names) {
   refuse(place,
          in_words({.outer = nullptr, .part = Place::Part::field, .field = field, .names = names}) +
-             " is missing; only fields of type std::optional may be");
+             " is missing; only fields of type std::optional or with or_default may be");
 }
 
 void refuse_depth() {

@@ -1,6 +1,7 @@
 #include <fanmill/detail/object_structs.hpp>
 
 #include <algorithm>
+#include <fanmill/detail/struct_names.hpp>
 
 namespace fanmill::inline v0::detail {
 

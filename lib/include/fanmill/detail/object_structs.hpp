@@ -2,11 +2,12 @@
 // users.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <fanmill/detail/object_codec.hpp>
-#include <fanmill/detail/struct_names.hpp>
 #include <fanmill/export.hpp>
 #include <fanmill/fields.hpp>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,26 +36,71 @@ constexpr bool field_can_travel() {
   return true;
 }
 
+/// "Point\nx\ny", made by the compiler.
+template <HasFields T>
+struct NamesOf {
+  static constexpr auto fields = fanmill_fields(static_cast<const T*>(nullptr));
+  static constexpr std::size_t count = std::tuple_size_v<decltype(fields.all)>;
+  static constexpr std::array<std::string_view, count> names = std::apply(
+      [](const auto&... field) { return std::array<std::string_view, count>{field.name...}; },
+      fields.all);
+  static constexpr std::size_t size =
+      std::accumulate(names.begin(), names.end(), fields.own.size(),
+                      [](std::size_t sum, std::string_view name) { return sum + 1 + name.size(); });
+  static constexpr std::array<char, size> text = [] {
+    std::array<char, size> text{};
+    auto to = std::copy(fields.own.begin(), fields.own.end(), text.begin());
+    for (const std::string_view name : names) {
+      *to++ = '\n';
+      to = std::copy(name.begin(), name.end(), to);
+    }
+    return text;
+  }();
+  // A newline is what tells where a name ends.
+  static constexpr bool are_names = std::all_of(
+      names.begin(), names.end(),
+      [](std::string_view name) { return !name.empty() && name.find('\n') == name.npos; });
+  static constexpr bool are_distinct = [] {
+    auto sorted = names;
+    std::sort(sorted.begin(), sorted.end());
+    return std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+  }();
+};
+
+/// A field as a type, so that all about it is known to the compiler.
+template <typename T, std::size_t i>
+struct FieldOf {
+  static constexpr std::size_t index = i;
+  static constexpr auto field = std::get<i>(NamesOf<T>::fields.all);
+  static constexpr auto member = field.member;
+  static constexpr std::string_view name = field.name;
+  static constexpr bool stays_default = field.stays_default;
+  using Value = typename decltype(field)::Value;
+};
+
 template <HasFields T>
 struct Codec<T> : BothWays {
-  static constexpr auto fields = fanmill_fields(static_cast<const T*>(nullptr));
-  static constexpr std::size_t count = std::tuple_size_v<decltype(fields.members)>;
+  static constexpr const auto& fields = NamesOf<T>::fields;
+  static constexpr std::size_t count = NamesOf<T>::count;
+  static constexpr std::string_view names{NamesOf<T>::text.data(), NamesOf<T>::size};
   static_assert(std::default_initializable<T>,
                 "a struct named in FANMILL_FIELDS needs a default constructor");
+  static_assert(NamesOf<T>::are_names, "FANMILL_FIELDS has a name that is empty or has two lines");
+  static_assert(NamesOf<T>::are_distinct, "FANMILL_FIELDS names two fields alike");
 
   static std::size_t words(const T& value, int depth) {
     [[maybe_unused]] const int inner = deeper(depth);
-    std::size_t words = object_words::structure(fields.names, count);
-    each([&]<typename Member>(Member T::*member, std::string_view, std::size_t) {
-      words += Codec<Member>::words(value.*member, inner);
+    std::size_t words = object_words::structure(names, count);
+    each([&](auto field) {
+      words += Codec<typename decltype(field)::Value>::words(value.*field.member, inner);
     });
     return words;
   }
 
   static void write(const T& value, const ObjectWriter& place) {
-    [[maybe_unused]] const ObjectListWriter list = place.structure(fields.names, count);
-    each([&]<typename Member>(Member T::*member, std::string_view, std::size_t index) {
-      Codec<Member>::write(value.*member, list[index]);
+    [[maybe_unused]] const ObjectListWriter list = place.structure(names, count);
+    each([&](auto field) {
+      Codec<typename decltype(field)::Value>::write(value.*field.member, list[field.index]);
     });
   }
 
@@ -62,51 +108,48 @@ struct Codec<T> : BothWays {
     T value{};
     const ObjectKind kind = view.kind();
     if (kind != ObjectKind::structure && kind != ObjectKind::map) {
-      refuse(place, "struct " + std::string(StructNames(fields.names).own()), view);
+      refuse(place, "struct " + std::string(fields.own), view);
     }
     // The usual case: the same program on both ends.
-    if (kind == ObjectKind::structure && view.names() == fields.names) {
+    if (kind == ObjectKind::structure && view.names() == names) {
       const ObjectList list = view.elements();
       if (list.size() != count) refuse_count(place, count, list.size());
-      each([&]<typename Member>(Member T::*member, std::string_view name, std::size_t index) {
-        value.*member = read_field<Member>(list[index], name, place);
-      });
+      each([&](auto field) { value.*field.member = read_field(field, list[field.index], place); });
       return value;
     }
     std::array<std::uint32_t, count> positions;
-    const ObjectList list = match_fields(view, fields.names, positions);
-    each([&]<typename Member>(Member T::*member, std::string_view name, std::size_t index) {
-      if (positions[index] != absent) {
-        value.*member = read_field<Member>(list[positions[index]], name, place);
-      } else if constexpr (is_optional<Member>) {
-        value.*member = Member();
+    const ObjectList list = match_fields(view, names, positions);
+    each([&](auto field) {
+      if (positions[field.index] != absent) {
+        value.*field.member = read_field(field, list[positions[field.index]], place);
+      } else if constexpr (field.stays_default) {
+        // As the default constructor made it.
+      } else if constexpr (is_optional<typename decltype(field)::Value>) {
+        // An initialiser of its own does not count: senders that leave out what is null mean null.
+        value.*field.member = {};
       } else {
-        refuse_missing_field(place, name, fields.names);
+        refuse_missing_field(place, field.name, names);
       }
     });
     return value;
   }
 
  private:
-  template <typename Member>
-  static Member read_field(const ObjectView& view, std::string_view name, const Place* outer) {
+  template <typename Field>
+  static typename Field::Value read_field(Field field, const ObjectView& view, const Place* outer) {
     const Place place{
-        .outer = outer, .part = Place::Part::field, .field = name, .names = fields.names};
-    return Codec<Member>::read(view, &place);
+        .outer = outer, .part = Place::Part::field, .field = field.name, .names = names};
+    return Codec<typename Field::Value>::read(view, &place);
   }
 
-  /// Calls `visit(member, name, index)` for each field.
+  /// Calls `visit` with the FieldOf of each field.
   template <typename Visit>
   static void each(const Visit& visit) {
-    StructNames names(fields.names);
-    std::size_t index = 0;
-    std::apply(
-        [&]<typename... Member>(Member T::*... member) {
-          ((static_cast<void>(field_can_travel<Member, T>()),
-            visit(member, *names.next_field(), index++)),
-           ...);
-        },
-        fields.members);
+    [&]<std::size_t... i>(std::index_sequence<i...>) {
+      static_assert((field_can_travel<typename FieldOf<T, i>::Value, T>() && ...));
+      (visit(FieldOf<T, i>()), ...);
+    }
+    (std::make_index_sequence<count>());
   }
 };
 
