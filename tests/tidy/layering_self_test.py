@@ -72,6 +72,20 @@ PLANTED = {
                                      "a public header includes zmq.hpp"),
     "a public header includes capnp": ("lib/include/fanmill/x.hpp", "#include <capnp/any.h>\n",
                                        "a public header includes capnp/any.h"),
+    "a public header includes kj": ("lib/include/fanmill/x.hpp", "#include <kj/array.h>\n",
+                                    "a public header includes kj/array.h"),
+    "the bridge includes a schema": ("lib/include/fanmill/capnp.hpp", '#include "fanmill.capnp.h"\n',
+                                     "a public header includes fanmill.capnp.h"),
+    "the bridge includes zmq": ("lib/include/fanmill/capnp.hpp", "#include <zmq.hpp>\n",
+                                "a public header includes zmq.hpp"),
+    "another public header includes the bridge":
+        ("lib/include/fanmill/x.hpp", "#include <fanmill/capnp.hpp>\n",
+         "a public header includes fanmill/capnp.hpp"),
+    "a detail header includes the bridge":
+        ("lib/include/fanmill/detail/x.hpp", '#include "../capnp.hpp"\n',
+         "a public header includes ../capnp.hpp"),
+    "api includes the bridge": ("lib/src/api/x.cpp", "#include <fanmill/capnp.hpp>\n",
+                                "(Cap'n Proto)"),
     "a public header includes an internal one":
         ("lib/include/fanmill/x.hpp", '#include "core/manager.hpp"\n', "a public header includes"),
     "a public header without the version's namespace":

@@ -28,13 +28,14 @@ LAYERS = {
 # A library outside the project -> the folders of ours that may include it.
 FOREIGN = {
     "zmq": (re.compile(r"^zmq\w*\.(h|hpp)$"), {"lib/src/net"}),
-    "Cap'n Proto": (re.compile(r"^(capnp|kj)/|\.capnp\.h$"), {"lib/src/codec"}),
+    "Cap'n Proto": (re.compile(r"^(capnp|kj)/|\.capnp\.h$|^fanmill/capnp\.hpp$"), {"lib/src/codec"}),
     "nlohmann-json": (re.compile(r"^nlohmann/"),
                       {"lib/src/codec", "lib/src/net", "lib/src/api", "broker", "worker"}),
     "CLI11": (re.compile(r"^CLI/"), {"broker", "worker"}),
 }
 
-# The one public header that may know Cap'n Proto: the bridge to a user's own struct types.
+# The one public header that may know Cap'n Proto: the bridge to a user's own struct types. No other
+# may include it, or whoever includes that would need Cap'n Proto, too.
 CAPNP_BRIDGE = "lib/include/fanmill/capnp.hpp"
 
 # The core is a value: told the time, doing nothing but deciding.
@@ -171,6 +172,10 @@ def check_foreign(tree):
 def check_public_headers(tree):
     for name in tree.cpp("lib/include"):
         for number, _, target in tree.includes(name):
+            if tree.resolve(name, target) == CAPNP_BRIDGE:
+                tree.find(name, number, f"a public header includes {target}",
+                          "that one needs Cap'n Proto: the user includes it, nobody else")
+                continue
             if target.startswith("fanmill/") or re.fullmatch(r"[a-z_0-9]+", target):
                 continue
             if name == CAPNP_BRIDGE and target.startswith(("capnp/", "kj/")):

@@ -20,7 +20,7 @@
 //                                                count is one
 //   std::chrono time points of system_clock      the same, since 1970-01-01 in UTC
 //   structs with FANMILL_FIELDS (fields.hpp)     struct; maps with text keys are taken, too
-//   types of Cap'n Proto schemas (capnp.hpp)     bytes, named by their type's id
+//   Capnp (capnp.hpp): the user's own schemas    a raw payload; bytes inside others
 //
 // All nest, up to 64 levels. To be sent only: text literals and std::string_view, which arrive as
 // std::string, and std::span.
@@ -71,7 +71,7 @@ template <typename T>
 concept Encodable = detail::can_be_sent_or_needs_FANMILL_FIELDS_behind_its_struct<T>;
 
 /// A payload that holds `value`, of encoding `object`; a Payload passes unchanged; std::monostate
-/// and nullptr give no payload. Text that is not UTF-8 is sent as bytes, and `decode` to
+/// and nullptr give no payload, Capnp (capnp.hpp) a raw one. Text that is not UTF-8 is sent as bytes, and `decode` to
 /// std::string takes either. One allocation. Throws FarmError: invalid_argument beyond 64 levels,
 /// payload_too_large beyond 2 GiB.
 template <Encodable T>
@@ -80,6 +80,8 @@ Payload encode(const T& value) {
     return value;
   } else if constexpr (detail::Null<T>) {
     return {};
+  } else if constexpr (requires { detail::Codec<T>::to_raw(value); }) {
+    return {detail::Codec<T>::to_raw(value), Encoding::raw};
   } else {
     return write_object(detail::Codec<T>::words(value, 0),
                         [&](const ObjectWriter& root) { detail::Codec<T>::write(value, root); });
@@ -88,14 +90,14 @@ Payload encode(const T& value) {
 
 /// The value in `payload`, of encoding `object` or `json`. No payload reads as null: an empty
 /// std::optional, std::monostate or std::nullptr_t. Raw bytes read as std::string, Bytes,
-/// std::vector or SharedSpan of bytes; Payload takes everything unchanged; `decode<void>` takes
-/// everything and drops it.
+/// std::vector or SharedSpan of bytes, Capnp, or an optional of these; Payload takes everything
+/// unchanged; `decode<void>` takes everything and drops it.
 ///
 /// Integers must fit T; what else is taken for a T, the table above says. A SharedSpan shows the
 /// payload's own bytes, but for numbers that were not packed as its type (a list of mixed ones, or
 /// integers where it has double), which are copied. No allocation beyond T's own, but for JSON.
-/// Throws FarmError (malformed_payload): "field x of struct Point: expected an
-/// integer, got text \"abc\"".
+/// Throws FarmError (malformed_payload): "field x of struct Point: expected an integer, got text
+/// \"abc\"".
 template <typename T>
 requires Transmissible<T> || std::same_as<T, void> T decode(const Payload& payload) {
   if constexpr (std::same_as<T, void>) {

@@ -10,7 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+
 #include <fanmill/bytes.hpp>
 #include <span>
 #include <utility>
@@ -46,9 +46,9 @@ class SharedSpan {
     return {std::move(owner), std::span(values, size)};
   }
 
-  /// Valid while this object, or a copy of it, lives.
+  /// Valid while this object, or a copy of it, lives. A SharedSpan is a range that std::span is made
+  /// of without being asked, too.
   [[nodiscard]] std::span<const T> span() const noexcept { return values_; }
-  operator std::span<const T>() const noexcept { return values_; }  // NOLINT: that is what it is
   [[nodiscard]] const T* data() const noexcept { return values_.data(); }
   [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
   [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
@@ -56,6 +56,12 @@ class SharedSpan {
   [[nodiscard]] const T& operator[](std::size_t index) const noexcept { return values_[index]; }
   [[nodiscard]] auto begin() const noexcept { return values_.begin(); }
   [[nodiscard]] auto end() const noexcept { return values_.end(); }
+
+  /// As Bytes of their own: shared if they are all that is kept alive, else a copy.
+  [[nodiscard]] Bytes bytes() const {
+    if (owner_.size() == values_.size_bytes()) return owner_;
+    return Bytes(std::as_bytes(values_));
+  }
 
   friend bool operator==(const SharedSpan& a, const SharedSpan& b) noexcept {
     return std::ranges::equal(a.values_, b.values_);

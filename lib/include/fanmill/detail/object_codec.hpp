@@ -4,7 +4,8 @@
 //
 // A codec has two flags, `encodes` and `decodes`, and three functions: `words` adds up what a value
 // needs (object_writer.hpp) and checks the depth, `write` fills a place, `read` makes a T or throws
-// FarmError (malformed_payload). One with `from_raw` also takes raw payloads.
+// FarmError (malformed_payload). One with `from_raw` also takes raw payloads, one with `to_raw` makes
+// them.
 #pragma once
 
 #include <array>
@@ -287,6 +288,10 @@ struct Codec<std::optional<T>> {
     if (view.is_null()) return {};
     return Codec<T>::read(view, place);
   }
+  static std::optional<T> from_raw(const Bytes& bytes) requires requires {
+    Codec<T>::from_raw(bytes);
+  }
+  { return Codec<T>::from_raw(bytes); }
 };
 
 }  // namespace fanmill::inline v0::detail
