@@ -23,7 +23,7 @@
 # WHAT C++ PROGRAMS SEND. Sets go as lists. A variant is a tuple of two: the number of its alternative, from 0, and
 # that alternative's value. A duration is an integer, its nanoseconds (a float of nanoseconds if the program counts
 # with one); a point in time is the duration since 1970-01-01 00:00 UTC. A path is text. Fields that have no value
-# are null. docs/guide.md has the whole table.
+# are null. docs/guide.md has the whole table, schemas/frozen/objects.txt examples in JSON and bytes.
 #
 # AS JSON. A worker that takes only encoding 2 (`json`) is sent JSON, and its JSON is converted back; both ways are
 # total. Text, lists, maps with only text keys, structs (as objects by field name, the struct's name is dropped),

@@ -10,10 +10,6 @@
 #include "codec/object_check.hpp"
 #include "farm_error.hpp"
 
-#if __has_include(<rapidcheck.h>)
-#include <rapidcheck.h>
-#endif
-
 namespace shop {
 
 enum class Colour : std::uint8_t { red = 1, blue = 200 };
@@ -351,16 +347,5 @@ TEST_CASE("a payload that pretends to be huge is refused at once", "[unit][objec
   CHECK_THROWS_AS(ObjectView({Bytes(), Encoding::object}), FarmError);
   CHECK_THROWS_AS(decode<int>({Bytes("123"), Encoding::object}), FarmError);
 }
-
-#if __has_include(<rapidcheck.h>)
-TEST_CASE("any value survives object and JSON", "[unit][object]") {
-  using Anything =
-      std::map<std::string, std::vector<std::tuple<std::int64_t, std::string, double, bool>>>;
-  CHECK(rc::check([](const Anything& value) {
-    RC_ASSERT(decode<Anything>(encode(value)) == value);
-    RC_ASSERT(decode<Anything>(Payload::json(to_json(encode(value)))) == value);
-  }));
-}
-#endif
 
 }  // namespace
