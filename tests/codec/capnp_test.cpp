@@ -5,6 +5,7 @@
 #include <fanmill/function.hpp>
 #include <fanmill/json.hpp>
 #include <optional>
+#include <random>
 #include <string>
 #include <tuple>
 
@@ -105,6 +106,28 @@ TEST_CASE("a message cut short is refused when it is opened", "[unit][object]") 
   for (std::size_t size = 16; size < whole.size(); size += 8 * 100) {
     CHECK_THROWS_AS(decode<Capnp<Order>>(Payload::raw(whole.substr(0, size))), FarmError);
   }
+}
+
+// Where it is damaged deeper inside, Cap'n Proto says so to whoever reads there.
+TEST_CASE("damaged messages give an error or a value, never anything else", "[unit][object]") {
+  const std::string valid = encode(some_order()).bytes.str();
+  std::mt19937_64 random(7);
+  int refused = 0;
+  for (int round = 0; round < 3'000; ++round) {
+    std::string bytes = valid;
+    bytes[8 + random() % 120] ^= static_cast<char>(1 << random() % 8);
+    try {
+      const auto order = decode<Capnp<Order>>(Payload::raw(bytes));
+      encode(Capnp<Order>(*order));  // reads everything
+    } catch (const FarmError& error) {
+      // A damaged pointer may look like a capability's.
+      REQUIRE((error.code() == ErrorCode::malformed_payload ||
+               error.code() == ErrorCode::invalid_argument));
+      refused += 1;
+    }
+  }
+  CHECK(refused > 0);
+  CHECK(refused < 3'000);
 }
 
 TEST_CASE("a message of several segments is read, too", "[unit][object]") {

@@ -1,9 +1,11 @@
 // The types that object.hpp takes beside numbers, text, lists and maps, which object_test.cpp has.
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <filesystem>
 #include <list>
 #include <memory>
+#include <random>
 #include <set>
 #include <unordered_set>
 #include <variant>
@@ -289,6 +291,36 @@ TEST_CASE("a refusal names the field for these types, too", "[unit][object]") {
         "field label of struct Job, alternative 1: expected text, got integer 1");
   CHECK(refusal<Job>(Payload::json(R"({"limit": 0, "tags": ["a", "a"]})")) ==
         "field tags of struct Job: a set has the element text \"a\" twice");
+}
+
+using Everything = std::tuple<SharedSpan<double>, SharedSpan<std::byte>, std::set<std::string>,
+                              std::unordered_set<int>, std::deque<std::vector<double>>, Expression,
+                              std::chrono::hours, sys_time<duration<float>>, std::filesystem::path>;
+
+TEST_CASE("damaged bytes of these types give an error or a value, too", "[unit][object]") {
+  const Everything value(SharedSpan<double>(std::vector{1.0, 2.0}),
+                         SharedSpan<std::byte>(std::vector{std::byte{3}}), {"a", "b"}, {1, 2, 3},
+                         {{1.5}, {}}, {"+", {1.0, Expression{"-", {2.0}}}},
+                         std::chrono::hours::max(), {}, "/tmp/x");
+  const std::string valid = encode(value).bytes.str();
+  std::mt19937_64 random(7);
+  int accepted = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = valid;
+    for (std::uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
+      bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
+    }
+    try {
+      const auto read = decode<Everything>({Bytes(bytes), Encoding::object});
+      const auto& numbers = std::get<0>(read);
+      double sum = 0;
+      for (const double number : numbers) sum += number;  // whose memory must be there
+      accepted += std::isfinite(sum) ? 1 : 0;
+    } catch (const FarmError& error) {
+      REQUIRE(error.code() == ErrorCode::malformed_payload);
+    }
+  }
+  CHECK(accepted > 0);
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ class CapnpMessage {
 
 /// A message whose root is a `Schema` (a generated type): a value that doesn't change. Copies are
 /// cheap and share the message, which is read in the payload that it came in, by several threads if
-/// you like. Where a message is damaged, reading it throws kj::Exception.
+/// you like. Where a message is damaged, reading it throws kj::Exception; how much is read is not
+/// bounded, as a message may lead to the same place many times.
 template <typename Schema>
 class Capnp {
  public:
