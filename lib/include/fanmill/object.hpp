@@ -71,9 +71,9 @@ template <typename T>
 concept Encodable = detail::can_be_sent_or_needs_FANMILL_FIELDS_behind_its_struct<T>;
 
 /// A payload that holds `value`, of encoding `object`; a Payload passes unchanged; std::monostate
-/// and nullptr give no payload, Capnp (capnp.hpp) a raw one. Text that is not UTF-8 is sent as bytes, and `decode` to
-/// std::string takes either. One allocation. Throws FarmError: invalid_argument beyond 64 levels,
-/// payload_too_large beyond 2 GiB.
+/// and nullptr give no payload, Capnp (capnp.hpp) a raw one. Text that is not UTF-8 is sent as
+/// bytes, and `decode` to std::string takes either. One allocation. Throws FarmError:
+/// invalid_argument beyond 64 levels, payload_too_large beyond 2 GiB.
 template <Encodable T>
 Payload encode(const T& value) {
   if constexpr (std::same_as<T, Payload>) {

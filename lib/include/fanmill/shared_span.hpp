@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-
 #include <fanmill/bytes.hpp>
 #include <span>
 #include <utility>

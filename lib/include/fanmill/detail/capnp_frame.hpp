@@ -20,11 +20,11 @@ struct CapnpType {
 inline constexpr std::size_t capnp_id_bytes = 8;
 
 /// "Cap'n Proto struct shop.capnp:Order (id 0x...)"
-std::string in_words(const CapnpType& type);
+FANMILL_EXPORT std::string in_words(const CapnpType& type);
 
 using CapnpFill = void (*)(const void* context, std::byte* segment);
-SharedSpan<std::byte> make_capnp_frame(std::uint64_t id, std::size_t words, const void* context,
-                                       CapnpFill fill);
+FANMILL_EXPORT SharedSpan<std::byte> make_capnp_frame(std::uint64_t id, std::size_t words,
+                                                      const void* context, CapnpFill fill);
 /// A frame with one segment of `words` words, zeros, which `fill(std::byte*)` writes. Throws
 /// FarmError (payload_too_large) beyond 2 GiB.
 template <typename Fill>
@@ -35,7 +35,7 @@ SharedSpan<std::byte> make_capnp_frame(std::uint64_t id, std::size_t words, cons
 }
 
 /// The bytes begin with `id` and have room for a message.
-bool is_capnp_frame(std::span<const std::byte> frame, std::uint64_t id) noexcept;
+FANMILL_EXPORT bool is_capnp_frame(std::span<const std::byte> frame, std::uint64_t id) noexcept;
 /// Says what a frame that is none of `type` is instead. Throws FarmError (malformed_payload).
 [[noreturn]] FANMILL_EXPORT void refuse_capnp_frame(std::span<const std::byte> frame,
                                                     const CapnpType& type, const Place* place);

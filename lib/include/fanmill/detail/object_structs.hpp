@@ -122,13 +122,13 @@ struct Codec<T> : BothWays {
     each([&](auto field) {
       if (positions[field.index] != absent) {
         value.*field.member = read_field(field, list[positions[field.index]], place);
-      } else if constexpr (field.stays_default) {
-        // As the default constructor made it.
-      } else if constexpr (is_optional<typename decltype(field)::Value>) {
-        // An initialiser of its own does not count: senders that leave out what is null mean null.
-        value.*field.member = {};
-      } else {
-        refuse_missing_field(place, field.name, names);
+      } else if constexpr (!field.stays_default) {
+        // An optional's initialiser does not count: senders that leave out what is null mean null.
+        if constexpr (is_optional<typename decltype(field)::Value>) {
+          value.*field.member = {};
+        } else {
+          refuse_missing_field(place, field.name, names);
+        }
       }
     });
     return value;

@@ -17,9 +17,10 @@ namespace fanmill::inline v0::detail {
 inline constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
 
 /// `count` times `factor`, for products beyond 64 bits.
-BigInteger product(const BigInteger& count, std::int64_t factor);
+FANMILL_EXPORT BigInteger product(const BigInteger& count, std::int64_t factor);
 /// `total` divided by `factor` if that leaves no rest.
-std::optional<BigInteger> exact_quotient(const BigInteger& total, std::int64_t factor);
+FANMILL_EXPORT std::optional<BigInteger> exact_quotient(const BigInteger& total,
+                                                        std::int64_t factor);
 /// Throws what `refuse` throws: `got` is no integer, no multiple of `factor`, or too large for its
 /// type.
 [[noreturn]] FANMILL_EXPORT void refuse_duration(const Place* place, std::int64_t factor,
