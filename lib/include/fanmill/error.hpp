@@ -22,9 +22,11 @@ enum class ErrorCode {
   io_error,           ///< the operating system refused something; the text carries its words
   version_mismatch,   ///< no protocol version in common; the text names both ranges
   refused,  ///< the manager refused this worker for another reason; the text is the manager's
-  join_not_found,  ///< no manager could be found; the text lists where it was looked for
-  stopped,         ///< the manager was stopped while the call was waiting
-  launch_failed,   ///< a worker program could not be started, or keeps ending at once
+  join_not_found,   ///< no manager could be found; the text lists where it was looked for
+  stopped,          ///< the manager was stopped while the call was waiting
+  launch_failed,    ///< a worker program could not be started, or keeps ending at once
+  channel_ended,    ///< a channel is closed, by this end or by the other end's goodbye
+  connection_lost,  ///< a channel's other end is gone without a goodbye, or never was there
 };
 
 /// The code's name as it stands in this file, for logs.

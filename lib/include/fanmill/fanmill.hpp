@@ -8,6 +8,7 @@
 #include <fanmill/big_integer.hpp>
 #include <fanmill/bytes.hpp>
 #include <fanmill/call.hpp>
+#include <fanmill/channel.hpp>
 #include <fanmill/counters.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/export.hpp>

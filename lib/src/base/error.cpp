@@ -28,6 +28,10 @@ const char* to_string(ErrorCode code) noexcept {
       return "stopped";
     case ErrorCode::launch_failed:
       return "launch_failed";
+    case ErrorCode::channel_ended:
+      return "channel_ended";
+    case ErrorCode::connection_lost:
+      return "connection_lost";
   }
   return "unknown";
 }

@@ -1,85 +1,20 @@
 // Frames to core structs: where everything that a peer says is checked.
-#include <capnp/message.h>
 #include <fanmill.capnp.h>
-#include <kj/exception.h>
 
-#include <cstring>
 #include <limits>
 
-#include "codec/check.hpp"
 #include "codec/codec.hpp"
+#include "codec/header_reader.hpp"
 #include "codec/holdings.hpp"
 #include "codec/text.hpp"
 
 namespace fanmill::codec {
 namespace {
 
-// A header, where Cap'n Proto may read it: its words must be aligned, and frames are not (libzmq
-// hands out those of 33 bytes or more as they came from the network).
-class Header {
- public:
-  explicit Header(std::string_view bytes)
-      : words_(bytes.size() / 8),
-        segment_(reinterpret_cast<const capnp::word*>(storage_), words_),
-        reader_(kj::arrayPtr(&segment_, 1), options(words_)) {
-    std::memcpy(storage_, bytes.data(), bytes.size());
-  }
-  Header(const Header&) = delete;
-  Header& operator=(const Header&) = delete;
-
-  [[nodiscard]] std::uint64_t word(std::size_t index) const {
-    return index < words_ ? storage_[index] : 0;
-  }
-  [[nodiscard]] std::size_t data_words() const { return word(0) >> 32U & 0xffffU; }
-  [[nodiscard]] std::size_t pointers() const { return word(0) >> 48U; }
-  // 16 bits of word 0 of the struct, the part of the header that is frozen for ever.
-  [[nodiscard]] std::uint16_t prefix(unsigned index) const {
-    return static_cast<std::uint16_t>(word(1) >> (16 * index));
-  }
-  [[nodiscard]] std::uint64_t id() const { return data_words() > 1 ? word(2) : 0; }
-
-  // The root must be a struct right behind its pointer, whole, with the frozen word.
-  [[nodiscard]] bool has_root() const {
-    const bool is_struct_at_0 = (word(0) & 0xffffffffU) == 0;
-    return is_struct_at_0 && data_words() >= 1 && 1 + data_words() + pointers() <= words_;
-  }
-
-  template <typename Schema>
-  typename Schema::Reader as() {
-    return reader_.getRoot<Schema>();
-  }
-
- private:
-  static capnp::ReaderOptions options(std::size_t words) {
-    // Each byte is read once; twice that leaves room for Cap'n Proto's own way of counting and none
-    // for texts that share their bytes. Nothing here is deeper than a text in a struct.
-    return {.traversalLimitInWords = 2 * words, .nestingLimit = 4};
-  }
-
-  alignas(8) std::uint64_t storage_[limits::header_bytes_max / 8];  // only words_ of them are set
-  std::size_t words_;
-  kj::ArrayPtr<const capnp::word> segment_;
-  capnp::SegmentArrayMessageReader reader_;
-};
-
-std::string_view view(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
-
 Duration microseconds(std::uint64_t count) {
   // How long something took is only said: an absurd number is not worth a session.
   constexpr std::uint64_t most = std::numeric_limits<Duration::rep>::max() / 1000;
   return std::chrono::microseconds(static_cast<std::int64_t>(std::min(count, most)));
-}
-
-std::string cleaned(capnp::Text::Reader text, std::size_t bytes_max) {
-  if (text.size() == 0) return {};
-  std::string scratch;
-  return std::string(clean(view(text), bytes_max, scratch));
-}
-
-std::string plain(const char* field, capnp::Text::Reader text, Check& check) {
-  check.range(field, text.size(), 0, limits::text_bytes_max, "its length in bytes");
-  check.that(is_plain(view(text)), field, "not UTF-8 without control characters");
-  return std::string(view(text));
 }
 
 std::vector<std::string> names(const char* field, capnp::Text::Reader text, Check& check,
@@ -99,22 +34,6 @@ void take(Result<std::vector<Record>> records, std::vector<Record>& to, Check& c
   } else {
     check.fail(records.error().message);
   }
-}
-
-// The payload frame is there exactly when the encoding says so; its bytes are not looked at here.
-Payload payload_of(std::uint16_t encoding, const Bytes* frame, Check& check) {
-  check.range("encoding", encoding, 0, schema::ENCODING_RAW);
-  if (encoding == schema::ENCODING_NONE) {
-    check.that(frame == nullptr, "encoding", "0 (none), but there is a payload frame");
-    return {};
-  }
-  check.that(frame != nullptr, "encoding", "not 0 (none), but there is no payload frame");
-  if (check.failed()) return {};
-  return {*frame, static_cast<Encoding>(encoding)};
-}
-
-void expect_no_payload(const Bytes* payload, Check& check) {
-  check.that(payload == nullptr, "payload", "a second frame, which this kind never has");
 }
 
 core::Containment containment(std::uint16_t number, std::uint16_t version, Check& check) {
@@ -333,53 +252,23 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
   }
 }
 
-Error malformed(const std::string& what) { return {ErrorCode::malformed_message, what}; }
-
-// What Cap'n Proto says may quote the bytes that it did not like.
-std::string words_of(const kj::Exception& exception) {
-  const auto words = exception.getDescription();
-  std::string scratch;
-  return std::string(
-      clean({words.begin(), words.size()}, limits::text_bytes_max, scratch, keep_nothing));
-}
-
 }  // namespace
 
 std::string kind_name(std::uint16_t kind) {
   static constexpr const char* names[] = {"Hello",  "Welcome", "Refuse", "Who",       "Task",
                                           "Result", "Kill",    "Killed", "Heartbeat", "Goodbye",
-                                          "Tasks",  "Results", "Part"};
-  if (kind >= 1 && kind <= std::size(names)) return names[kind - 1];
+                                          "Tasks",  "Results", "Part",   "",          "",
+                                          "Open",   "Opened",  "Object", "Taken"};
+  if (kind >= 1 && kind <= std::size(names) && *names[kind - 1] != 0) return names[kind - 1];
   return "kind " + std::to_string(kind);
 }
 
 Result<Decoded> decode(std::string_view bytes, const Bytes* payload) {
-  if (bytes.size() < 16 || bytes.size() > limits::header_bytes_max || bytes.size() % 8 != 0) {
-    return malformed("a header of " + std::to_string(bytes.size()) +
-                     " bytes, expected a multiple of 8 from 16 to " +
-                     std::to_string(limits::header_bytes_max));
-  }
-  Header header(bytes);
-  if (!header.has_root()) {
-    return malformed(
-        "a root pointer that is not that of a struct right behind it, whole and with "
-        "a data section of a word or more: " +
-        hex(header.word(0)));
-  }
-  if (header.prefix(0) != schema::MAGIC) {
-    return malformed("the magic is " + hex(header.prefix(0)) + ", expected " + hex(schema::MAGIC));
-  }
-  const std::uint16_t version = header.prefix(1);
-  const std::uint16_t kind = header.prefix(2);
-  if (kind == 0) return malformed("the kind is 0, which is never valid");
-  Check check(kind);
-  try {
-    core::Message message = read_message(header, kind, version, payload, check);
-    if (check.failed()) return malformed(check.fault());
+  return read_header<Decoded>(bytes, [&](Header& header, Check& check) {
+    const std::uint16_t version = header.prefix(1);
+    core::Message message = read_message(header, header.prefix(2), version, payload, check);
     return Decoded{std::move(message), version};
-  } catch (const kj::Exception& exception) {
-    return malformed(kind_name(kind) + ": " + words_of(exception));
-  }
+  });
 }
 
 }  // namespace fanmill::codec

@@ -103,6 +103,17 @@ inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;
 inline constexpr std::size_t waiting_item_bytes_min = 256;
 inline constexpr std::size_t tasks_per_update_max = 1U << 20;
 
+// Channels. Those of schemas/channel.capnp, which has versions of its own.
+inline constexpr std::uint16_t channel_protocol_min = 1;
+inline constexpr std::uint16_t channel_protocol_max = 1;
+// An end speaks four times as often as the other end wants to hear of it, so three lost quarters are
+// no loss.
+inline constexpr Duration channel_silence_min = 100ms;
+inline constexpr Duration channel_silence_max = 3600s;
+inline constexpr int channel_words_per_silence = 4;
+// Objects that one end may have under way; libzmq holds up to 16384 messages for a peer.
+inline constexpr std::uint32_t channel_window_objects_max = 8192;
+
 // The shell.
 inline constexpr std::size_t events_per_turn_max = 1024;
 // A loop that was away longer than this does not judge anybody by the clock that ran meanwhile.

@@ -22,8 +22,11 @@ int to_ms(Duration duration) {
 
 }  // namespace
 
-Dealer::Dealer(std::vector<ResolvedEndpoint> endpoints) try
-    : endpoints_(std::move(endpoints)), context_(1) {
+Dealer::Dealer(std::vector<ResolvedEndpoint> endpoints,
+               std::shared_ptr<zmq::context_t> shared_context) try
+    : endpoints_(std::move(endpoints)),
+      owns_context_(shared_context == nullptr),
+      context_(owns_context_ ? std::make_shared<zmq::context_t>(1) : std::move(shared_context)) {
   FANMILL_ASSERT(!endpoints_.empty());
 } catch (const zmq::error_t& error) {
   throw FarmError(ErrorCode::io_error, std::string("can't make a socket: ") + error.what());
@@ -34,9 +37,10 @@ Dealer::~Dealer() { close(0s); }
 void Dealer::open() {
   close(0s);
   const ResolvedEndpoint& endpoint = endpoints_[current_];
+  fd_ = -1;
   lost_ = false;
   try {
-    socket_ = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::dealer);
+    socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
     socket_->set(zmq::sockopt::sndhwm, 0);  // the core's window is the limit, both ways
     socket_->set(zmq::sockopt::rcvhwm, 0);
     socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(worker_frame_bytes_max));
@@ -47,7 +51,7 @@ void Dealer::open() {
     socket_->set(zmq::sockopt::reconnect_ivl_max, to_ms(limits::reconnect_backoff_max));
     socket_->set(zmq::sockopt::ipv6, endpoint.ipv6);
     socket_->set(zmq::sockopt::tcp_keepalive, 1);
-    monitor_ = std::make_unique<SocketMonitor>(context_, *socket_);
+    monitor_ = std::make_unique<SocketMonitor>(*context_, *socket_);
     socket_->connect(endpoint.address);
   } catch (const zmq::error_t& error) {
     close(0s);
@@ -76,6 +80,7 @@ bool Dealer::take_loss() {
   if (monitor_ == nullptr) return false;
   bool lost = false;
   while (const auto event = monitor_->next()) {
+    if (event->what == What::connected) fd_ = event->value;
     const bool refused = event->what == What::connect_retried && endpoints_.size() > 1;
     lost = lost || refused || event->what == What::disconnected ||
            event->what == What::handshake_failed;
@@ -90,10 +95,10 @@ void Dealer::close(Duration linger) {
   socket_->set(zmq::sockopt::linger, to_ms(linger));
   monitor_.reset();
   socket_.reset();
-  if (linger <= Duration::zero()) return;
+  if (linger <= Duration::zero() || !owns_context_) return;
   // Only the end of the context waits for what lingers. Another `open` may follow.
-  context_.close();
-  context_ = zmq::context_t(1);
+  context_ = {};
+  context_ = std::make_shared<zmq::context_t>(1);
 }
 
 }  // namespace fanmill::net

@@ -26,7 +26,9 @@ inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
 class Dealer {
  public:
   /// At least one endpoint. Throws FarmError (io_error) when descriptors run out, as `open` does.
-  explicit Dealer(std::vector<ResolvedEndpoint> endpoints);
+  /// Of a context that others use too, nothing here ever waits for what lingers.
+  explicit Dealer(std::vector<ResolvedEndpoint> endpoints,
+                  std::shared_ptr<zmq::context_t> shared_context = {});
   ~Dealer();
   Dealer(const Dealer&) = delete;
   Dealer& operator=(const Dealer&) = delete;
@@ -42,6 +44,9 @@ class Dealer {
   [[nodiscard]] bool take_loss();
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
   void close(Duration linger);
+  /// Of the connection that was made last; -1 if there was none. It may be closed, or another's, by
+  /// now.
+  [[nodiscard]] int fd() const { return fd_; }
 
   /// For polling; null while closed.
   [[nodiscard]] void* handle() { return socket_ == nullptr ? nullptr : socket_->handle(); }
@@ -52,9 +57,11 @@ class Dealer {
  private:
   std::vector<ResolvedEndpoint> endpoints_;
   std::size_t current_ = 0;
-  zmq::context_t context_;
+  bool owns_context_;
+  std::shared_ptr<zmq::context_t> context_;
   std::unique_ptr<zmq::socket_t> socket_;
   std::unique_ptr<SocketMonitor> monitor_;
+  int fd_ = -1;
   bool lost_ = false;  // told once for each opening
 };
 

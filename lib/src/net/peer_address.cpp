@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <string_view>
@@ -37,16 +38,26 @@ std::string process_of(int fd) {
   return "pid " + std::to_string(credentials.pid);
 }
 
+std::string address_of(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_INET) return address_v4(storage);
+  if (storage.ss_family == AF_INET6) return address_v6(storage);
+  return {};
+}
+
 }  // namespace
 
 std::string peer_address(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   if (fd < 0 || ::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
-  if (storage.ss_family == AF_INET) return address_v4(storage);
-  if (storage.ss_family == AF_INET6) return address_v6(storage);
-  if (storage.ss_family == AF_UNIX) return process_of(fd);
-  return {};
+  return storage.ss_family == AF_UNIX ? process_of(fd) : address_of(storage);
+}
+
+std::string own_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (fd < 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return storage.ss_family == AF_UNIX ? "pid " + std::to_string(::getpid()) : address_of(storage);
 }
 
 }  // namespace fanmill::net

@@ -1,9 +1,12 @@
 #include "net/router.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <limits>
+#include <utility>
 
 #include "net/paths.hpp"
 
@@ -67,13 +70,15 @@ int Router::Received::fd() const {
   return zmq_msg_get(message, ZMQ_SRCFD);
 }
 
-Router::Router() : context_(1), socket_(context_, zmq::socket_type::router) {}
+Router::Router(std::shared_ptr<zmq::context_t> context)
+    : context_(context == nullptr ? std::make_shared<zmq::context_t>(1) : std::move(context)),
+      socket_(*context_, zmq::socket_type::router) {}
 
 Router::~Router() { close(0s); }
 
 Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
   try {
-    std::unique_ptr<Router> router(new Router);  // its constructor is private
+    std::unique_ptr<Router> router(new Router(options.context));  // its constructor is private
     zmq::socket_t& socket = router->socket_;
     socket.set(zmq::sockopt::router_mandatory, true);
     socket.set(zmq::sockopt::sndhwm, options.send_queue_max);
@@ -86,7 +91,7 @@ Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
     socket.set(zmq::sockopt::tcp_keepalive_idle, keepalive_idle_s);
     socket.set(zmq::sockopt::tcp_keepalive_intvl, keepalive_interval_s);
     socket.set(zmq::sockopt::tcp_keepalive_cnt, keepalive_count);
-    router->monitor_ = std::make_unique<SocketMonitor>(router->context_, socket);
+    router->monitor_ = std::make_unique<SocketMonitor>(*router->context_, socket);
     return router;
   } catch (const zmq::error_t& error) {
     return Error{ErrorCode::io_error, std::string("can't make a socket: ") + error.what() +
@@ -105,6 +110,7 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
     // Binds to those endpoints that follow; others keep what they have.
     socket_.set(zmq::sockopt::ipv6, resolved.value().ipv6);
     socket_.bind(resolved.value().address);
+    if (endpoint.transport == Endpoint::Transport::ipc) ipc_paths_.push_back(endpoint.path);
     return socket_.get(zmq::sockopt::last_endpoint);
   } catch (const zmq::error_t& error) {
     return bind_error(endpoint, error);
@@ -136,12 +142,14 @@ bool Router::receive(Received& into) {
 
 void Router::close(Duration linger) {
   if (socket_.handle() == nullptr) return;
+  // libzmq leaves the file. As long as the socket is bound the file can't be anybody else's.
+  for (const std::string& path : std::exchange(ipc_paths_, {})) ::unlink(path.c_str());
   const auto linger_ms = std::chrono::ceil<std::chrono::milliseconds>(linger).count();
   socket_.set(zmq::sockopt::linger, static_cast<int>(std::clamp<std::int64_t>(
                                         linger_ms, 0, std::numeric_limits<int>::max())));
   monitor_.reset();
   socket_.close();
-  context_.close();
+  context_.reset();
 }
 
 }  // namespace fanmill::net

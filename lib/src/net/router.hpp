@@ -26,6 +26,8 @@ struct RouterOptions {
   int send_queue_max = 16384;
   // Messages of one peer that libzmq reads ahead of us. Then TCP pushes back on that peer alone.
   int receive_queue_max = 1024;
+  // Null for one of its own.
+  std::shared_ptr<zmq::context_t> context;
 };
 
 class Router {
@@ -61,16 +63,17 @@ class Router {
   [[nodiscard]] void* handle() { return socket_.handle(); }
   [[nodiscard]] SocketMonitor& monitor() { return *monitor_; }
 
-  /// Closes all connections; what was sent has `linger` to leave, and this blocks as long.
-  /// Idempotent.
+  /// Closes all connections; what was sent has `linger` to leave, and this blocks as long, unless
+  /// the context is used by others, too. Idempotent.
   void close(Duration linger);
 
  private:
-  Router();
+  explicit Router(std::shared_ptr<zmq::context_t> context);
 
-  zmq::context_t context_;
+  std::shared_ptr<zmq::context_t> context_;
   zmq::socket_t socket_;
   std::unique_ptr<SocketMonitor> monitor_;
+  std::vector<std::string> ipc_paths_;  // files, to be removed
 };
 
 }  // namespace fanmill::net

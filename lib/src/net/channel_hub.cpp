@@ -1,0 +1,614 @@
+#include "net/channel_hub.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/deadline_heap.hpp"
+#include "base/wakeup.hpp"
+#include "codec/channel_codec.hpp"
+#include "net/clock.hpp"
+#include "net/dealer.hpp"
+#include "net/identity.hpp"
+#include "net/peer_address.hpp"
+#include "net/poll.hpp"
+#include "net/router.hpp"
+
+namespace fanmill::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Two or three for each channel that is connected from here.
+constexpr int sockets_max = 65535;
+constexpr std::size_t messages_per_turn_max = 256;  // of one socket, so that others get their turn
+constexpr Duration idle_turn = 60s;
+// For the last word of a channel to leave; on a live connection it needs a millisecond.
+constexpr Duration last_word_linger = 1s;
+// As for workers (switchboard.cpp): libzmq notices within a millisecond or two.
+constexpr Duration first_probe_wait = 1ms;
+constexpr Duration last_probe_wait = 1024ms;
+constexpr Duration refused_retry = 1s;
+
+struct Host;
+
+// One channel.
+struct Link {
+  core::ChannelEnd end;
+  std::shared_ptr<ChannelPort> port;
+  DeadlineHeap<Link*>::Handle deadline = no_index;
+  std::optional<Instant> deadline_at;
+
+  // Connected from here, or
+  std::unique_ptr<Dealer> dealer;
+  // come by a listener.
+  Host* host = nullptr;
+  std::string routing_id;
+  int fd = -1;
+  bool gone = false;      // a send was refused: its loss is told once the socket was found empty
+  std::string trouble;    // no socket could be made
+  Duration probe_wait{};  // before the next probe; 0: none is due
+  std::optional<Instant> probe_at;
+};
+
+// One listener, and the channels that came by it.
+struct Host {
+  std::shared_ptr<ListenerPort> port;
+  ChannelHubOptions options;
+  std::unique_ptr<Router> router;
+  std::unordered_map<std::string, Link*> links;
+  std::unordered_map<int, Link*> descriptors;
+  std::vector<int> closed_descriptors;
+  std::vector<Link*> gone;  // a send to them was refused
+  Router::Received received;
+  bool is_closed = false;
+};
+
+core::Refuse refusal(core::RefuseCode code, std::string words) {
+  return {.code = code,
+          .protocol_min = limits::channel_protocol_min,
+          .protocol_max = limits::channel_protocol_max,
+          .words = std::move(words)};
+}
+
+}  // namespace
+
+class ChannelHub::Impl {
+ public:
+  Impl();
+  ~Impl();
+
+  void add(std::unique_ptr<Host> host);
+  void add(std::shared_ptr<ChannelPort> port, std::vector<ResolvedEndpoint> endpoints,
+           core::ChannelEndOptions options);
+  void wake(const std::shared_ptr<ChannelPort>& port);
+  void close(const std::shared_ptr<ListenerPort>& port);
+  [[nodiscard]] const std::shared_ptr<zmq::context_t>& context() const { return context_; }
+
+ private:
+  struct Connecting {
+    std::shared_ptr<ChannelPort> port;
+    std::vector<ResolvedEndpoint> endpoints;
+    core::ChannelEndOptions options;
+  };
+  // What the program's threads leave for the loop.
+  struct Orders {
+    std::vector<std::unique_ptr<Host>> hosts;
+    std::vector<Connecting> connecting;
+    std::vector<std::shared_ptr<ChannelPort>> ports;
+    std::vector<std::shared_ptr<ListenerPort>> closed;
+    bool stop = false;
+  };
+  template <typename Change>
+  void order(Change change);
+
+  void run();
+  void wait();
+  void take_orders();
+  void begin(Connecting&& connecting);
+  void take_from(Link& link);
+  void take_from(Host& host);
+  void take_message(Host& host);
+  void greet(Host& host, const core::ChannelOpen& open, const std::string& routing_id, int fd);
+  void answer(Host& host, std::string_view routing_id, core::Refuse refuse);
+  void settle(Host& host, bool empty);
+  void suspect(Link& link);
+  void probe(Link& link);
+  void tick();
+
+  void step(Link& link, core::ChannelEvent event);
+  void carry_out(Link& link);
+  void perform(Link& link, core::ChannelConnect&& connect);
+  void perform(Link& link, core::ChannelSend&& send);
+  void perform(Link& link, core::ChannelIsOpen&& is_open);
+  void perform(Link& link, core::ChannelDeliver&& deliver);
+  void perform(Link& link, core::ChannelSent&& sent);
+  void perform(Link& link, core::ChannelOver&& over);
+  void plan(Link& link);
+  Link& keep(std::unique_ptr<Link> link);
+  void sweep();
+
+  std::mutex mutex_;
+  Orders orders_;  // guarded by mutex_
+  Wakeup wakeup_;
+
+  // The loop's thread only.
+  std::shared_ptr<zmq::context_t> context_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::unordered_map<const ChannelPort*, std::unique_ptr<Link>> links_;
+  DeadlineHeap<Link*> deadlines_;
+  std::vector<Link*> over_;  // to be swept
+  std::vector<zmq_pollitem_t> items_;
+  std::vector<Link*> polled_links_;
+  bool items_are_stale_ = true;
+  bool is_stopping_ = false;
+  bool has_more_ = false;  // the bound of a turn was reached
+  Instant now_{};
+  core::ChannelActions actions_;
+  codec::HeaderBuffer header_;
+  ReceivedFrames received_;
+  std::uint64_t next_id_ = 0;
+
+  std::thread thread_;
+};
+
+ChannelHub::Impl::Impl() : context_(std::make_shared<zmq::context_t>(1)) {
+  context_->set(zmq::ctxopt::max_sockets, sockets_max);
+  // Ids need only differ from those of this process's former life, of which an end may still speak.
+  next_id_ = random_uuid().low | 1U;
+  now_ = steady_now();
+  thread_ = std::thread([this] { run(); });
+}
+
+ChannelHub::Impl::~Impl() {
+  order([](Orders& orders) { orders.stop = true; });
+  thread_.join();
+}
+
+template <typename Change>
+void ChannelHub::Impl::order(Change change) {
+  {
+    const std::lock_guard lock(mutex_);
+    change(orders_);
+  }
+  wakeup_.signal();
+}
+
+void ChannelHub::Impl::add(std::unique_ptr<Host> host) {
+  order([&](Orders& orders) { orders.hosts.push_back(std::move(host)); });
+}
+
+void ChannelHub::Impl::add(std::shared_ptr<ChannelPort> port,
+                           std::vector<ResolvedEndpoint> endpoints,
+                           core::ChannelEndOptions options) {
+  order([&](Orders& orders) {
+    orders.connecting.push_back({std::move(port), std::move(endpoints), std::move(options)});
+  });
+}
+
+void ChannelHub::Impl::wake(const std::shared_ptr<ChannelPort>& port) {
+  if (port->is_listed.exchange(true)) return;
+  order([&](Orders& orders) { orders.ports.push_back(port); });
+}
+
+void ChannelHub::Impl::close(const std::shared_ptr<ListenerPort>& port) {
+  order([&](Orders& orders) { orders.closed.push_back(port); });
+}
+
+// ---- The loop.
+
+void ChannelHub::Impl::run() {
+  while (true) {
+    take_orders();
+    if (is_stopping_ && links_.empty()) break;
+    wait();
+    for (std::size_t i = 0; i < polled_links_.size() && !items_are_stale_; ++i) {
+      const bool is_ready = items_[1 + 2 * i].revents != 0 || items_[2 + 2 * i].revents != 0;
+      if (is_ready && !polled_links_[i]->end.is_over()) take_from(*polled_links_[i]);
+    }
+    for (const auto& host : hosts_) take_from(*host);
+    tick();
+    sweep();
+  }
+  hosts_.clear();
+  context_.reset();  // waits for what lingers
+}
+
+void ChannelHub::Impl::wait() {
+  if (std::exchange(items_are_stale_, false)) {
+    items_.assign(1, {nullptr, wakeup_.fd(), ZMQ_POLLIN, 0});
+    polled_links_.clear();
+    for (const auto& [port, link] : links_) {
+      if (link->dealer == nullptr) continue;
+      polled_links_.push_back(link.get());
+      items_.push_back({link->dealer->handle(), -1, ZMQ_POLLIN, 0});
+      items_.push_back({link->dealer->monitor_handle(), -1, ZMQ_POLLIN, 0});
+    }
+    for (const auto& host : hosts_) {
+      items_.push_back({host->router->handle(), -1, ZMQ_POLLIN, 0});
+      items_.push_back({host->router->monitor().handle(), -1, ZMQ_POLLIN, 0});
+    }
+  }
+  Duration limit = has_more_ ? 0s : idle_turn;
+  if (const auto next = deadlines_.earliest()) limit = std::min(limit, *next - now_);
+  const Instant planned = std::max(now_, now_ + limit);
+  poll(items_, limit);
+  has_more_ = false;
+  now_ = steady_now();
+  if (items_[0].revents != 0) wakeup_.clear();
+  if (now_ - planned < limits::stall_noticed) return;
+  for (const auto& [port, link] : links_) step(*link, core::ChannelStalled{now_ - planned});
+}
+
+void ChannelHub::Impl::take_orders() {
+  Orders orders;
+  {
+    const std::lock_guard lock(mutex_);
+    orders = std::exchange(orders_, {});
+  }
+  is_stopping_ = is_stopping_ || orders.stop;
+  for (auto& host : orders.hosts) {
+    hosts_.push_back(std::move(host));
+    items_are_stale_ = true;
+  }
+  for (Connecting& connecting : orders.connecting) begin(std::move(connecting));
+  for (const auto& port : orders.ports) {
+    port->is_listed.store(false);  // before its orders are taken, so that none is left behind
+    const auto found = links_.find(port.get());
+    if (found == links_.end()) continue;
+    Link& link = *found->second;
+    ChannelPort::Orders wanted = port->orders();
+    if (wanted.objects_read > 0) {
+      step(link, core::ChannelRead{wanted.objects_read, wanted.bytes_read});
+    }
+    for (Payload& payload : wanted.written) step(link, core::ChannelWrite{std::move(payload)});
+    if (wanted.close) step(link, core::ChannelClose{*wanted.close});
+  }
+  for (const auto& closed : orders.closed) {
+    for (const auto& host : hosts_) {
+      // Its port stays taken: libzmq ends a socket's connections with what they were accepted by.
+      if (host->port == closed) host->is_closed = true;
+    }
+  }
+  sweep();
+}
+
+void ChannelHub::Impl::begin(Connecting&& connecting) {
+  auto dealer = std::make_unique<Dealer>(std::move(connecting.endpoints), context_);
+  Link& link = keep(std::unique_ptr<Link>(
+      new Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
+               .port = std::move(connecting.port),
+               .dealer = std::move(dealer)}));
+  carry_out(link);
+}
+
+Link& ChannelHub::Impl::keep(std::unique_ptr<Link> link) {
+  Link& kept = *link;
+  links_.emplace(kept.port.get(), std::move(link));
+  items_are_stale_ = true;
+  return kept;
+}
+
+// Those that are over go when nobody is in the middle of them.
+void ChannelHub::Impl::sweep() {
+  for (Link* link : std::exchange(over_, {})) {
+    deadlines_.cancel(link->deadline);
+    if (link->host != nullptr) {
+      std::erase(link->host->gone, link);
+      const auto named = link->host->links.find(link->routing_id);
+      if (named != link->host->links.end() && named->second == link) link->host->links.erase(named);
+      const auto seen = link->host->descriptors.find(link->fd);
+      if (seen != link->host->descriptors.end() && seen->second == link) {
+        link->host->descriptors.erase(seen);
+      }
+    } else {
+      link->dealer->close(last_word_linger);
+    }
+    links_.erase(link->port.get());
+    items_are_stale_ = true;
+  }
+  std::erase_if(hosts_, [this](const std::unique_ptr<Host>& host) {
+    if (!host->is_closed || !host->links.empty()) return false;
+    host->router->close(last_word_linger);
+    items_are_stale_ = true;
+    return true;
+  });
+}
+
+// ---- In.
+
+void ChannelHub::Impl::take_from(Link& link) {
+  // The monitor first: all that came before the end of the connection can then be read.
+  const bool is_lost = link.dealer->take_loss();
+  for (std::size_t count = 0; is_lost || count < messages_per_turn_max; ++count) {
+    if (link.end.is_over()) return;
+    if (!link.dealer->receive(received_)) {
+      if (is_lost) step(link, core::ChannelConnectionLost{});
+      return;
+    }
+    const Bytes* payload = received_.has_payload ? &received_.payload : nullptr;
+    auto message = codec::decode_channel(view(received_.header), payload);
+    if (received_.count > limits::frames_max) {
+      step(link, core::ChannelMalformed{std::to_string(received_.count) + " frames"});
+    } else if (message.ok()) {
+      step(link, core::ChannelReceived{std::move(message).value()});
+    } else {
+      step(link, core::ChannelMalformed{message.error().message});
+    }
+  }
+  has_more_ = true;
+}
+
+void ChannelHub::Impl::take_from(Host& host) {
+  while (const auto event = host.router->monitor().next()) {
+    if (event->what == SocketMonitor::What::disconnected) {
+      host.closed_descriptors.push_back(event->value);
+    }
+  }
+  bool empty = false;
+  for (std::size_t count = 0; count < messages_per_turn_max && !empty; ++count) {
+    empty = !host.router->receive(host.received);
+    if (!empty) take_message(host);
+  }
+  if (!empty) has_more_ = true;
+  settle(host, empty);
+}
+
+void ChannelHub::Impl::take_message(Host& host) {
+  const ReceivedFrames& frames = host.received.frames;
+  const std::string routing_id(view(host.received.routing_id));
+  const Bytes* payload = frames.has_payload ? &frames.payload : nullptr;
+  auto message = codec::decode_channel(view(frames.header), payload);
+  std::string fault = message.ok() ? "" : message.error().message;
+  if (frames.count > limits::frames_max) fault = std::to_string(frames.count) + " frames";
+
+  const auto found = host.links.find(routing_id);
+  if (found != host.links.end() && !found->second->end.is_over()) {
+    if (!fault.empty()) {
+      step(*found->second, core::ChannelMalformed{std::move(fault)});
+    } else {
+      step(*found->second, core::ChannelReceived{std::move(message).value()});
+    }
+    return;
+  }
+  if (!fault.empty()) {
+    return answer(host, routing_id, refusal(core::RefuseCode::malformed, std::move(fault)));
+  }
+  if (const auto* open = std::get_if<core::ChannelOpen>(&message.value())) {
+    return greet(host, *open, routing_id, host.received.fd());
+  }
+  if (const auto* hello = std::get_if<core::Hello>(&message.value())) {
+    auto refuse =
+        refusal(core::RefuseCode::protocol, "this is the listener of a channel, no farm's manager");
+    refuse.greeting = hello->greeting;
+    return answer(host, routing_id, std::move(refuse));
+  }
+  // An end that was away for longer than this one waits still thinks that it is open.
+  const bool is_of_channel = std::holds_alternative<core::ChannelObject>(message.value()) ||
+                             std::holds_alternative<core::ChannelTaken>(message.value());
+  if (!is_of_channel) return;
+  answer(host, routing_id,
+         refusal(core::RefuseCode::protocol, "this channel is closed here, or was never open"));
+}
+
+void ChannelHub::Impl::greet(Host& host, const core::ChannelOpen& open,
+                             const std::string& routing_id, int fd) {
+  if (host.is_closed) {
+    return answer(host, routing_id, refusal(core::RefuseCode::limit, "the listener is closed"));
+  }
+  if (host.port->waiting() >= host.options.backlog) {
+    auto refuse = refusal(core::RefuseCode::limit,
+                          std::to_string(host.options.backlog) +
+                              " channels wait to be accepted already (ChannelOptions::backlog)");
+    refuse.retry = refused_retry;
+    return answer(host, routing_id, std::move(refuse));
+  }
+  core::ChannelEndOptions options = host.options.end;
+  options.place = peer_address(fd);
+  auto link = std::unique_ptr<Link>(new Link{
+      .end =
+          core::ChannelEnd::accept(now_, std::move(options), SessionId{next_id_++}, open, actions_),
+      .port = std::make_shared<ChannelPort>(host.options.port),
+      .host = &host,
+      .routing_id = routing_id,
+      .fd = fd});
+  if (next_id_ == 0) next_id_ = 1;
+  Link& kept = keep(std::move(link));
+  host.links.insert_or_assign(routing_id, &kept);
+  if (fd >= 0) {
+    Link*& last = host.descriptors[fd];
+    if (last != nullptr) suspect(*std::exchange(last, nullptr));
+    last = &kept;
+  }
+  carry_out(kept);
+}
+
+void ChannelHub::Impl::answer(Host& host, std::string_view routing_id, core::Refuse refuse) {
+  const auto frames =
+      codec::encode_channel(std::move(refuse), limits::channel_protocol_max, header_);
+  FANMILL_ASSERT(frames.ok());
+  // A stranger that does not read its answers gets none: nothing is kept for it.
+  (void)host.router->send(routing_id, frames.value().header, nullptr);
+}
+
+// ---- Departures.
+
+void ChannelHub::Impl::settle(Host& host, bool empty) {
+  if (!empty) return;
+  for (const int fd : std::exchange(host.closed_descriptors, {})) {
+    const auto found = host.descriptors.find(fd);
+    if (found == host.descriptors.end()) continue;
+    suspect(*found->second);
+  }
+  for (Link* link : std::exchange(host.gone, {})) step(*link, core::ChannelConnectionLost{});
+}
+
+// Its descriptor was closed, or is another's now. The descriptor may have been another's before.
+void ChannelHub::Impl::suspect(Link& link) {
+  if (link.end.is_over()) return;
+  link.probe_wait = first_probe_wait;
+  probe(link);
+}
+
+void ChannelHub::Impl::probe(Link& link) {
+  if (link.gone || link.end.is_over()) return;
+  link.probe_at.reset();
+  perform(link, core::ChannelSend{link.end.version(), link.end.probe()});
+  if (!link.gone && link.probe_wait <= last_probe_wait) {
+    link.probe_at = now_ + link.probe_wait;
+    link.probe_wait *= 2;
+  }
+  plan(link);
+}
+
+void ChannelHub::Impl::tick() {
+  while (const auto due = deadlines_.pop_due(now_)) {
+    Link& link = **due;
+    link.deadline = no_index;
+    link.deadline_at.reset();
+    if (link.probe_at && *link.probe_at <= now_) probe(link);
+    if (!link.trouble.empty()) {
+      step(link, core::ChannelConnectionLost{std::exchange(link.trouble, {})});
+    }
+    link.end.tick(now_, actions_);
+    carry_out(link);
+  }
+}
+
+// ---- Out.
+
+void ChannelHub::Impl::step(Link& link, core::ChannelEvent event) {
+  link.end.step(now_, std::move(event), actions_);
+  carry_out(link);
+}
+
+void ChannelHub::Impl::carry_out(Link& link) {
+  for (core::ChannelAction& action : actions_) {
+    std::visit([&](auto& order) { perform(link, std::move(order)); }, action);
+  }
+  actions_.clear();
+  plan(link);
+}
+
+void ChannelHub::Impl::plan(Link& link) {
+  std::optional<Instant> next = link.end.next_deadline();
+  if (link.probe_at && !link.end.is_over() && (!next || *link.probe_at < *next))
+    next = link.probe_at;
+  if ((link.gone || !link.trouble.empty()) && !link.end.is_over()) next = now_;
+  if (next == link.deadline_at) return;
+  link.deadline_at = next;
+  if (!next) {
+    deadlines_.cancel(link.deadline);
+  } else if (link.deadline == no_index) {
+    link.deadline = deadlines_.add(*next, &link);
+  } else {
+    deadlines_.move(link.deadline, *next);
+  }
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelConnect&&) {
+  items_are_stale_ = true;
+  try {
+    link.dealer->open();
+  } catch (const FarmError& error) {
+    link.trouble = error.what();  // descriptors may be there again in a moment
+  }
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelSend&& send) {
+  const auto frames = codec::encode_channel(send.message, send.version, header_);
+  FANMILL_ASSERT(frames.ok(), frames.ok() ? "" : frames.error().message);
+  if (link.host == nullptr) {
+    link.dealer->send(frames.value());
+    return;
+  }
+  if (link.gone) return;
+  const Bytes* payload = frames.value().has_payload ? &frames.value().payload : nullptr;
+  // Full: thousands of messages that the other side's ZeroMQ has not taken. With the windows kept,
+  // only one that does not read at all comes to that.
+  link.gone =
+      link.host->router->send(link.routing_id, frames.value().header, payload) != Router::Sent::yes;
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelIsOpen&& is_open) {
+  const int fd = link.host == nullptr ? link.dealer->fd() : link.fd;
+  link.port->opened({.speech = is_open.speech,
+                     .object_bytes_max = is_open.object_bytes_max,
+                     .own_address = own_address(fd),
+                     .peer_address = peer_address(fd)});
+  if (link.host == nullptr || link.host->port->offer(link.port)) return;
+  // The listener was closed a moment ago. Nobody has the port, so this is told in the next turn.
+  (void)link.port->close(last_word_linger);
+  wake(link.port);
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelDeliver&& deliver) {
+  link.port->deliver(std::move(deliver.payload));
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelSent&& sent) {
+  link.port->sent(sent.objects, sent.bytes);
+}
+
+void ChannelHub::Impl::perform(Link& link, core::ChannelOver&& over) {
+  const auto state = over.clean ? ChannelPort::State::ended : ChannelPort::State::lost;
+  link.port->over({state, over.code, std::move(over.words)});
+  over_.push_back(&link);
+}
+
+// ---- ChannelHub.
+
+std::shared_ptr<ChannelHub> ChannelHub::shared() {
+  static std::mutex mutex;
+  static std::weak_ptr<ChannelHub> current;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<ChannelHub> hub = current.lock();
+  if (hub == nullptr) {
+    hub = std::make_shared<ChannelHub>();
+    current = hub;
+  }
+  return hub;
+}
+
+ChannelHub::ChannelHub() try : impl_(std::make_unique<Impl>()) {
+} catch (const std::system_error& error) {
+  throw FarmError(ErrorCode::io_error, std::string("no thread for channels: ") + error.what());
+} catch (const zmq::error_t& error) {
+  throw FarmError(ErrorCode::io_error, std::string("no sockets for channels: ") + error.what());
+}
+
+ChannelHub::~ChannelHub() = default;
+
+std::shared_ptr<ChannelPort> ChannelHub::connect(const Endpoint& endpoint,
+                                                 ResolvedEndpoint resolved,
+                                                 ChannelHubOptions options) {
+  options.end.place = endpoint.str();
+  auto port = std::make_shared<ChannelPort>(options.port);
+  impl_->add(port, {std::move(resolved)}, std::move(options.end));
+  return port;
+}
+
+Result<ChannelHub::Listening> ChannelHub::listen(const Endpoint& endpoint,
+                                                 ChannelHubOptions options) {
+  auto router = Router::open({.frame_bytes_max = static_cast<std::size_t>(
+                                  options.end.terms.object_bytes_max + limits::header_bytes_max),
+                              .context = impl_->context()});
+  if (!router.ok()) return router.error();
+  const Result<std::string> bound = router.value()->bind(endpoint);
+  if (!bound.ok()) return bound.error();
+  auto host = std::make_unique<Host>();
+  host->port = std::make_shared<ListenerPort>();
+  host->options = std::move(options);
+  host->router = std::move(router).value();
+  Listening listening{host->port, bound.value()};
+  impl_->add(std::move(host));
+  return listening;
+}
+
+void ChannelHub::wake(const std::shared_ptr<ChannelPort>& port) { impl_->wake(port); }
+void ChannelHub::close(const std::shared_ptr<ListenerPort>& port) { impl_->close(port); }
+
+}  // namespace fanmill::net
