@@ -1,6 +1,7 @@
 // docs/protocol.md must be enough to write a worker. What can be compared with the schema and the codec
 // is compared: offsets, constants, and the transcript, which FANMILL_FREEZE=1 writes.
 #include <capnp/schema.h>
+#include <channel.capnp.h>
 #include <fanmill.capnp.h>
 
 #include <fstream>
@@ -152,14 +153,20 @@ TEST_CASE("the document's tables have the schema's offsets and sizes", "[unit][c
   check_section<schema::Killed>(text, schema::KIND_KILLED);
   check_section<schema::Heartbeat>(text, schema::KIND_HEARTBEAT);
   check_section<schema::Goodbye>(text, schema::KIND_GOODBYE);
+  check_section<schema::Open>(text, schema::KIND_OPEN);
+  check_section<schema::Opened>(text, schema::KIND_OPENED);
+  check_section<schema::Object>(text, schema::KIND_OBJECT);
+  check_section<schema::Taken>(text, schema::KIND_TAKEN);
 }
 
 TEST_CASE("every constant of the schema stands in a table of the document", "[unit][codec]") {
   const std::string text = document();
   const auto definition = file_text(source_tree() + "/schemas/fanmill.capnp");
+  const auto of_channels = file_text(source_tree() + "/schemas/channel.capnp");
   REQUIRE(definition);
+  REQUIRE(of_channels);
   std::size_t found = 0;
-  std::istringstream lines(*definition);
+  std::istringstream lines(*definition + *of_channels);
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with("const ") || line.starts_with("const magic ")) continue;
     CAPTURE(line);
