@@ -16,11 +16,15 @@
 
 namespace fanmill::inline v0 {
 
+/// Sign and magnitude of a whole number, held by value; a copy costs an allocation. Members that
+/// only look may be called from several threads at once.
 class FANMILL_EXPORT BigInteger {
  public:
   /// Zero.
   BigInteger() noexcept = default;
-  BigInteger(std::int64_t value);  // NOLINT: implicit, as between built-in integers
+  /// The same number. Implicit, as between built-in integers.
+  BigInteger(std::int64_t value);  // NOLINT
+  /// The same number. Not a constructor: most integers would then fit two.
   static BigInteger from_uint64(std::uint64_t value);
   /// Sign and magnitude; `magnitude` is little-endian, zeros at its end are dropped, zero is never
   /// negative. From GMP's `mpz_t number`:
@@ -35,24 +39,33 @@ class FANMILL_EXPORT BigInteger {
   ///     if (big.negative()) mpz_neg(number, number);
   BigInteger(bool negative, std::span<const std::uint8_t> magnitude);
 
-  /// Reads "-123": an optional sign and digits, nothing else. Throws FarmError (invalid_argument)
-  /// otherwise. Time grows with the square of the length: 10,000 digits take about a millisecond.
+  /// Reads "-123": an optional sign (`+` too) and digits, nothing else. Throws FarmError
+  /// (invalid_argument) otherwise. Time grows with the square of the length: 10,000 digits take
+  /// about a millisecond.
   static BigInteger from_decimal(std::string_view text);
-  /// Time as for `from_decimal`.
+  /// Digits without zeros in front, behind a "-" if it is below zero; "0" for zero. Time as for
+  /// `from_decimal`.
   [[nodiscard]] std::string to_decimal() const;
 
+  /// Below zero; false for zero.
   [[nodiscard]] bool negative() const noexcept { return negative_; }
   /// Little-endian without zeros at the end; empty for zero. Valid while this object is not
   /// changed.
   [[nodiscard]] std::span<const std::uint8_t> magnitude() const noexcept { return magnitude_; }
 
+  ///@{
+  /// Whether `to_int64` or `to_uint64` can give the number.
   [[nodiscard]] bool fits_int64() const noexcept;
   [[nodiscard]] bool fits_uint64() const noexcept { return !negative_ && magnitude_.size() <= 8; }
-  /// Throws FarmError (invalid_argument) if the number does not fit.
+  ///@}
+  ///@{
+  /// The number; throws FarmError (invalid_argument) if it does not fit.
   [[nodiscard]] std::int64_t to_int64() const;
   [[nodiscard]] std::uint64_t to_uint64() const;
+  ///@}
 
   friend bool operator==(const BigInteger&, const BigInteger&) noexcept = default;
+  /// By value: -2 is less than 1. Time grows with the size of numbers that are equally long.
   friend FANMILL_EXPORT std::strong_ordering operator<=>(const BigInteger& a,
                                                          const BigInteger& b) noexcept;
 

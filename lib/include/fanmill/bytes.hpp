@@ -16,24 +16,32 @@
 
 namespace fanmill::inline v0 {
 
+/// A share in bytes that nobody changes any more: one pointer. Copying is cheap and allocates
+/// nothing.
 class FANMILL_EXPORT Bytes {
  public:
   /// No bytes; costs no allocation.
   Bytes() noexcept = default;
-  /// Copies `text`. One allocation; none if `text` is empty. Throws std::bad_alloc.
+  ///@{
+  /// Copies what it is given. One allocation; none if that is empty. Throws std::bad_alloc.
   explicit Bytes(std::string_view text);
   explicit Bytes(std::span<const std::byte> bytes);
+  ///@}
+  /// Frees the bytes if nobody else has a share in them.
   ~Bytes() { release(); }
 
+  /// Shares the bytes of `other`.
   Bytes(const Bytes& other) noexcept;
+  /// Takes the share of `other`, which then has no bytes.
   Bytes(Bytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  /// Gives its own share up and shares the bytes of `other`, or takes them from one that is moved.
   Bytes& operator=(Bytes other) noexcept {
     std::swap(block_, other.block_);
     return *this;
   }
 
   /// Makes `size` bytes, 8-byte aligned, and lets `fill(char*)` write them before anybody else sees
-  /// them.
+  /// them; not called for none. Throws std::bad_alloc, and what `fill` throws.
   template <typename Fill>
   static Bytes make(std::size_t size, Fill&& fill) {
     Bytes bytes = allocate(size);
@@ -41,18 +49,25 @@ class FANMILL_EXPORT Bytes {
     return bytes;
   }
 
+  /// Never null, 8-byte aligned if there are bytes; no zero follows them. Valid while this object,
+  /// or a copy of it, lives.
   [[nodiscard]] const char* data() const noexcept;
+  /// How many bytes.
   [[nodiscard]] std::size_t size() const noexcept;
+  /// Whether there are none.
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   /// Valid while this object, or a copy of it, lives.
   [[nodiscard]] std::string_view view() const noexcept { return {data(), size()}; }
+  /// A copy of the bytes.
   [[nodiscard]] std::string str() const { return std::string(view()); }
 
   /// Gives the ownership of one reference away as a plain pointer, for a C interface that frees by
   /// callback; `adopt` takes it back. Null for no bytes.
   [[nodiscard]] void* detach() noexcept { return std::exchange(block_, nullptr); }
+  /// Takes back what `detach` gave away; each may be taken back once. Null gives no bytes.
   static Bytes adopt(void* detached) noexcept;
 
+  /// Whether the bytes are equal, wherever they lie.
   friend bool operator==(const Bytes& a, const Bytes& b) noexcept { return a.view() == b.view(); }
 
  private:

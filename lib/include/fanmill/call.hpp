@@ -12,6 +12,8 @@
 
 namespace fanmill::inline v0 {
 
+/// A task's input, encoded, and the function that is to take it. What `group_tasks` returns where a
+/// group's tasks differ in more than their input.
 class Call {
  public:
   /// Encodes `input` (object.hpp: `encode`, and its exceptions). An empty name means the job's
@@ -28,7 +30,9 @@ class Call {
     return changed;
   }
 
+  /// Empty: the job's function.
   [[nodiscard]] const std::string& function() const noexcept { return function_; }
+  /// The input as it travels.
   [[nodiscard]] const Payload& payload() const noexcept { return payload_; }
   /// The input again, for an `update_group` that wants to look at it. Throws as `decode` does.
   template <Transmissible T>
@@ -48,7 +52,7 @@ class Call {
   bool has_time_limit_ = false;
 };
 
-/// `call("rho", n).time_limit(10s)`
+/// A Call, in fewer words: `call("rho", n).time_limit(10s)`. Throws as `encode` does.
 template <Encodable T>
 Call call(std::string function, const T& input) {
   return Call(std::move(function), input);

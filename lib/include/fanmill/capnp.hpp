@@ -73,7 +73,9 @@ template <typename Schema>
 class Capnp {
  public:
   static_assert(capnp::kind<Schema>() == capnp::Kind::STRUCT, "Capnp<T>: T is a generated struct");
+  /// The generated class that reads such a struct.
   using Reader = typename Schema::Reader;
+  /// The generated class that fills one, in `build`.
   using Builder = typename Schema::Builder;
 
   /// All fields have their defaults.
@@ -89,10 +91,12 @@ class Capnp {
     return Capnp(message.getRoot<Schema>().asReader());
   }
 
-  /// Valid while this object, or a copy of it, lives.
+  ///@{
+  /// The root. What is read through it is valid while this object, or a copy of it, lives.
   [[nodiscard]] const Reader& reader() const noexcept { return root_; }
   const Reader& operator*() const noexcept { return root_; }
   const Reader* operator->() const noexcept { return &root_; }
+  ///@}
 
  private:
   friend struct detail::Codec<Capnp>;

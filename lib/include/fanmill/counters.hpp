@@ -6,6 +6,8 @@
 
 namespace fanmill::inline v0 {
 
+/// A copy as of one moment (`Manager::counters`). Every count begins at 0 with the manager and only
+/// grows.
 struct Counters {
   std::uint64_t items_started = 0;  ///< items (groups) given to the manager
   std::uint64_t items_ended = 0;    ///< of those: decided, out of tasks, or given up

@@ -10,6 +10,7 @@
 
 namespace fanmill::inline v0 {
 
+/// What went wrong, for programs that act on it. People read `FarmError::what`.
 enum class ErrorCode {
   invalid_argument,   ///< an option or argument is outside its range; the text names both
   malformed_message,  ///< bytes from a peer that are not a message of this protocol
@@ -29,14 +30,17 @@ enum class ErrorCode {
   connection_lost,  ///< a channel's other end is gone without a goodbye, or never was there
 };
 
-/// The code's name as it stands in this file, for logs.
+/// The code's name as it stands in this file, for logs; "unknown" for a number that is none.
 FANMILL_EXPORT const char* to_string(ErrorCode code) noexcept;
 
-/// `what()` says what was wrong, where, and what to do.
+/// Thrown for what the outside world does: bad options, bad bytes, a taken port. `what()` says what
+/// was wrong, where, and what to do.
 class FANMILL_EXPORT FarmError : public std::runtime_error {
  public:
+  /// `message` is what `what()` gives.
   FarmError(ErrorCode code, const std::string& message)
       : std::runtime_error(message), code_(code) {}
+  /// Tells one kind of trouble from another; each function names those that it throws.
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
 
  private:

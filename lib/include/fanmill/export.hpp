@@ -6,4 +6,5 @@
 // The same objects go into the static library, where it means nothing.
 #pragma once
 
+/// Makes a class with its members, or a function, part of what the shared library offers.
 #define FANMILL_EXPORT __attribute__((visibility("default")))

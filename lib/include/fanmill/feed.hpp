@@ -12,10 +12,13 @@
 
 namespace fanmill::inline v0 {
 
+/// Items in the order in which they were pushed. It stays the caller's and must outlive its run.
 template <typename Item>
 class Feed {
  public:
+  /// No items. Something must be pushed before the run, or it ends at once.
   Feed() = default;
+  /// The items to begin with.
   Feed(std::initializer_list<Item> items) : items_(items) {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -26,6 +29,7 @@ class Feed {
 
   /// What was pushed and not yet taken. A run takes items ahead of its workers, as from any input.
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
+  /// Whether `size` is 0.
   [[nodiscard]] bool empty() const noexcept { return items_.empty(); }
   /// Takes the oldest item out; there must be one. `run` does this.
   Item pop() {

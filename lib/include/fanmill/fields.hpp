@@ -38,6 +38,7 @@ namespace fanmill::inline v0 {
 /// Behind a field in FANMILL_FIELDS, in parentheses: where it is missing, it stays what the
 /// struct's default constructor made it.
 struct OrDefault {};
+/// The word for it: `(retries, fanmill::or_default)`.
 inline constexpr OrDefault or_default;
 
 }  // namespace fanmill::inline v0
@@ -131,6 +132,11 @@ constexpr Fields<Struct, Types...> make_fields(std::string_view own,
   , ::fanmill::detail::make_field<Struct>(&Struct::field, #field __VA_OPT__(, ) __VA_ARGS__)
 
 // clang-format off
+
+/// Names the fields of `Struct` that travel: up to 32, each a public member, or in parentheses a
+/// member and behind it the name that it travels by, or `or_default`. Stands behind the struct, in
+/// its namespace. More fields, and names that are no member's, do not compile; a field of a type
+/// that can't travel does not when the struct is sent.
 #define FANMILL_FIELDS(Struct, ...)                                                                                   \
   [[maybe_unused]] constexpr auto fanmill_fields(const Struct*) {                                                     \
     return ::fanmill::detail::make_fields<Struct>(                                                                    \

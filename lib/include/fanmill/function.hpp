@@ -32,7 +32,7 @@ struct TaskContext {
 
 /// What a function gave.
 struct FunctionResult {
-  Payload payload;
+  Payload payload;       ///< what it returned, encoded; none if that is void
   bool nothing = false;  ///< it found no answer; the payload is empty then
 };
 
@@ -65,13 +65,16 @@ class Function {
 /// names none gets the one that was added first.
 class FANMILL_EXPORT Functions {
  public:
-  /// Names are not empty, not used twice, and at most 256; else FarmError (invalid_argument).
+  /// Adds a function; returns this object, for the next `add`. Names are not empty, not used twice,
+  /// and at most 256; else FarmError (invalid_argument).
   Functions& add(std::string name, Function function);
 
+  /// A function and its name.
   struct Named {
-    std::string name;
-    Function function;
+    std::string name;   ///< that jobs call it by
+    Function function;  ///< that is called
   };
+  /// In the order in which they were added.
   [[nodiscard]] const std::vector<Named>& all() const noexcept { return all_; }
 
  private:

@@ -9,12 +9,14 @@
 
 namespace fanmill::inline v0 {
 
+/// What an item's group begins with.
 template <typename State, typename Task>
 struct Group {
-  State state;
-  std::vector<Task> tasks;
+  State state;              ///< the job's callbacks get it as State& with each result of the group
+  std::vector<Task> tasks;  ///< none: the group is over at once, for `incomplete_group` to judge
 };
 
+/// So that `Group{state, tasks}` needs no template arguments.
 template <typename State, typename Task>
 Group(State, std::vector<Task>) -> Group<State, Task>;
 

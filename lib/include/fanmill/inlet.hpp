@@ -15,6 +15,9 @@
 
 namespace fanmill::inline v0 {
 
+/// A bounded queue from other threads to a run. It stays the caller's and must outlive the run and
+/// every thread that pushes. A run that ends with an exception leaves it open, so whoever started
+/// the threads closes it then.
 template <typename Item>
 class Inlet {
  public:

@@ -17,6 +17,7 @@ namespace fanmill::inline v0 {
 /// was ended. Not a FarmError: the farm did its work. `what()` names the item and its errors.
 class FANMILL_EXPORT ItemFailed : public std::runtime_error {
  public:
+  /// Makes the words of `what()` of the two.
   ItemFailed(std::uint64_t item, std::vector<TaskError> errors);
   /// The item's index in the input, from 0.
   [[nodiscard]] std::uint64_t item() const noexcept { return item_; }
@@ -36,8 +37,11 @@ struct ItemOutcome {
   std::optional<Result> result;   ///< empty: it failed
   std::vector<TaskError> errors;  ///< of a failed item, as in ItemFailed
 
+  ///@{
+  /// Whether there is a result.
   [[nodiscard]] bool ok() const noexcept { return result.has_value(); }
   explicit operator bool() const noexcept { return ok(); }
+  ///@}
   /// The result; throws ItemFailed if there is none.
   [[nodiscard]] const Result& value() const {
     if (!result) throw ItemFailed(item, errors);

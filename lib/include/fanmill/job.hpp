@@ -35,6 +35,7 @@ namespace fanmill::inline v0 {
 template <typename TaskResult, typename... Parts>
 class Job {
  public:
+  /// For `job` and the setters, which are how jobs are made.
   Job(detail::RunSettings settings, std::tuple<Parts...> parts)
       : settings_(std::move(settings)), parts_(std::move(parts)) {}
 
@@ -153,8 +154,11 @@ class Job {
     return changed([&](detail::RunSettings& settings) { settings.in_order = true; });
   }
 
+  ///@{
+  /// What was set, for `Manager::run`. The types are fanmill's own and may change.
   [[nodiscard]] const detail::RunSettings& settings() const noexcept { return settings_; }
   [[nodiscard]] const std::tuple<Parts...>& parts() const noexcept { return parts_; }
+  ///@}
 
  private:
   template <typename Change>

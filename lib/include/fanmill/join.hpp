@@ -21,6 +21,8 @@
 
 namespace fanmill::inline v0 {
 
+/// Where a manager is and what it wants to be shown. A value: no manager hears of it before a
+/// worker is served with it.
 class FANMILL_EXPORT Join {
  public:
   /// Where this user's manager is. The first of these that is there: the file that FANMILL_JOIN
@@ -35,11 +37,14 @@ class FANMILL_EXPORT Join {
   /// the line).
   static Join file(const std::filesystem::path& path);
   /// What a user types: an endpoint ("tcp://node3:5557", "node3:5557") or the path of a join file.
+  /// Throws FarmError: invalid_argument for no text, else as `file`.
   static Join parse(const std::string& typed);
-  /// The text of a join file; `name` stands in errors in place of the path.
+  /// The text of a join file; `name` stands in errors in place of the path. Throws FarmError
+  /// (invalid_argument), with the line.
   static Join from_text(const std::string& text, const std::string& name);
 
-  /// $XDG_STATE_HOME/fanmill/join, or ~/.local/state/fanmill/join.
+  /// `$XDG_STATE_HOME/fanmill/join`, or `~/.local/state/fanmill/join`. Throws FarmError
+  /// (join_not_found) if neither XDG_STATE_HOME nor HOME is an absolute path.
   static std::filesystem::path default_path();
 
   /// In order of preference; at least one.
@@ -51,14 +56,19 @@ class FANMILL_EXPORT Join {
   /// Where this came from, for people: "/home/me/.local/state/fanmill/join", "FANMILL_ENDPOINT".
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
 
-  /// Changed copies.
-  [[nodiscard]] Join with_endpoint(std::string endpoint) const;  ///< one more
+  /// A copy with one endpoint more, behind the others.
+  [[nodiscard]] Join with_endpoint(std::string endpoint) const;
+  /// A copy for this farm only; 0: for any.
   [[nodiscard]] Join with_farm(std::uint64_t farm) const;
+  /// A copy that shows this cookie; empty: none.
   [[nodiscard]] Join with_cookie(std::string cookie) const;
 
+  /// The text of a join file, which `from_text` reads. Throws FarmError (invalid_argument) if an
+  /// endpoint or the cookie has line breaks, or blanks at its ends.
   [[nodiscard]] std::string to_text() const;
   /// Writes a join file, mode 0600, in one step (others see the old one or the new one). A folder
-  /// that is not there is made with mode 0700. Throws FarmError (io_error).
+  /// that is not there is made with mode 0700. Throws FarmError: io_error, invalid_argument as
+  /// `to_text`.
   void save(const std::filesystem::path& path) const;
 
  private:

@@ -34,6 +34,8 @@
 
 namespace fanmill::inline v0 {
 
+/// How a Manager is made. The constructor checks all of it and throws FarmError (invalid_argument,
+/// bad_endpoint) in words that name the field. The defaults serve workers on this host.
 struct ManagerOptions {
   /// Where to listen: "tcp://127.0.0.1:5557", "tcp://127.0.0.1:*" (any free port), "ipc:///path".
   /// Empty: a free tcp port of the loopback interface, and an ipc socket in a private folder.
@@ -47,22 +49,24 @@ struct ManagerOptions {
   /// worker may join.
   std::string cookie = {};
 
-  /// A worker with work sends a sign of life this often...
+  /// A worker with work sends a sign of life this often (10 ms to 1 h)...
   std::chrono::nanoseconds heartbeat = std::chrono::seconds(2);
   /// ...after this much silence it gets no new tasks (at least two heartbeats)...
   std::chrono::nanoseconds suspect = std::chrono::seconds(6);
   /// ...and after this much its tasks go to others (at least four heartbeats, more than `suspect`).
   std::chrono::nanoseconds dead = std::chrono::seconds(20);
 
-  /// How long the tasks of a lost connection wait for its return: on this host, where a lost
-  /// connection means a dead process, and elsewhere.
+  /// How long the tasks of a lost connection wait for its return, for workers on this host, where a
+  /// lost connection means a dead process...
   std::chrono::nanoseconds grace_same_host{0};
+  /// ...and for workers elsewhere.
   std::chrono::nanoseconds grace_remote = std::chrono::seconds(3);
 
   /// Tasks per slot that a worker holds beside the running one, unless it asks for a number of its
-  /// own. 0 for tasks of very different length, more for tiny ones and long ways.
+  /// own. 0 for tasks of very different length, more for tiny ones and long ways; up to 4096.
   std::uint32_t prefetch = 1;
-  /// Bytes of task inputs that one worker may hold unanswered.
+  /// Bytes of task inputs that one worker may hold unanswered; at least 1 MiB, which one task may
+  /// have.
   std::size_t credit_bytes = 8U << 20;
 
   /// Lines on standard error: 0 only what keeps a run waiting (tasks for a function that no worker
@@ -89,6 +93,9 @@ struct StartOptions {
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(3);
 };
 
+/// One farm's manager, and the way to give it work. Made, it listens; destroyed, it tells its
+/// workers that the farm is closed. One list runs at a time: a `run` from a callback of another
+/// throws FarmError (invalid_argument).
 class FANMILL_EXPORT Manager {
  public:
   /// Listens at once. Throws FarmError: bad_endpoint, address_in_use, io_error, invalid_argument.
@@ -96,7 +103,10 @@ class FANMILL_EXPORT Manager {
   /// Workers are told that the farm is closed; those that `start_workers` started are awaited, at
   /// most their stop_grace.
   ~Manager();
+  /// Takes everything over, workers included; `other` may only be destroyed or assigned to then.
+  /// Not during a `run`, and not while another thread uses either.
   Manager(Manager&& other) noexcept;
+  /// The same, after this one's farm was closed as by the destructor.
   Manager& operator=(Manager&& other) noexcept;
 
   /// Where it listens, ports filled in.
@@ -129,11 +139,13 @@ class FANMILL_EXPORT Manager {
   auto run(Inlet<Item>& inlet, const Job<TaskResult, Parts...>& job) {
     return run_typed<false>(detail::InletSource<Item>(inlet), job);
   }
+  /// Works on the items in braces: `manager.run({1, 2, 3}, job)`.
   template <typename Item, typename TaskResult, typename... Parts>
   auto run(std::initializer_list<Item> items, const Job<TaskResult, Parts...>& job) {
     return run_typed<false>(detail::RangeSource<const std::initializer_list<Item>>(items), job);
   }
 
+  ///@{
   /// As `run`, but failed items do not end it: gives a std::vector<ItemOutcome<Result>> in the
   /// order of the items.
   template <std::ranges::input_range Items, typename TaskResult, typename... Parts>
@@ -152,6 +164,7 @@ class FANMILL_EXPORT Manager {
   auto run_outcomes(std::initializer_list<Item> items, const Job<TaskResult, Parts...>& job) {
     return run_typed<true>(detail::RangeSource<const std::initializer_list<Item>>(items), job);
   }
+  ///@}
 
   /// Starts `count` worker processes on this host, 0: one for each core that this process may use.
   /// They find this manager by FANMILL_ENDPOINT (Join::find), are started again when they crash or
@@ -162,10 +175,13 @@ class FANMILL_EXPORT Manager {
   void start_workers(std::size_t count, std::vector<std::string> command,
                      const StartOptions& options = {});
 
-  /// Workers that are joined now. O(workers).
+  /// Workers that are joined now, and those whose lost connection may still come back. O(workers).
+  /// Asks the manager's own thread, which answers between two turns.
   [[nodiscard]] std::vector<WorkerInfo> workers() const;
-  /// Waits until `count` workers are joined; whether they were within the limit.
+  /// Waits until `count` workers are joined, those with a lost connection not counted; false if
+  /// they were not within `time_limit`.
   bool wait_for_workers(std::size_t count, std::chrono::nanoseconds time_limit);
+  /// What was seen since this manager was made. Asks its thread, as `workers` does.
   [[nodiscard]] Counters counters() const;
 
   /// From any thread: makes the `run` under way, or else the next one, throw FarmError (stopped).

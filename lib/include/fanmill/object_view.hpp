@@ -25,28 +25,30 @@ namespace fanmill::inline v0 {
 /// Lists, tuples, maps and structs may lie in each other this deep.
 inline constexpr int object_depth_max = 64;
 
+/// What a value is. Not always the type that was sent: a set is a list, a path text (object.hpp).
 enum class ObjectKind : std::uint8_t {
-  null,
-  boolean,
+  null,         ///< nothing: an empty std::optional, or no payload at all
+  boolean,      ///< true or false
   integer,      ///< fits std::int64_t or std::uint64_t
   big_integer,  ///< any other integer
-  floating,
-  text,
-  bytes,
-  list,
-  tuple,
-  map,
-  structure,  ///< a struct of the user's: a name, and fields with names
+  floating,     ///< a double, also if it is a whole number
+  text,         ///< UTF-8
+  bytes,        ///< any bytes, and text that is not UTF-8
+  list,         ///< elements of any kinds; sent as a packed list or not, one can't tell here
+  tuple,        ///< a list of a length that has a meaning
+  map,          ///< keys and values of any kinds, in no promised order
+  structure,    ///< a struct of the user's: a name, and fields with names
 };
 
-/// The kind's name as error texts have it: "text", "list"; "number" for `floating`.
+/// The kind's name as error texts have it: "text", "list"; "bool" for `boolean`, "number" for
+/// `floating`, "struct" for `structure`.
 FANMILL_EXPORT const char* to_string(ObjectKind kind) noexcept;
 
 class ObjectList;
 
-/// All members throw FarmError (malformed_payload) if the payload's bytes are not what the encoding
-/// says, and those that give a value of one kind also if the value is of another: "expected text,
-/// got integer 17".
+/// A place in a payload: the whole value, or one inside it. All members throw FarmError
+/// (malformed_payload) if the payload's bytes are not what the encoding says, and those that give a
+/// value of one kind also if the value is of another: "expected text, got integer 17".
 class FANMILL_EXPORT ObjectView {
  public:
   /// A view of null.
@@ -54,17 +56,25 @@ class FANMILL_EXPORT ObjectView {
   /// The value in `payload`: null for none; JSON is converted first. Refuses raw payloads.
   explicit ObjectView(const Payload& payload);
 
+  /// What the value is. Throws for a kind that is newer than this program, too.
   [[nodiscard]] ObjectKind kind() const;
+  /// Whether the value is null.
   [[nodiscard]] bool is_null() const { return kind() == ObjectKind::null; }
+  /// The value of a boolean; a 0 or 1 is none.
   [[nodiscard]] bool boolean() const;
+  ///@{
+  /// The integer; throws also if it does not fit.
   [[nodiscard]] std::int64_t int64() const;
   [[nodiscard]] std::uint64_t uint64() const;
+  ///@}
+  /// The integer, small or big.
   [[nodiscard]] BigInteger big_integer() const;
   /// Integers too, rounded to the nearest if they are beyond 2^53; not those of kind big_integer.
   [[nodiscard]] double floating() const;
   /// UTF-8, unless a careless writer sent something else. Valid as long as any view of this
   /// payload.
   [[nodiscard]] std::string_view text() const;
+  /// Valid as long as any view of this payload, or `backing`. Text is not taken for bytes.
   [[nodiscard]] std::span<const std::byte> bytes() const;
   /// What spans of this view lie in, for those who keep one for longer than the view: the payload's
   /// bytes, or those that its JSON was converted to. Never throws; no bytes for a view of null.
@@ -84,9 +94,11 @@ class FANMILL_EXPORT ObjectView {
   /// entries.
   [[nodiscard]] std::optional<ObjectView> find(std::string_view name) const;
 
+  ///@{
   /// The integer if it is one and fits; big ones that do are among them.
   [[nodiscard]] std::optional<std::int64_t> if_int64() const;
   [[nodiscard]] std::optional<std::uint64_t> if_uint64() const;
+  ///@}
 
  private:
   friend class ObjectList;
@@ -110,15 +122,20 @@ class FANMILL_EXPORT ObjectView {
 /// nothing.
 class FANMILL_EXPORT ObjectList {
  public:
+  /// How many elements: two for each entry of a map.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Whether there are none.
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  /// `index` must be less than `size`.
+  /// `index` must be less than `size`: else it is a bug and aborts. Throws FarmError
+  /// (malformed_payload).
   [[nodiscard]] ObjectView operator[](std::size_t index) const;
 
+  ///@{
   /// All elements at once if they were sent as a packed list of integers or of floats; else
   /// nothing, and also if the list is empty. Valid as long as any view of this payload.
   [[nodiscard]] std::span<const std::int64_t> packed_integers() const;
   [[nodiscard]] std::span<const double> packed_floats() const;
+  ///@}
 
  private:
   friend class ObjectView;

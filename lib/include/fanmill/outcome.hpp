@@ -15,6 +15,7 @@ namespace fanmill::inline v0 {
 
 /// Why one attempt of a task gave no result.
 struct TaskError {
+  /// What became of the attempt.
   enum class Kind : std::uint8_t {
     failed,       ///< the function threw, or reported an error: `type` and `text` are its own
     crashed,      ///< the process that ran it died; `text` tells the signal or exit status
@@ -22,7 +23,7 @@ struct TaskError {
     time_limit,   ///< it ran longer than its time limit and was ended
     rejected,     ///< the worker could not run it at all (unknown function, payload encoding)
   };
-  Kind kind = Kind::failed;
+  Kind kind = Kind::failed;  ///< tells a function's own error from trouble with its worker
   std::string type;    ///< of an exception: its class, as far as the worker's language names one
   std::string text;    ///< what happened, in words
   std::string worker;  ///< where: "host:pid" of the worker
@@ -31,6 +32,7 @@ struct TaskError {
   friend bool operator==(const TaskError&, const TaskError&) = default;
 };
 
+/// The kind's name as it stands above, for logs; "unknown" for a number that is none.
 FANMILL_EXPORT const char* to_string(TaskError::Kind kind) noexcept;
 /// One line: "attempt 2 on node7:4711 failed: ValueError: negative size".
 FANMILL_EXPORT std::string to_string(const TaskError& error);
@@ -43,10 +45,13 @@ enum class OutcomeKind : std::uint8_t {
   killed,       ///< its group was decided without it, or its run was ended
 };
 
+/// The kind's name as it stands above, for logs; "unknown" for a number that is none.
 FANMILL_EXPORT const char* to_string(OutcomeKind kind) noexcept;
 
+/// All that is known of a task that has ended. Runs make of it what callbacks see, the items'
+/// results and ItemFailed.
 struct Outcome {
-  OutcomeKind kind = OutcomeKind::result;
+  OutcomeKind kind = OutcomeKind::result;  ///< says which of the fields below mean something
   bool nothing = false;  ///< a result: the function ran to its end and found nothing
   Payload payload;       ///< a result's value
   std::vector<TaskError>

@@ -20,11 +20,15 @@ enum class Encoding : std::uint16_t {
   raw = 3,     ///< bytes that only the user understands
 };
 
+/// A value: copies share the bytes, and nothing is checked before somebody reads them. A task's or
+/// a result's may have 1 MiB.
 struct Payload {
-  Bytes bytes;
-  Encoding encoding = Encoding::none;
+  Bytes bytes;                         ///< none if the encoding is none
+  Encoding encoding = Encoding::none;  ///< what the bytes are
 
+  /// Copies one JSON text. Whether it is one, its reader finds out.
   static Payload json(std::string_view text) { return {Bytes(text), Encoding::json}; }
+  /// Copies bytes that only the two ends of a task understand.
   static Payload raw(std::string_view bytes) { return {Bytes(bytes), Encoding::raw}; }
 
   friend bool operator==(const Payload&, const Payload&) = default;

@@ -27,6 +27,8 @@
 
 namespace fanmill::inline v0 {
 
+/// What kind of worker. `serve` checks all of it and throws FarmError (invalid_argument) in words
+/// that name the field.
 struct ServeOptions {
   /// Tasks that run at once, each on a thread: 1 to 4096.
   std::uint16_t slots = 1;
@@ -36,8 +38,8 @@ struct ServeOptions {
   /// their stop token, in a program that something starts again. Needs slots = 1.
   bool monitored = false;
 
-  /// Tasks per slot to hold beside the running one; hides the way to the manager and back. 0: as
-  /// the manager likes.
+  /// Tasks per slot to hold beside the running one, up to 4096; hides the way to the manager and
+  /// back. 0: as the manager likes.
   std::uint32_t prefetch = 0;
 
   /// Words about this worker that jobs will be able to ask for.
@@ -61,18 +63,23 @@ struct ServeOptions {
   bool handle_signals = true;
 };
 
+///@{
 /// Works for the manager that `join` names until it ends; returns the exit status (always 5), or
 /// ends the process itself with 6 or 7 when monitored. What went wrong stands on standard error.
-/// Throws FarmError: invalid_argument for options outside their range, bad_endpoint.
+/// Throws FarmError: invalid_argument for options outside their range or without a function,
+/// bad_endpoint.
 [[nodiscard]] FANMILL_EXPORT int serve(const Join& join, Function function,
                                        const ServeOptions& options = {});
 [[nodiscard]] FANMILL_EXPORT int serve(const Join& join, const Functions& functions,
                                        const ServeOptions& options = {});
+///@}
 
+///@{
 /// The same for the manager that `Join::find` finds. Throws nothing: an error is said on standard
 /// error and 5 returned, so that a loop around the program ends.
 [[nodiscard]] FANMILL_EXPORT int serve(Function function, const ServeOptions& options = {});
 [[nodiscard]] FANMILL_EXPORT int serve(const Functions& functions,
                                        const ServeOptions& options = {});
+///@}
 
 }  // namespace fanmill::inline v0

@@ -21,16 +21,20 @@ template <typename T>
 concept LiesInPayloads = std::same_as<T, std::byte> || std::same_as<T, std::uint8_t> ||
     std::same_as<T, std::int64_t> || std::same_as<T, double>;
 
+/// Values that nobody changes any more, and a share in the bytes that they lie in. Copying is
+/// cheap. Threads may hold copies of the same values; one object belongs to one thread at a time.
 template <LiesInPayloads T>
 class SharedSpan {
  public:
+  /// As of the standard's containers.
   using value_type = T;
 
+  /// No values.
   SharedSpan() noexcept = default;
   /// Copies `values`. One allocation; none if there are no values.
   explicit SharedSpan(std::span<const T> values)
       : SharedSpan(make(values.size(), [&](T* to) { std::ranges::copy(values, to); })) {}
-  /// `values` lie in the bytes of `owner`.
+  /// `values` lie in the bytes of `owner`, which is not checked.
   SharedSpan(Bytes owner, std::span<const T> values) noexcept
       : owner_(std::move(owner)), values_(values) {}
 
@@ -45,16 +49,22 @@ class SharedSpan {
     return {std::move(owner), std::span(values, size)};
   }
 
-  /// Valid while this object, or a copy of it, lives. A SharedSpan is a range that std::span is made
-  /// of without being asked, too.
+  /// Valid while this object, or a copy of it, lives. A SharedSpan is a range that std::span is
+  /// made of without being asked, too.
   [[nodiscard]] std::span<const T> span() const noexcept { return values_; }
+  /// Valid as `span` is; may be null if there are no values.
   [[nodiscard]] const T* data() const noexcept { return values_.data(); }
+  /// How many values, not bytes.
   [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+  /// Whether there are none.
   [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
   /// `index` must be less than `size`.
   [[nodiscard]] const T& operator[](std::size_t index) const noexcept { return values_[index]; }
+  ///@{
+  /// Iterators over the values, valid as `span` is.
   [[nodiscard]] auto begin() const noexcept { return values_.begin(); }
   [[nodiscard]] auto end() const noexcept { return values_.end(); }
+  ///@}
 
   /// As Bytes of their own: shared if they are all that is kept alive, else a copy.
   [[nodiscard]] Bytes bytes() const {
@@ -62,6 +72,7 @@ class SharedSpan {
     return Bytes(std::as_bytes(values_));
   }
 
+  /// Whether the values are equal, wherever they lie.
   friend bool operator==(const SharedSpan& a, const SharedSpan& b) noexcept {
     return std::ranges::equal(a.values_, b.values_);
   }

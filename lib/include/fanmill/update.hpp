@@ -31,15 +31,21 @@ struct AddTasks {
 struct GoOn {};
 }  // namespace detail
 
-/// `Result` is what the group gives to the run, `Task` what its tasks are made of; leave it out if
-/// none are added.
+/// The answer, made of what `done`, `add`, `replace` and `go_on` return. `Result` is what the group
+/// gives to the run, `Task` what its tasks are made of; leave it out if none are added.
 template <typename Result, typename Task = std::monostate>
 class Update {
  public:
+  ///@{
+  /// The arguments of the template, for whoever is given an Update.
   using ResultType = Result;
   using TaskType = Task;
+  ///@}
 
-  Update(detail::GoOn) {}  // NOLINT: implicit, as are the others: they are what a callback returns
+  ///@{
+  /// Implicit, so that a callback returns what the four functions give. What is in it is converted
+  /// to Result or Task.
+  Update(detail::GoOn) {}  // NOLINT
   template <typename T>
   requires std::constructible_from<Result, T> Update(detail::Done<T> done)
       : result_(std::in_place, std::move(done.result)) {}  // NOLINT
@@ -53,10 +59,15 @@ class Update {
                     std::make_move_iterator(add.tasks.end()));
     }
   }
+  ///@}
 
+  /// Made by `done`.
   [[nodiscard]] bool is_done() const noexcept { return result_.has_value(); }
+  /// Made by `replace`.
   [[nodiscard]] bool replaces() const noexcept { return replace_; }
+  /// What `done` was given, to be moved from; empty otherwise.
   [[nodiscard]] std::optional<Result>& result() noexcept { return result_; }
+  /// What `add` or `replace` was given, to be moved from; empty otherwise.
   [[nodiscard]] std::vector<Task>& tasks() noexcept { return tasks_; }
 
  private:
@@ -72,6 +83,7 @@ detail::Done<std::decay_t<Result>> done(Result&& result) {
   return {std::forward<Result>(result)};
 }
 
+///@{
 /// These tasks join the group. They go before the tasks of items that were not yet pulled.
 template <typename Task>
 detail::AddTasks<Task> add(std::vector<Task> tasks) {
@@ -81,7 +93,9 @@ template <typename Task>
 detail::AddTasks<Task> add(std::initializer_list<Task> tasks) {
   return {tasks, false};
 }
+///@}
 
+///@{
 /// The tasks that the group has, queued or running, are ended; it goes on with these.
 template <typename Task>
 detail::AddTasks<Task> replace(std::vector<Task> tasks) {
@@ -91,6 +105,7 @@ template <typename Task>
 detail::AddTasks<Task> replace(std::initializer_list<Task> tasks) {
   return {tasks, true};
 }
+///@}
 
 /// Nothing changes.
 inline detail::GoOn go_on() { return {}; }
