@@ -33,6 +33,7 @@ CONTENTS = """
     usr/share/doc/fanmill/docs/guide.md
     usr/share/doc/fanmill/docs/protocol.md
     usr/share/doc/fanmill/examples/01_hello.cpp
+    usr/share/fanmill/schemas/channel.capnp
     usr/share/fanmill/schemas/fanmill.capnp
     usr/share/fanmill/schemas/object.capnp
     usr/share/man/man1/fanmill-broker.1

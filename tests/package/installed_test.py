@@ -42,7 +42,7 @@ class Installed(unittest.TestCase):
         self.assertEqual({name for name in self.files if name.startswith(f"{lib}/")}, expected)
 
     def test_schemas_and_documents(self):
-        self.assert_files("share/fanmill/schemas/fanmill.capnp", "share/fanmill/schemas/object.capnp",
+        self.assert_files(*(f"share/fanmill/schemas/{name}.capnp" for name in ("channel", "fanmill", "object")),
                           *(f"share/doc/fanmill/{name}" for name in (
                               "README.md", "CHANGELOG.md", "LICENSE", "copyright", "docs/guide.md",
                               "docs/protocol.md", "examples/01_hello.cpp",

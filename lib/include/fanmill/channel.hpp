@@ -111,6 +111,7 @@ class FANMILL_EXPORT Channel {
   /// `close`s it if that was not done, without waiting: for `linger` what was written is still sent.
   /// The last channel or listener of the process waits for that.
   ~Channel();
+  /// Leaves `other` empty.
   Channel(Channel&& other) noexcept;
   /// Lets go what it held before, as the destructor does.
   Channel& operator=(Channel&& other) noexcept;
@@ -231,6 +232,7 @@ class FANMILL_EXPORT Listener {
   explicit Listener(std::string_view endpoint, const ChannelOptions& options = {});
   /// `close`s it. Channels that were accepted go on.
   ~Listener();
+  /// Leaves `other` empty.
   Listener(Listener&& other) noexcept;
   /// Closes what it held before.
   Listener& operator=(Listener&& other) noexcept;
@@ -273,10 +275,10 @@ struct WaitFor {
 
 /// Waits until any of `what` holds, at most `limit`. The indices of those that do, ascending; none
 /// if the time ran out. Throws FarmError (io_error) if a descriptor can't be polled.
-[[nodiscard]] FANMILL_EXPORT std::vector<std::size_t> wait_any(
-    std::span<const WaitFor> what, std::chrono::nanoseconds limit = no_limit);
+FANMILL_EXPORT std::vector<std::size_t> wait_any(std::span<const WaitFor> what,
+                                                 std::chrono::nanoseconds limit = no_limit);
 /// The same: `wait_any({readable(a), writable(b), acceptable(listener)}, 2s)`.
-[[nodiscard]] FANMILL_EXPORT std::vector<std::size_t> wait_any(
-    std::initializer_list<WaitFor> what, std::chrono::nanoseconds limit = no_limit);
+FANMILL_EXPORT std::vector<std::size_t> wait_any(std::initializer_list<WaitFor> what,
+                                                 std::chrono::nanoseconds limit = no_limit);
 
 }  // namespace fanmill::inline v0

@@ -2,7 +2,7 @@
 // one, too.
 //
 // To begin with: manager.hpp (run a list of items), serve.hpp (be a worker), job.hpp (what is done
-// with each item).
+// with each item). For other models than these: channel.hpp.
 #pragma once
 
 #include <fanmill/big_integer.hpp>

@@ -1,0 +1,80 @@
+// A farm of your own: manager and worker on channels alone. What fanmill::Manager has and this one
+// has not: groups and kills, limits, retries, labels, and more than one task under way to a worker.
+// Run it, and it starts three workers of itself. `20_standalone_farm ENDPOINT` is one of them.
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <fanmill/channel.hpp>
+#include <iostream>
+#include <list>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "start_self.hpp"
+#include "steps_to_1.hpp"
+
+namespace {
+
+using Task = std::pair<std::size_t, std::int64_t>;    // its number, and what it is about
+using Answer = std::pair<std::size_t, std::int64_t>;  // the task's number, and the steps to 1
+
+const fanmill::ChannelOptions speech{.speech = "collatz farm"};
+
+int work(const char* endpoint) {
+  fanmill::Channel manager = fanmill::Channel::connect(endpoint, speech);
+  while (const auto task = manager.read_checked<Task>())
+    manager.write(Answer{task.value->first, steps_to_1(task.value->second)});
+  return manager.state() == fanmill::ChannelState::ended ? 0 : 1;  // a goodbye, or a loss
+}
+
+struct Worker {
+  fanmill::Channel channel;
+  std::optional<std::size_t> task;
+};
+
+int manage(const char* program) {
+  Processes processes(program);
+  fanmill::Listener listener("tcp://127.0.0.1:*", speech);
+  for (int i = 0; i < 3; ++i) processes.start({listener.endpoint()});
+
+  std::vector<std::int64_t> answers(2000);
+  std::deque<std::size_t> open;  // tasks that nobody has
+  for (std::size_t i = 0; i < answers.size(); ++i) open.push_back(i);
+  std::list<Worker> workers;
+  for (std::size_t missing = answers.size(); missing > 0;) {
+    std::vector<fanmill::WaitFor> events{acceptable(listener)};
+    for (Worker& worker : workers) events.push_back(readable(worker.channel));
+    fanmill::wait_any(events);
+    while (auto channel = listener.try_accept()) workers.push_back({std::move(*channel), {}});
+    for (auto worker = workers.begin(); worker != workers.end();) {
+      const auto answer = worker->channel.read_checked<Answer>(std::chrono::seconds(0));
+      if (answer) {
+        answers.at(answer.value->first) = answer.value->second;
+        missing -= 1;
+        worker->task.reset();
+      } else if (!answer.timed_out) {  // gone: others do its task
+        if (worker->task) open.push_front(*worker->task);
+        worker = workers.erase(worker);
+        continue;
+      }
+      if (!worker->task && !open.empty()) {
+        worker->task = open.front();
+        open.pop_front();
+        worker->channel.post(Task{*worker->task, static_cast<std::int64_t>(*worker->task) + 1});
+      }
+      ++worker;
+    }
+  }
+  const auto most = std::max_element(answers.begin(), answers.end());
+  std::cout << answers.size() << " answers; the most steps, " << *most << ", are those from "
+            << most - answers.begin() + 1 << '\n';
+  return 0;  // the channels say goodbye, the workers end, and are waited for
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return argc > 1 ? work(argv[1]) : manage(argv[0]); }
+
+// Output:
+// 2000 answers; the most steps, 181, are those from 1161

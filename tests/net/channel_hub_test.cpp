@@ -1,0 +1,196 @@
+// A listener among peers that do not behave: strangers, liars, those who never read, those who go
+// without a word. Other channels are not disturbed by any of them.
+#include <chrono>
+#include <fanmill/channel.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "codec/channel_codec.hpp"
+#include "farm_error.hpp"
+#include "net/farm.hpp"
+
+namespace fanmill::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+std::vector<std::string> frames_of_channel(const core::ChannelMessage& message) {
+  codec::HeaderBuffer buffer;
+  const codec::Frames frames = codec::encode_channel(message, 1, buffer).value_or_raise();
+  std::vector<std::string> owned{std::string(frames.header)};
+  if (frames.has_payload) owned.push_back(frames.payload.str());
+  return owned;
+}
+
+core::ChannelMessage channel_message(const std::vector<std::string>& frames) {
+  const Bytes payload(std::string_view(frames.size() > 1 ? frames[1] : std::string()));
+  return codec::decode_channel(frames.at(0), frames.size() > 1 ? &payload : nullptr)
+      .value_or_raise();
+}
+
+template <typename Wanted>
+Wanted wait_for(RawPeer& peer) {
+  for (;;) {
+    core::ChannelMessage message = channel_message(peer.receive());
+    if (auto* wanted = std::get_if<Wanted>(&message)) return std::move(*wanted);
+  }
+}
+
+core::ChannelOpen some_open() {
+  return {.terms = {.window_objects = 10,
+                    .window_bytes = 1'000'000,
+                    .object_bytes_max = 1'000'000,
+                    .silence = 3600s},
+          .speech_min = 1,
+          .speech_max = 1};
+}
+
+/// A listener, and an honest channel that must not notice anything.
+struct Scene {
+  Listener listener = Listener("tcp://127.0.0.1:*");
+  Channel honest = Channel::connect(listener.endpoint());
+  Channel honest_far = listener.accept();
+
+  /// An end that is open, made by hand.
+  struct Liar {
+    RawPeer peer;
+    SessionId id;
+    Channel far;
+  };
+  Liar liar() {
+    RawPeer peer(listener.endpoint());
+    peer.send(frames_of_channel(some_open()));
+    const auto opened = wait_for<core::ChannelOpened>(peer);
+    return {std::move(peer), opened.channel, listener.accept()};
+  }
+
+  ~Scene() {
+    honest.write(1);
+    CHECK(honest_far.read<int>() == 1);
+    honest_far.write(2);
+    CHECK(honest.read<int>() == 2);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("strangers are answered in words", "[integration][channel]") {
+  Scene scene;
+  RawPeer peer(scene.listener.endpoint());
+  peer.send({"nonsense"});
+  CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("a header of 8 bytes"));
+  peer.send({"a", "b", "c"});
+  CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("3 frames"));
+  peer.send(frames_of_channel(core::ChannelTaken{SessionId{5}, {}}));
+  CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("never open"));
+  core::Hello hello = some_hello();
+  hello.greeting = 3;
+  peer.send_message(hello);
+  const auto refuse = wait_for<core::Refuse>(peer);
+  CHECK(refuse.greeting == 3);
+  CHECK_THAT(refuse.words, ContainsSubstring("no farm's manager"));
+  CHECK_FALSE(scene.listener.try_accept());
+}
+
+TEST_CASE("an end that lies is told so and lost, and nobody else", "[integration][channel]") {
+  Scene scene;
+  auto liar = scene.liar();
+  liar.peer.send(frames_of_channel(
+      core::ChannelObject{.channel = liar.id, .sequence = 1, .payload = Payload::json("[1, 2]")}));
+  CHECK(liar.far.read<std::vector<int>>() == std::vector{1, 2});
+  liar.peer.send(frames_of_channel(core::ChannelObject{.channel = liar.id, .sequence = 3}));
+  const auto end = liar.far.read_checked<int>();
+  CHECK(end.lost);
+  CHECK_THAT(end.words, ContainsSubstring("object 3 behind object 1"));
+  CHECK_THAT(wait_for<core::Refuse>(liar.peer).words, ContainsSubstring("object 3"));
+  words_of(ErrorCode::malformed_message, [&] { liar.far.write(1); });
+}
+
+TEST_CASE("a connection that breaks is a loss, noticed at once", "[integration][channel]") {
+  Scene scene;
+  std::optional<Scene::Liar> liar = scene.liar();
+  liar->peer.send(frames_of_channel(core::ChannelObject{.channel = liar->id, .sequence = 1}));
+  Channel far = std::move(liar->far);
+  liar->peer.close();
+  // What had come is read first. The silence that is allowed is 20 s: this doesn't take it.
+  CHECK(far.read<std::optional<int>>() == std::nullopt);
+  const auto end = far.read_checked<int>(10s);
+  CHECK(end.lost);
+  CHECK_THAT(end.words,
+             ContainsSubstring("the connection to 127.0.0.1:") && ContainsSubstring("was lost"));
+}
+
+TEST_CASE("a goodbye that is followed by the connection's end is no loss",
+          "[integration][channel]") {
+  for (int round = 0; round < 50; ++round) {
+    Scene scene;
+    auto liar = scene.liar();
+    liar.peer.send(frames_of_channel(core::Goodbye{.session = liar.id}));
+    Channel far = std::move(liar.far);
+    liar.peer.close();
+    CHECK(far.read_checked<int>().ended);
+  }
+}
+
+TEST_CASE("an end that never reads is held to its window", "[integration][channel]") {
+  Scene scene;
+  auto liar = scene.liar();
+  int written = 0;
+  while (liar.far.try_write(written, 100ms)) written += 1;
+  CHECK(written == 10 + 1024);  // its window and our outbox
+  CHECK_FALSE(liar.far.close(50ms));
+  CHECK(liar.far.state() == ChannelState::lost);
+}
+
+TEST_CASE("a listener that refuses, lies or is a manager is told of in words",
+          "[integration][channel]") {
+  zmq::context_t context;
+  zmq::socket_t router(context, zmq::socket_type::router);
+  router.set(zmq::sockopt::linger, 0);
+  router.bind("tcp://127.0.0.1:*");
+  Channel near = Channel::start_connect(router.get(zmq::sockopt::last_endpoint));
+  zmq::message_t routing_id;
+  zmq::message_t header;
+  REQUIRE(router.recv(routing_id));
+  REQUIRE(router.recv(header));
+  CHECK(std::holds_alternative<core::ChannelOpen>(channel_message({header.to_string()})));
+  const auto answer = [&](const std::string& frame) {
+    zmq::message_t to;
+    to.copy(routing_id);
+    router.send(to, zmq::send_flags::sndmore);
+    router.send(zmq::buffer(frame), zmq::send_flags::none);
+  };
+
+  SECTION("refuses") {
+    answer(frames_of_channel(core::Refuse{.code = core::RefuseCode::limit,
+                                          .protocol_min = 1,
+                                          .protocol_max = 1,
+                                          .words = "full"})[0]);
+    CHECK_FALSE(near.wait_open());
+    words_of(ErrorCode::refused, [&] { (void)near.read<int>(); });
+    CHECK_THAT(near.end_words(), ContainsSubstring("refuses: full"));
+  }
+  SECTION("lies") {
+    answer("nonsense");
+    CHECK_FALSE(near.wait_open());
+    CHECK_THAT(near.end_words(), ContainsSubstring("a header of 8 bytes"));
+  }
+  SECTION("is a manager") {
+    answer(frames_of(core::Who{1, 1})[0]);
+    CHECK_FALSE(near.wait_open());
+    CHECK_THAT(near.end_words(), ContainsSubstring("a farm's manager listens at"));
+  }
+}
+
+// What a real manager says to a channel.
+TEST_CASE("a channel that knocks at a manager is told so", "[integration][channel]") {
+  const Farm farm;
+  const std::string words =
+      words_of(ErrorCode::refused, [&] { (void)Channel::connect(farm.endpoint()); });
+  CHECK_THAT(words, ContainsSubstring("a farm's manager listens at"));
+}
+
+}  // namespace fanmill::test
