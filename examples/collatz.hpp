@@ -1,5 +1,5 @@
-// The Collatz function of the examples 02 and 03: how long the orbit of a number is, and how high
-// it climbs.
+// The Collatz function of the examples 02, 05 and 06: how long the orbit of a number is, and how
+// high it climbs.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,9 @@
 // Cofactors that are not prime go on as new items, until every number of the list is a product of
 // primes. Every line of output is checked by multiplying.
 //
+// A whole program, with options and its own checks, so larger than the numbered examples, which show
+// one idea each; 03_first_answer.cpp is this one's.
+//
 //     factor_race LIST [--workers 4] [--kills-min 0]     LIST: numbers in decimal, one a line
 //     factor_race worker      one of its workers, here or on another host
 #include <unistd.h>
