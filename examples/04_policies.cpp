@@ -52,7 +52,7 @@ int run_manager(const char* program) {
   // computed in vain.
   print("stages:    ", {manager.run({1, 10, 12}, primes.stages())});
   // Without an answer the item has failed, unless on_failure has a value for it.
-  print("none:      ", {manager.run({9, 20}, primes.first_answer().on_failure(0))});
+  print("or zero:   ", {manager.run({9, 20}, primes.first_answer().on_failure(0))});
   return 0;
 }
 
@@ -67,4 +67,4 @@ int main(int argc, char** argv) {
 // all:        | 23 29 | 97 |
 // answers(2): | 23 29 | 31 37 | 61 67
 // stages:     | 11 101 127
-// none:       | 0 97
+// or zero:    | 0 97

@@ -35,12 +35,15 @@ int run_manager(const char* program) {
   fanmill::Manager manager;
   manager.start_workers(4, {program, "worker"});
 
+  // One item after another: the endless searches of the next might hold the worker that the
+  // answer to this one needs.
   const auto searches =
       fanmill::job<std::int64_t>()
           .group_tasks([](std::int64_t item) {
             return std::vector<Search>{{item, true}, {item, true}, {item, true}, {item, false}};
           })
-          .first_answer();
+          .first_answer()
+          .lookahead(1);
   for (const std::int64_t answer : manager.run({1, 2, 3, 4, 5}, searches)) {
     std::cout << answer << ' ';
   }

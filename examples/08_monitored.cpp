@@ -27,11 +27,14 @@ int run_manager(const char* program) {
   fanmill::Manager manager;
   manager.start_workers(4, {program, "worker"});
 
+  // One item after another: what hangs in the next might hold the worker that the
+  // answer to this one needs.
   const auto race = fanmill::job<std::int64_t>()
                         .group_tasks([](std::int64_t item) {
                           return std::vector<std::int64_t>{-item, -item, -item, item};
                         })
-                        .first_answer();
+                        .first_answer()
+                        .lookahead(1);
   for (const std::int64_t answer : manager.run({1, 2, 3, 4, 5}, race)) std::cout << answer << ' ';
   std::cout << '\n';
 

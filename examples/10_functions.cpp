@@ -4,7 +4,6 @@
 //     build/release/bin/10_functions
 //
 // Workers need not all have the same: a task waits for one that offers its function.
-#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <fanmill/fanmill.hpp>

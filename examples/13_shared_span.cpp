@@ -4,6 +4,7 @@
 //     build/release/bin/13_shared_span
 //
 // With std::vector in both places it would work just as well, at the price of two copies.
+#include <cstddef>
 #include <cstdint>
 #include <fanmill/fanmill.hpp>
 #include <iostream>

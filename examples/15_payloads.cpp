@@ -3,8 +3,6 @@
 //     build/release/bin/15_payloads
 //
 // A typed function takes JSON as it comes; so `fanmill-broker run` feeds C++ workers with its lines.
-#include <cmath>
-#include <cstdint>
 #include <fanmill/fanmill.hpp>
 #include <fanmill/json.hpp>
 #include <iostream>
