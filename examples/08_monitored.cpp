@@ -17,9 +17,9 @@
 
 namespace {
 
-/// As if by somebody else's library: no token, no end.
+/// As if by somebody else's library: no token, and no end in sight.
 std::optional<std::int64_t> answer_or_hang(std::int64_t task) {
-  while (task < 0) std::this_thread::sleep_for(std::chrono::hours(1));
+  if (task < 0) std::this_thread::sleep_for(std::chrono::hours(1000));
   return task;
 }
 

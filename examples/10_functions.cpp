@@ -25,7 +25,7 @@ std::int64_t length(const std::string& text) { return std::ssize(text); }
 
 // The second parameter, if there is one: a std::stop_token, or all that is known of the task.
 std::string label(const std::string& text, const fanmill::TaskContext& context) {
-  return std::to_string(context.item + 1) + "." + std::to_string(context.attempt) + " " + text;
+  return std::to_string(context.item + 1) + ". " + text;
 }
 
 fanmill::Functions all_functions() {
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
 
 // Output:
 // FAN, MILL,
-// 1.1 fan, 2.1 mill,
+// 1. fan, 2. mill,
 // 3, 4
 // FAN, naf,
 // MILL, llim,

@@ -27,9 +27,9 @@ void work_for(const fanmill::Join& join) {
 }  // namespace
 
 int main() {
-  std::vector<std::jthread> workers;  // before the manager, since its end ends them
+  std::vector<std::jthread> workers(2);  // before the manager, since its end ends them
   fanmill::Manager manager;
-  for (int i = 0; i < 2; ++i) workers.emplace_back(work_for, manager.join());
+  for (std::jthread& worker : workers) worker = std::jthread(work_for, manager.join());
   const auto halves = fanmill::job<std::int64_t>();
 
   for (const std::int64_t number : manager.run({2, 4, 6}, halves)) std::cout << number << ' ';
