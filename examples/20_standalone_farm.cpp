@@ -16,21 +16,18 @@
 
 namespace {
 
-using Task = std::pair<std::size_t, std::int64_t>;    // its number, and what it is about
-using Answer = std::pair<std::size_t, std::int64_t>;  // the task's number, and the steps to 1
-
 const fanmill::ChannelOptions speech{.speech = "collatz farm"};
 
 int work(const char* endpoint) {
   fanmill::Channel manager = fanmill::Channel::connect(endpoint, speech);
-  while (const auto task = manager.read_checked<Task>())
-    manager.write(Answer{task.value->first, steps_to_1(task.value->second)});
+  while (const auto start = manager.read_checked<std::int64_t>())
+    manager.write(steps_to_1(*start.value));
   return manager.state() == fanmill::ChannelState::ended ? 0 : 1;  // a goodbye, or a loss
 }
 
 struct Worker {
   fanmill::Channel channel;
-  std::optional<std::size_t> task;
+  std::optional<std::size_t> task;  // the one that it has
 };
 
 int manage(const char* program) {
@@ -48,12 +45,12 @@ int manage(const char* program) {
     fanmill::wait_any(events);
     while (auto channel = listener.try_accept()) workers.push_back({std::move(*channel), {}});
     for (auto worker = workers.begin(); worker != workers.end();) {
-      const auto answer = worker->channel.read_checked<Answer>(std::chrono::seconds(0));
-      if (answer) {
-        answers.at(answer.value->first) = answer.value->second;
+      const auto answer = worker->channel.read_checked<std::int64_t>(std::chrono::seconds(0));
+      if (answer && worker->task) {
+        answers[*worker->task] = *answer.value;
         missing -= 1;
         worker->task.reset();
-      } else if (!answer.timed_out) {  // gone: others do its task
+      } else if (answer.ended || answer.lost) {  // gone: others do its task
         if (worker->task) open.push_front(*worker->task);
         worker = workers.erase(worker);
         continue;
@@ -61,7 +58,7 @@ int manage(const char* program) {
       if (!worker->task && !open.empty()) {
         worker->task = open.front();
         open.pop_front();
-        worker->channel.post(Task{*worker->task, static_cast<std::int64_t>(*worker->task) + 1});
+        worker->channel.post(static_cast<std::int64_t>(*worker->task) + 1);
       }
       ++worker;
     }

@@ -80,11 +80,11 @@ def build(kind, ident, flags=0, version=1, extra_words=0, extra_texts=0, cut_wor
     return struct.pack("<IHH", 0, words, count) + data + bytes(pointers) + body
 
 
-def parse(frames):
-    """A worker's message, checked as strictly as the document allows."""
+def parse(frames, kinds=(HELLO, RESULT, KILLED, HEARTBEAT, GOODBYE)):
+    """A message of these kinds (a worker's), checked as strictly as the document allows."""
     def check(condition, what):
         if not condition:
-            raise AssertionError("malformed message from the worker, %s: %r" % (what, frames))
+            raise AssertionError("malformed message, %s: %r" % (what, frames))
 
     check(1 <= len(frames) <= 2, "frames")
     header = frames[0]
@@ -92,7 +92,7 @@ def parse(frames):
     zero, words, count = struct.unpack_from("<IHH", header)
     magic, version, kind, flags, ident = struct.unpack_from("<HHHHQ", header, 8)
     check(zero == 0 and magic == 0x6D66 and version == 1, "prefix")
-    check(kind in (HELLO, RESULT, KILLED, HEARTBEAT, GOODBYE), "a kind that a worker may not send")
+    check(kind in kinds, "a kind that may not be sent")
     own_words, fields, texts, may_have_payload = TABLES[kind]
     check((words, count) == (own_words, len(texts)), "D and P")
     check(flags in {RESULT: (0, 1), KILLED: (0, 1), HEARTBEAT: (0, 1), GOODBYE: (0, 1)}.get(kind, (0,)), "flags")

@@ -145,7 +145,7 @@ class ChannelHub::Impl {
   std::vector<Link*> polled_links_;
   bool items_are_stale_ = true;
   bool is_stopping_ = false;
-  bool has_more_ = false;  // the bound of a turn was reached
+  bool has_more_ = false;  // the next turn has something to do at once
   Instant now_{};
   core::ChannelActions actions_;
   codec::HeaderBuffer header_;
@@ -497,7 +497,7 @@ void ChannelHub::Impl::plan(Link& link) {
   std::optional<Instant> next = link.end.next_deadline();
   if (link.probe_at && !link.end.is_over() && (!next || *link.probe_at < *next))
     next = link.probe_at;
-  if ((link.gone || !link.trouble.empty()) && !link.end.is_over()) next = now_;
+  if (!link.trouble.empty() && !link.end.is_over()) next = now_;
   if (next == link.deadline_at) return;
   link.deadline_at = next;
   if (!next) {
@@ -529,8 +529,11 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelSend&& send) {
   const Bytes* payload = frames.value().has_payload ? &frames.value().payload : nullptr;
   // Full: thousands of messages that the other side's ZeroMQ has not taken. With the windows kept,
   // only one that does not read at all comes to that.
-  link.gone =
-      link.host->router->send(link.routing_id, frames.value().header, payload) != Router::Sent::yes;
+  const auto sent = link.host->router->send(link.routing_id, frames.value().header, payload);
+  if (sent == Router::Sent::yes) return;
+  link.gone = true;
+  link.host->gone.push_back(&link);
+  has_more_ = true;  // settled in the next turn
 }
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelIsOpen&& is_open) {

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Plays the neighbours of a stage of examples/21_pipeline, by section 14 of docs/protocol.md: an end of a channel in another
+language. And what processes do to channels: they are killed, and they pause. $FANMILL_BIN has the programs; status 77 skips.
+"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+try:
+    import zmq
+except ImportError:
+    print("skipped: no pyzmq")
+    sys.exit(77)
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from python_worker_rig import NAMES, PATIENCE, TABLES, build, parse  # noqa: E402
+
+STAGE = os.path.join(os.environ["FANMILL_BIN"], "21_pipeline")
+REFUSE, GOODBYE, OPEN, OPENED, OBJECT, TAKEN = 3, 10, 16, 17, 18, 19
+JSON = 2
+CHANNEL = 0x1234567
+
+TABLES.update({
+    OPEN: (7, {"protocolMin": (24, 2), "protocolMax": (26, 2), "windowObjects": (28, 4), "windowBytes": (32, 8),
+               "objectBytesMax": (40, 8), "silenceMs": (48, 4), "speechMin": (52, 4), "speechMax": (56, 4)},
+           ("software", "speech"), False),
+    OPENED: (6, {"windowBytes": (24, 8), "objectBytesMax": (32, 8), "windowObjects": (40, 4), "silenceMs": (44, 4),
+                 "speech": (48, 4)}, ("software",), False),
+    OBJECT: (6, {"sequence": (24, 8), "takenObjects": (32, 8), "takenBytes": (40, 8), "encoding": (48, 2)}, (), True),
+    TAKEN: (4, {"takenObjects": (24, 8), "takenBytes": (32, 8)}, (), False),
+})
+NAMES.update({OPEN: "Open", OPENED: "Opened", OBJECT: "Object", TAKEN: "Taken"})
+TERMS = {"windowObjects": 4, "windowBytes": 1 << 20, "objectBytesMax": 1 << 20, "silenceMs": 60000}
+
+
+def read(frames):
+    return parse(frames, (REFUSE, GOODBYE, OPEN, OPENED, OBJECT, TAKEN))
+
+
+class Stage:
+    """A stage between two bare sockets: `upstream` connects to it, it connects to `downstream`."""
+
+    def __init__(self, folder):
+        context = zmq.Context.instance()
+        self.downstream = context.socket(zmq.ROUTER)
+        self.upstream = context.socket(zmq.DEALER)
+        for end in (self.downstream, self.upstream):
+            end.linger = 0
+            end.rcvtimeo = int(PATIENCE * 1000)
+        self.downstream.bind(f"ipc://{folder}/to")
+        self.process = subprocess.Popen([STAGE, "steps", f"ipc://{folder}/from", f"ipc://{folder}/to"])
+        self.own_endpoint = f"ipc://{folder}/from"
+        self.upstream.connect(self.own_endpoint)
+        self.received = 0
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.downstream.close()
+        self.upstream.close()
+
+    def open(self):
+        self.peer, message = self.downstream.recv_multipart()
+        asked = read([message])
+        assert asked.kind == OPEN and asked.speech == "", asked
+        self.say_down(build(OPENED, CHANNEL, **TERMS, speech=1, software="python"))
+        self.upstream.send(build(OPEN, 0, **TERMS, protocolMin=1, protocolMax=1, speechMin=1, speechMax=7, software="python"))
+        opened = self.hear_up(OPENED)
+        assert opened.speech == 1, opened
+        self.id = opened.ident
+        self.window = opened.windowObjects
+
+    def say_down(self, *frames):
+        self.downstream.send_multipart([self.peer, *frames])
+
+    def give(self, number, sequence):
+        self.upstream.send_multipart([build(OBJECT, self.id, sequence=sequence, encoding=JSON), str(number).encode()])
+
+    def hear_up(self, kind):
+        while True:
+            message = read(self.upstream.recv_multipart())
+            if message.kind == kind:
+                return message
+            assert message.kind == TAKEN, message
+
+    def hear_down(self, kind):
+        while True:
+            message = read(self.downstream.recv_multipart()[1:])
+            if message.kind == kind:
+                return message
+            assert message.kind == TAKEN, message
+
+    def take(self, count):
+        """Reads objects; says after each that it was taken."""
+        for _ in range(count):
+            message = self.hear_down(OBJECT)
+            self.received += 1
+            assert message.sequence == self.received, message
+            self.say_down(build(TAKEN, CHANNEL, takenObjects=self.received))
+
+
+class Channel(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.stage = Stage(folder.name)
+        self.addCleanup(self.stage.close)
+        self.stage.open()
+
+    def test_objects_pass_and_a_goodbye_passes_behind_them(self):
+        for number in range(1, 101):
+            self.stage.give(number, number)
+        self.stage.upstream.send(build(GOODBYE, self.stage.id))
+        self.stage.take(100)
+        self.stage.hear_up(GOODBYE)
+        self.stage.hear_down(GOODBYE)
+        self.stage.say_down(build(GOODBYE, CHANNEL))
+        self.assertEqual(self.stage.process.wait(PATIENCE), 0)
+
+    def test_no_more_is_sent_than_the_window_allows(self):
+        for number in range(1, 51):
+            self.stage.give(number, number)
+        for sequence in range(1, 5):
+            self.assertEqual(self.stage.hear_down(OBJECT).sequence, sequence)
+        self.assertFalse(self.stage.downstream.poll(200))
+        self.stage.say_down(build(TAKEN, CHANNEL, takenObjects=3))
+        for sequence in range(5, 8):
+            self.assertEqual(self.stage.hear_down(OBJECT).sequence, sequence)
+
+    def test_a_connection_that_ends_without_a_goodbye_is_a_loss_that_travels_on(self):
+        self.stage.give(1, 1)
+        self.stage.take(1)
+        monitor = self.stage.downstream.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self.stage.upstream.close()
+        self.assertEqual(self.stage.process.wait(PATIENCE), 1)
+        self.assertTrue(monitor.poll(int(PATIENCE * 1000)))
+        # Nothing of it was a goodbye.
+        while self.stage.downstream.poll(0):
+            self.assertEqual(read(self.stage.downstream.recv_multipart()[1:]).kind, TAKEN)
+        monitor.close(0)
+
+    def test_what_is_malformed_is_answered_in_words(self):
+        self.stage.give(1, 7)
+        refuse = self.stage.hear_up(REFUSE)
+        self.assertEqual(refuse.ident, self.stage.id)
+        self.assertIn("object 7 behind object 0", refuse.words)
+
+    def test_a_pause_of_the_process_is_no_loss(self):
+        self.stage.process.send_signal(signal.SIGSTOP)
+        self.stage.give(1, 1)
+        time.sleep(1)  # the pause itself
+        self.stage.process.send_signal(signal.SIGCONT)
+        self.stage.take(1)
+        self.stage.upstream.send(build(GOODBYE, self.stage.id))
+        self.stage.hear_down(GOODBYE)
+
+    def test_an_end_speaks_four_times_in_the_silence_that_the_other_allows(self):
+        # A second listener's end that allows a tenth of a second.
+        impatient = zmq.Context.instance().socket(zmq.DEALER)
+        self.addCleanup(impatient.close, 0)
+        impatient.rcvtimeo = int(PATIENCE * 1000)
+        impatient.connect(self.stage.own_endpoint)
+        impatient.send(build(OPEN, 0, **{**TERMS, "silenceMs": 100}, protocolMin=1, protocolMax=1, speechMin=1, speechMax=1))
+        self.assertEqual(read(impatient.recv_multipart()).kind, OPENED)
+        for _ in range(8):
+            self.assertEqual(read(impatient.recv_multipart()).kind, TAKEN)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
