@@ -1,6 +1,9 @@
 // A farm of your own: manager and worker on channels alone. What fanmill::Manager has and this one
 // has not: groups and kills, limits, retries, labels, and more than one task under way to a worker.
-// Run it, and it starts three workers of itself. `20_standalone_farm ENDPOINT` is one of them.
+//
+//     build/release/bin/20_standalone_farm
+//
+// starts three workers of itself: `20_standalone_farm ENDPOINT` is one.
 #include <algorithm>
 #include <cstdint>
 #include <deque>

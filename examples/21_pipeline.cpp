@@ -1,9 +1,9 @@
 // A pipeline on channels: each stage is a process that reads from one channel and writes to the
-// next. A slow stage holds back those before it, a goodbye runs through all of them, and so does a
-// loss.
+// next. A slow stage holds back those before it; a goodbye runs through all, and so does a loss.
 //
-// Run it, and it starts the two stages: `21_pipeline STAGE FROM TO`, with ipc endpoints, which may be
-// started in any order.
+//     build/release/bin/21_pipeline
+//
+// starts its two stages: `21_pipeline STAGE FROM TO`, which may be started in any order.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
