@@ -97,6 +97,49 @@ TEST_CASE("the highest version in common is chosen", "[unit][channel]") {
   CHECK(listener.accept().version() == 3);
 }
 
+// `connect` threw, and the object could not be read any more, if the other end was faster.
+TEST_CASE(
+    "what was written before a goodbye is read though the channel is over before connect returns",
+    "[unit][channel]") {
+  Listener listener("tcp://127.0.0.1:*");
+  std::thread brief([&] {
+    for (int i = 0; i < 200; ++i) listener.accept().write(i);
+  });
+  for (int i = 0; i < 200; ++i) {
+    Channel near = Channel::connect(listener.endpoint());
+    CHECK(near.version() == 1);
+    REQUIRE(near.read<int>() == i);
+    REQUIRE(near.read_checked<int>().ended);
+  }
+  brief.join();
+}
+
+// The sum of an instant and no limit was in the past.
+TEST_CASE("no limit is for ever", "[unit][channel]") {
+  using fanmill::no_limit;
+  Listener listener("tcp://127.0.0.1:*");
+  {
+    Channel near =
+        Channel::connect(listener.endpoint(), {.open_limit = no_limit, .linger = no_limit});
+    for (int i = 0; i < 3000; ++i) near.post(i);
+  }
+  Channel far = listener.accept();
+  for (int i = 0; i < 3000; ++i) REQUIRE(far.read<int>() == i);
+  CHECK(far.read_checked<int>(no_limit).ended);
+  Ends ends;
+  ends.near.write(1);
+  CHECK(ends.near.try_write(2, no_limit));
+  CHECK(ends.near.flush(no_limit));
+  CHECK(ends.near.close(no_limit));
+}
+
+TEST_CASE("close says whether all that was written was sent", "[unit][channel]") {
+  Ends ends({.window_objects = 2});
+  for (int i = 0; i < 100; ++i) ends.near.post(i);
+  CHECK(ends.far.close());
+  CHECK_FALSE(ends.near.close());
+}
+
 TEST_CASE("programs that speak something else refuse each other in words", "[unit][channel]") {
   Listener listener("tcp://127.0.0.1:*", {.speech = "ring", .version_min = 2, .version_max = 3});
   const auto knock = [&](const ChannelOptions& options) {
@@ -148,11 +191,8 @@ TEST_CASE("a channel that is destroyed still sends what was written", "[unit][ch
 }
 
 TEST_CASE("what is started before its listener is connected when that comes", "[unit][channel]") {
-  std::string endpoint;
-  {
-    Listener first("tcp://127.0.0.1:*");
-    endpoint = first.endpoint();
-  }
+  const fanmill::test::ScratchFolder folder;
+  const std::string endpoint = "ipc://" + folder.path() + "/later";
   Channel near = Channel::start_connect(endpoint);
   near.post(42);
   CHECK_FALSE(near.wait_open(20ms));
@@ -272,20 +312,15 @@ TEST_CASE("a listener that is closed wakes who waits for it and keeps its channe
           "[unit][channel]") {
   Ends ends;
   Channel unaccepted = Channel::connect(ends.listener.endpoint());
-  std::thread closer([&] {
-    std::this_thread::sleep_for(20ms);
-    ends.listener.close();
-  });
   std::string words;
-  std::optional<Channel> taken;
-  try {
-    taken = ends.listener.accept();  // the one that was waiting, or none if the closing was faster
-    (void)ends.listener.accept();
-  } catch (const fanmill::FarmError& error) {
-    CHECK(error.code() == ErrorCode::stopped);
-    words = error.what();
-  }
-  closer.join();
+  std::thread waiter([&] {
+    Channel taken = ends.listener.accept();
+    taken.write(1);
+    words = words_of(ErrorCode::stopped, [&] { (void)ends.listener.accept(); });
+  });
+  CHECK(unaccepted.read<int>() == 1);  // the thread waits for another, or is about to
+  ends.listener.close();
+  waiter.join();
   CHECK_THAT(words, ContainsSubstring("closed"));
   ends.near.write(5);
   CHECK(ends.far.read<int>() == 5);

@@ -196,6 +196,19 @@ TEST_CASE("windows hold objects back until they have been read", "[unit][core][c
   for (std::size_t i = 0; i < 6; ++i) CHECK(number_of(pair.far.delivered[i]) == i);
 }
 
+// A probe told the other end of more than was judged by, and cost the channel.
+TEST_CASE("a probe does not widen the window", "[unit][core][channel]") {
+  Pair pair(options_of(), options_of(10));
+  pair.talk();
+  for (std::size_t i = 0; i < 20; ++i) pair.step(pair.near, ChannelWrite{payload_of(i)});
+  pair.talk();
+  REQUIRE(pair.far.delivered.size() == 10);
+  pair.step(pair.far, ChannelRead{3, 6});  // less than half: not told
+  pair.far.out.push_back(pair.far.end->probe());
+  pair.talk();
+  CHECK_FALSE(pair.far.over);
+}
+
 TEST_CASE("objects going the other way tell what was read", "[unit][core][channel]") {
   Pair pair = open_pair(4);
   for (std::size_t i = 0; i < 5; ++i) pair.step(pair.near, ChannelWrite{payload_of(i)});

@@ -146,6 +146,65 @@ TEST_CASE("an end that never reads is held to its window", "[integration][channe
   CHECK(liar.far.state() == ChannelState::lost);
 }
 
+TEST_CASE("an end that offers a window without end gets no more than the limit",
+          "[integration][channel]") {
+  Scene scene;
+  RawPeer peer(scene.listener.endpoint(), {}, 0);
+  core::ChannelOpen open = some_open();
+  open.terms.window_objects = 1'000'000;
+  open.terms.window_bytes = std::uint64_t{1} << 62U;
+  peer.send(frames_of_channel(open));
+  const auto opened = wait_for<core::ChannelOpened>(peer);
+  Channel far = scene.listener.accept();
+  for (std::uint32_t i = 0; i < limits::channel_window_objects_max + 100; ++i) far.post(i);
+  CHECK_FALSE(far.flush(100ms));
+  CHECK(far.state() == ChannelState::open);
+  peer.send(frames_of_channel(core::ChannelTaken{opened.channel, {200, 0}}));
+  // Bytes may be said to be taken later than objects; here none are, and 100 objects are left.
+  CHECK(far.flush(patience));
+}
+
+TEST_CASE("a channel that is lost before it was accepted is not given to anybody",
+          "[integration][channel]") {
+  Scene scene;
+  for (int round = 0; round < 20; ++round) {
+    RawPeer peer(scene.listener.endpoint());
+    peer.send(frames_of_channel(some_open()));
+    const auto opened = wait_for<core::ChannelOpened>(peer);
+    peer.send(frames_of_channel(core::ChannelObject{
+        .channel = opened.channel, .sequence = 1, .payload = Payload::raw("once")}));
+    peer.send(frames_of_channel(some_open()));
+    CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("second time"));
+  }
+  CHECK_FALSE(scene.listener.try_accept());
+}
+
+TEST_CASE("what strangers send before they are accepted is bounded", "[integration][channel]") {
+  Scene scene;
+  const std::string large(900'000, 'x');
+  bool refused = false;
+  std::vector<std::unique_ptr<RawPeer>> peers;
+  for (int i = 0; i < 400 && !refused; ++i) {
+    RawPeer& peer = *peers.emplace_back(std::make_unique<RawPeer>(scene.listener.endpoint()));
+    peer.send(frames_of_channel(some_open()));
+    const auto opened = wait_for<core::ChannelOpened>(peer);
+    peer.send(frames_of_channel(core::ChannelObject{
+        .channel = opened.channel, .sequence = 1, .payload = Payload::raw(large)}));
+    // What the listener says next is said after it has read that.
+    peer.send(frames_of_channel(core::Goodbye{.session = opened.channel}));
+    for (bool answered = false; !answered;) {
+      const core::ChannelMessage message = channel_message(peer.receive());
+      refused = refused || std::holds_alternative<core::Refuse>(message);
+      answered = refused || std::holds_alternative<core::Goodbye>(message);
+    }
+  }
+  CHECK(refused);
+  CHECK(peers.size() > limits::channel_unaccepted_bytes_max / large.size());
+  // Those that kept to it are there, and make room when they are accepted.
+  Channel first = scene.listener.accept();
+  CHECK(first.read<std::string>() == large);
+}
+
 TEST_CASE("a listener that refuses, lies or is a manager is told of in words",
           "[integration][channel]") {
   zmq::context_t context;

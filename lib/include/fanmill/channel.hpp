@@ -51,7 +51,7 @@ struct ChannelOptions {
 
   /// Objects that are taken ahead of the reader: 1 to 8192.
   std::uint32_t window_objects = 1024;
-  /// And bytes of their payloads: once so many are taken and not read, no more are sent; 1 or more.
+  /// And bytes of their payloads: once so many are taken and not read, no more are sent. 1 to 64 MiB.
   std::uint64_t window_bytes = std::uint64_t{16} << 20;
   /// The largest payload that is taken: 1 KiB to 1 GiB less 4 KiB. Whoever reaches the port can make this
   /// process hold that much for each connection.
@@ -65,13 +65,15 @@ struct ChannelOptions {
   std::chrono::nanoseconds silence = std::chrono::seconds(20);
   /// How long `Channel::connect` and `start_connect` try, also while nobody listens yet; more than 0.
   std::chrono::nanoseconds open_limit = std::chrono::seconds(10);
-  /// How long a channel that is destroyed goes on, behind the scenes, to send what was written.
+  /// How long a channel that is destroyed goes on, behind the scenes, to send what was written. With
+  /// no_limit the last channel of the process may wait for ever.
   std::chrono::nanoseconds linger = std::chrono::seconds(5);
   /// Listeners: allow endpoints that other hosts can reach, though nothing on them is encrypted and
   /// whoever reaches them may connect. Without it they are refused.
   bool insecure_plaintext = false;
   /// Listeners: channels that are open and wait for `accept`; 1 or more. Further ones are told to
-  /// try again in a second.
+  /// try again in a second. What all of them have sent is held, up to 256 MiB; who goes beyond it is
+  /// refused.
   std::size_t backlog = 4096;
 };
 
@@ -126,8 +128,8 @@ class FANMILL_EXPORT Channel {
   /// later makes it `lost`. Throws FarmError: bad_endpoint, invalid_argument, io_error.
   [[nodiscard]] static Channel start_connect(std::string_view endpoint,
                                              const ChannelOptions& options = {});
-  /// Waits until it is no longer `opening`. Whether it is open; what else, `state` and `end_words`
-  /// tell.
+  /// Waits until it is no longer `opening`. Whether it opened; it may be over again, with objects to
+  /// be read. If it did not, `end_words` tell why.
   bool wait_open(std::chrono::nanoseconds limit = no_limit);
 
   /// Where it stands.
@@ -202,7 +204,7 @@ class FANMILL_EXPORT Channel {
   bool close(std::chrono::nanoseconds limit = std::chrono::seconds(5));
 
   /// For poll loops of your own: readable (POLLIN) as long as `is_readable`. Don't read from it.
-  /// Made at the first call, closed with the channel. Throws FarmError (io_error) when the process
+  /// Made at the first call, closed when the channel is destroyed. Throws FarmError (io_error) when the process
   /// has no descriptor left.
   [[nodiscard]] int readable_descriptor();
   /// The same for `is_writable`. It, too, is polled for POLLIN.
@@ -242,7 +244,7 @@ class FANMILL_EXPORT Listener {
   /// The port; 0 for ipc.
   [[nodiscard]] std::uint16_t port() const;
 
-  /// The next channel; it is open. Waits for it. Throws FarmError (stopped) once the listener is
+  /// The next channel that was opened; it may have ended since, with objects to be read. Waits for it. Throws FarmError (stopped) once the listener is
   /// closed.
   [[nodiscard]] Channel accept();
   /// The same, but nothing if none came within `limit`, 0 for what is there now.

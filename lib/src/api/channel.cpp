@@ -49,7 +49,7 @@ net::ChannelHubOptions checked(const ChannelOptions& options) {
   }
   require_range("version_max", options.version_max, options.version_min, UINT32_MAX);
   require_range("window_objects", options.window_objects, 1, limits::channel_window_objects_max);
-  require_range("window_bytes", options.window_bytes, 1, most);
+  require_range("window_bytes", options.window_bytes, 1, limits::channel_window_bytes_max);
   require_range("object_bytes_max", options.object_bytes_max, object_bytes_least,
                 object_bytes_most);
   require_range("outbox_objects", options.outbox_objects, 1, most);
@@ -73,6 +73,7 @@ net::ChannelHubOptions checked(const ChannelOptions& options) {
                    .window_bytes = options.window_bytes,
                    .outbox_objects_max = options.outbox_objects,
                    .outbox_bytes_max = options.outbox_bytes},
+          .linger = options.linger,
           .backlog = options.backlog};
 }
 
@@ -106,13 +107,19 @@ class __attribute__((visibility("hidden"))) Channel::Impl {
   Impl(std::shared_ptr<net::ChannelHub> its_hub, std::shared_ptr<net::ChannelPort> its_port,
        nanoseconds its_linger)
       : linger(its_linger), hub(std::move(its_hub)), port(std::move(its_port)) {}
-  ~Impl() { say_goodbye(linger); }
+  ~Impl() {
+    say_goodbye(linger);
+    port->close_descriptors();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   void wake() const { hub->wake(port); }
-  void say_goodbye(nanoseconds limit) const {
-    if (port->close(std::max(limit, nanoseconds(0)))) wake();
+  /// Whether this call is the one that closes it.
+  bool say_goodbye(nanoseconds limit) const {
+    const bool closes = port->close(std::max(limit, nanoseconds(0)));
+    if (closes) wake();
+    return closes;
   }
 
   const nanoseconds linger;
@@ -148,7 +155,7 @@ Channel Channel::connect(std::string_view endpoint, const ChannelOptions& option
 }
 
 bool Channel::wait_open(nanoseconds limit) {
-  return impl().port->wait_open(net::wait_limit(limit)) == net::ChannelPort::State::open;
+  return impl().port->wait_open(net::wait_limit(limit));
 }
 
 ChannelState Channel::state() const {
@@ -214,9 +221,9 @@ bool Channel::flush(nanoseconds limit) {
 }
 
 bool Channel::close(nanoseconds limit) {
-  impl().say_goodbye(limit);
-  impl().port->wait_over();
-  return impl().port->state() == net::ChannelPort::State::ended;
+  // Its limit is the loop's affair; who only waits for another thread's goodbye has one of its own.
+  const bool closes = impl().say_goodbye(limit);
+  return impl().port->wait_over(closes ? net::WaitLimit() : net::wait_limit(limit));
 }
 
 int Channel::readable_descriptor() { return impl().port->readable_fd(); }
@@ -229,7 +236,10 @@ class __attribute__((visibility("hidden"))) Listener::Impl {
   Impl(std::shared_ptr<net::ChannelHub> its_hub, net::ChannelHub::Listening its_listening,
        nanoseconds its_linger)
       : linger(its_linger), hub(std::move(its_hub)), listening(std::move(its_listening)) {}
-  ~Impl() { close(); }
+  ~Impl() {
+    close();
+    listening.port->close_descriptor();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -307,15 +317,17 @@ std::vector<std::size_t> wait_any(std::span<const WaitFor> what, nanoseconds lim
   for (const WaitFor& one : what) items.push_back({one.descriptor, POLLIN, 0});
   const net::WaitLimit until = net::wait_limit(limit);
   int ready = 0;
+  bool in_time = true;
   do {
     int timeout_ms = -1;
     if (until) {
       const auto left = *until - std::chrono::steady_clock::now();
       const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
       timeout_ms = static_cast<int>(std::clamp<std::int64_t>(ms, 0, 1'000'000'000));
+      in_time = left.count() > 0;
     }
     ready = ::poll(items.data(), items.size(), timeout_ms);
-  } while (ready < 0 && errno == EINTR);
+  } while ((ready < 0 && errno == EINTR) || (ready == 0 && in_time));
   if (ready < 0) {
     throw FarmError(ErrorCode::io_error, std::string("can't wait for ") +
                                              std::to_string(items.size()) +

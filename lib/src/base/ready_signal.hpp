@@ -33,6 +33,8 @@ class ReadySignal {
     }
     return wakeup_->fd();
   }
+  /// Closes the descriptor; whoever waits for it no longer does.
+  void close() noexcept { wakeup_.reset(); }
 
  private:
   bool holds_ = false;

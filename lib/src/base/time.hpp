@@ -3,8 +3,10 @@
 // clocks jump.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace fanmill {
 
@@ -23,6 +25,12 @@ using Instant = FarmClock::time_point;
 /// worker says may be anything.
 constexpr Duration saturating_add(Duration a, Duration b) {
   return b > Duration::max() - a ? Duration::max() : a + b;
+}
+
+/// When `wait` has passed; nothing for never, beyond the clock's range.
+constexpr std::optional<Instant> instant_after(Instant now, Duration wait) {
+  if (wait > Instant::max() - std::max(now, Instant{})) return {};
+  return now + wait;
 }
 
 }  // namespace fanmill

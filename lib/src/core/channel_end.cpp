@@ -51,7 +51,7 @@ std::optional<Refuse> objection(const ChannelEndOptions& options, const ChannelO
 ChannelEnd ChannelEnd::connect(Instant now, ChannelEndOptions options, ChannelActions& out) {
   ChannelEnd end(std::move(options));
   end.connects_ = true;
-  end.give_up_at_ = now + end.options_.open_limit;
+  end.give_up_at_ = instant_after(now, end.options_.open_limit);
   end.greet(now, out);
   return end;
 }
@@ -150,6 +150,8 @@ void ChannelEnd::begin(Instant now, const ChannelTerms& terms, std::uint32_t spe
                        ChannelActions& out) {
   state_ = State::open;
   theirs_ = terms;
+  theirs_.window_objects = std::min(terms.window_objects, limits::channel_window_objects_max);
+  theirs_.window_bytes = std::min(terms.window_bytes, limits::channel_window_bytes_max);
   heard_ = said_ = now;
   if (!is_closing_) give_up_at_.reset();
   greet_at_.reset();
@@ -180,7 +182,7 @@ void ChannelEnd::receive(Instant now, ChannelOpened&& message, ChannelActions& o
 void ChannelEnd::receive(Instant now, Refuse&& message, ChannelActions& out) {
   if (state_ == State::opening && message.retry > Duration::zero()) {
     last_trouble_ = message.words;
-    greet_at_ = now + message.retry;
+    greet_at_ = now + std::max(message.retry, limits::reconnect_backoff_min);
     return;
   }
   const bool version = message.code == RefuseCode::version;
@@ -283,7 +285,7 @@ void ChannelEnd::pump(Instant now, ChannelActions& out) {
     if (bytes > theirs_.object_bytes_max) {
       violation(now,
                 "written was an object of " + std::to_string(bytes) +
-                    " bytes, of which the other " + "end takes at most " +
+                    " bytes, of which the other end takes at most " +
                     std::to_string(theirs_.object_bytes_max) +
                     " (ChannelOptions::object_bytes_max)",
                 out);
@@ -313,8 +315,8 @@ void ChannelEnd::say(Instant now, ChannelMessage message, ChannelActions& out) {
 void ChannelEnd::on(Instant now, ChannelClose&& event, ChannelActions& out) {
   if (is_closing_) return;
   is_closing_ = true;
-  const Instant limit = now + event.linger;
-  if (!give_up_at_ || limit < *give_up_at_) give_up_at_ = limit;
+  const std::optional<Instant> limit = instant_after(now, event.linger);
+  if (limit && (!give_up_at_ || *limit < *give_up_at_)) give_up_at_ = limit;
   // What was delivered and not read is not read any more.
   if (state_ == State::open) {
     read(now, received_.objects - read_.objects, received_.bytes - read_.bytes, out);

@@ -121,8 +121,8 @@ class ChannelEnd {
   [[nodiscard]] bool is_over() const { return state_ == State::over; }
   [[nodiscard]] SessionId id() const { return id_; }
   [[nodiscard]] std::uint16_t version() const { return version_; }
-  /// What a connection is asked for that may be gone: harmless, and answered by nothing.
-  [[nodiscard]] ChannelMessage probe() const { return ChannelTaken{id_, read_}; }
+  /// What is sent by a connection that may be gone: it tells nothing new, and is not answered.
+  [[nodiscard]] ChannelMessage probe() const { return ChannelTaken{id_, told_}; }
 
  private:
   enum class State : std::uint8_t { opening, open, leaving, over };

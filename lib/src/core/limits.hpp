@@ -111,8 +111,12 @@ inline constexpr std::uint16_t channel_protocol_max = 1;
 inline constexpr Duration channel_silence_min = 100ms;
 inline constexpr Duration channel_silence_max = 3600s;
 inline constexpr int channel_words_per_silence = 4;
-// Objects that one end may have under way; libzmq holds up to 16384 messages for a peer.
+// What one end may have under way, whatever the other offers: libzmq holds up to 16384 messages for a
+// peer, and what is under way to one that never reads is held here.
 inline constexpr std::uint32_t channel_window_objects_max = 8192;
+inline constexpr std::uint64_t channel_window_bytes_max = 64U << 20;
+// What came by channels that no program has accepted yet, of one listener.
+inline constexpr std::uint64_t channel_unaccepted_bytes_max = 256U << 20;
 
 // The shell.
 inline constexpr std::size_t events_per_turn_max = 1024;

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/assert.hpp"
+#include "base/signals.hpp"
 
 extern "C" {
 #include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
@@ -149,20 +150,7 @@ StartFailure host_failure(const std::string& program, int error_number) {
   return {error_number, "can't start " + program + ": " + std::strerror(error_number)};
 }
 
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
+;
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;

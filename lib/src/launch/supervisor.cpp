@@ -14,6 +14,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/signals.hpp"
 #include "base/wakeup.hpp"
 #include "launch/error_stream.hpp"
 
@@ -108,19 +109,9 @@ class Supervisor::Impl {
   Impl& operator=(const Impl&) = delete;
 
   void run_thread() {
-    // The new thread inherits the mask: signals are for the program's own threads, and a closed
-    // standard error must be EPIPE here, not SIGPIPE.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      thread_ = std::thread([this] { loop(); });
-    } catch (...) {
-      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw;
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    // A closed standard error must be EPIPE there, not SIGPIPE.
+    const AllSignalsBlocked for_the_thread;
+    thread_ = std::thread([this] { loop(); });
   }
 
   CopyId start(Command command, std::size_t copies);

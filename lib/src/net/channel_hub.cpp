@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/deadline_heap.hpp"
+#include "base/signals.hpp"
 #include "base/wakeup.hpp"
 #include "codec/channel_codec.hpp"
 #include "net/clock.hpp"
@@ -26,8 +27,10 @@ using namespace std::chrono_literals;
 constexpr int sockets_max = 65535;
 constexpr std::size_t messages_per_turn_max = 256;  // of one socket, so that others get their turn
 constexpr Duration idle_turn = 60s;
-// For the last word of a channel to leave; on a live connection it needs a millisecond.
+// For the last word of a listener's channel to leave: on a live connection it needs a millisecond.
 constexpr Duration last_word_linger = 1s;
+// A listener under full load may never find its socket empty (switchboard.cpp has the same).
+constexpr std::size_t turns_not_empty_max = 64;
 // As for workers (switchboard.cpp): libzmq notices within a millisecond or two.
 constexpr Duration first_probe_wait = 1ms;
 constexpr Duration last_probe_wait = 1024ms;
@@ -44,6 +47,7 @@ struct Link {
 
   // Connected from here, or
   std::unique_ptr<Dealer> dealer;
+  Duration linger{};
   // come by a listener.
   Host* host = nullptr;
   std::string routing_id;
@@ -52,6 +56,7 @@ struct Link {
   std::string trouble;    // no socket could be made
   Duration probe_wait{};  // before the next probe; 0: none is due
   std::optional<Instant> probe_at;
+  bool is_too_much = false;  // of what nobody has accepted
 };
 
 // One listener, and the channels that came by it.
@@ -64,6 +69,11 @@ struct Host {
   std::vector<int> closed_descriptors;
   std::vector<Link*> gone;  // a send to them was refused
   Router::Received received;
+  std::size_t turns_not_empty = 0;
+  // Those that no program had accepted when they were last looked at, and what came by them.
+  std::unordered_map<const ChannelPort*, std::pair<std::shared_ptr<ChannelPort>, std::uint64_t>>
+      unaccepted;
+  std::uint64_t unaccepted_bytes = 0;
   bool is_closed = false;
 };
 
@@ -83,7 +93,7 @@ class ChannelHub::Impl {
 
   void add(std::unique_ptr<Host> host);
   void add(std::shared_ptr<ChannelPort> port, std::vector<ResolvedEndpoint> endpoints,
-           core::ChannelEndOptions options);
+           core::ChannelEndOptions options, Duration linger);
   void wake(const std::shared_ptr<ChannelPort>& port);
   void close(const std::shared_ptr<ListenerPort>& port);
   [[nodiscard]] const std::shared_ptr<zmq::context_t>& context() const { return context_; }
@@ -93,6 +103,7 @@ class ChannelHub::Impl {
     std::shared_ptr<ChannelPort> port;
     std::vector<ResolvedEndpoint> endpoints;
     core::ChannelEndOptions options;
+    Duration linger{};
   };
   // What the program's threads leave for the loop.
   struct Orders {
@@ -127,6 +138,8 @@ class ChannelHub::Impl {
   void perform(Link& link, core::ChannelDeliver&& deliver);
   void perform(Link& link, core::ChannelSent&& sent);
   void perform(Link& link, core::ChannelOver&& over);
+  void count_unaccepted(Host& host, Link& link, std::uint64_t bytes);
+  void forget_unaccepted(Host& host, const ChannelPort* port);
   void plan(Link& link);
   Link& keep(std::unique_ptr<Link> link);
   void sweep();
@@ -160,6 +173,7 @@ ChannelHub::Impl::Impl() : context_(std::make_shared<zmq::context_t>(1)) {
   // Ids need only differ from those of this process's former life, of which an end may still speak.
   next_id_ = random_uuid().low | 1U;
   now_ = steady_now();
+  const AllSignalsBlocked for_the_thread;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -182,10 +196,11 @@ void ChannelHub::Impl::add(std::unique_ptr<Host> host) {
 }
 
 void ChannelHub::Impl::add(std::shared_ptr<ChannelPort> port,
-                           std::vector<ResolvedEndpoint> endpoints,
-                           core::ChannelEndOptions options) {
+                           std::vector<ResolvedEndpoint> endpoints, core::ChannelEndOptions options,
+                           Duration linger) {
   order([&](Orders& orders) {
-    orders.connecting.push_back({std::move(port), std::move(endpoints), std::move(options)});
+    orders.connecting.push_back(
+        {std::move(port), std::move(endpoints), std::move(options), linger});
   });
 }
 
@@ -277,11 +292,14 @@ void ChannelHub::Impl::take_orders() {
 }
 
 void ChannelHub::Impl::begin(Connecting&& connecting) {
-  auto dealer = std::make_unique<Dealer>(std::move(connecting.endpoints), context_);
+  auto dealer = std::make_unique<Dealer>(
+      std::move(connecting.endpoints), context_,
+      connecting.options.terms.object_bytes_max + limits::header_bytes_max);
   Link& link = keep(std::unique_ptr<Link>(
       new Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
                .port = std::move(connecting.port),
-               .dealer = std::move(dealer)}));
+               .dealer = std::move(dealer),
+               .linger = connecting.linger}));
   carry_out(link);
 }
 
@@ -305,7 +323,7 @@ void ChannelHub::Impl::sweep() {
         link->host->descriptors.erase(seen);
       }
     } else {
-      link->dealer->close(last_word_linger);
+      link->dealer->close(link->linger);
     }
     links_.erase(link->port.get());
     items_are_stale_ = true;
@@ -372,6 +390,10 @@ void ChannelHub::Impl::take_message(Host& host) {
     } else {
       step(*found->second, core::ChannelReceived{std::move(message).value()});
     }
+    if (found->second->is_too_much) {
+      step(*found->second,
+           core::ChannelMalformed{"too much was sent before this channel was accepted"});
+    }
     return;
   }
   if (!fault.empty()) {
@@ -388,7 +410,8 @@ void ChannelHub::Impl::take_message(Host& host) {
   }
   // An end that was away for longer than this one waits still thinks that it is open.
   const bool is_of_channel = std::holds_alternative<core::ChannelObject>(message.value()) ||
-                             std::holds_alternative<core::ChannelTaken>(message.value());
+                             std::holds_alternative<core::ChannelTaken>(message.value()) ||
+                             std::holds_alternative<core::Goodbye>(message.value());
   if (!is_of_channel) return;
   answer(host, routing_id,
          refusal(core::RefuseCode::protocol, "this channel is closed here, or was never open"));
@@ -408,6 +431,7 @@ void ChannelHub::Impl::greet(Host& host, const core::ChannelOpen& open,
   }
   core::ChannelEndOptions options = host.options.end;
   options.place = peer_address(fd);
+  if (options.place.empty()) options.place = "the other end";
   auto link = std::unique_ptr<Link>(new Link{
       .end =
           core::ChannelEnd::accept(now_, std::move(options), SessionId{next_id_++}, open, actions_),
@@ -437,7 +461,9 @@ void ChannelHub::Impl::answer(Host& host, std::string_view routing_id, core::Ref
 // ---- Departures.
 
 void ChannelHub::Impl::settle(Host& host, bool empty) {
-  if (!empty) return;
+  host.turns_not_empty = empty ? 0 : host.turns_not_empty + 1;
+  if (!empty && host.turns_not_empty < turns_not_empty_max) return;
+  host.turns_not_empty = 0;
   for (const int fd : std::exchange(host.closed_descriptors, {})) {
     const auto found = host.descriptors.find(fd);
     if (found == host.descriptors.end()) continue;
@@ -454,8 +480,8 @@ void ChannelHub::Impl::suspect(Link& link) {
 }
 
 void ChannelHub::Impl::probe(Link& link) {
-  if (link.gone || link.end.is_over()) return;
   link.probe_at.reset();
+  if (link.gone || link.end.is_over()) return;
   perform(link, core::ChannelSend{link.end.version(), link.end.probe()});
   if (!link.gone && link.probe_wait <= last_probe_wait) {
     link.probe_at = now_ + link.probe_wait;
@@ -465,10 +491,15 @@ void ChannelHub::Impl::probe(Link& link) {
 }
 
 void ChannelHub::Impl::tick() {
-  while (const auto due = deadlines_.pop_due(now_)) {
-    Link& link = **due;
-    link.deadline = no_index;
-    link.deadline_at.reset();
+  // Once for each in a turn: what is due again at once waits for the next.
+  std::vector<Link*> due;
+  while (const auto link = deadlines_.pop_due(now_)) {
+    (*link)->deadline = no_index;
+    (*link)->deadline_at.reset();
+    due.push_back(*link);
+  }
+  for (Link* each : due) {
+    Link& link = *each;
     if (link.probe_at && *link.probe_at <= now_) probe(link);
     if (!link.trouble.empty()) {
       step(link, core::ChannelConnectionLost{std::exchange(link.trouble, {})});
@@ -527,11 +558,12 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelSend&& send) {
   }
   if (link.gone) return;
   const Bytes* payload = frames.value().has_payload ? &frames.value().payload : nullptr;
-  // Full: thousands of messages that the other side's ZeroMQ has not taken. With the windows kept,
-  // only one that does not read at all comes to that.
+  // Full: thousands of messages that the other side's ZeroMQ has not taken. As windows are bounded,
+  // only one that says much and does not read at all comes to that.
   const auto sent = link.host->router->send(link.routing_id, frames.value().header, payload);
   if (sent == Router::Sent::yes) return;
   link.gone = true;
+  link.probe_at.reset();
   link.host->gone.push_back(&link);
   has_more_ = true;  // settled in the next turn
 }
@@ -542,14 +574,41 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelIsOpen&& is_open) {
                      .object_bytes_max = is_open.object_bytes_max,
                      .own_address = own_address(fd),
                      .peer_address = peer_address(fd)});
-  if (link.host == nullptr || link.host->port->offer(link.port)) return;
+  if (link.host == nullptr) return;
+  link.host->unaccepted.emplace(link.port.get(), std::pair(link.port, std::uint64_t{0}));
+  if (link.host->port->offer(link.port)) return;
   // The listener was closed a moment ago. Nobody has the port, so this is told in the next turn.
   (void)link.port->close(last_word_linger);
   wake(link.port);
 }
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelDeliver&& deliver) {
+  if (link.host != nullptr) count_unaccepted(*link.host, link, deliver.payload.bytes.size());
   link.port->deliver(std::move(deliver.payload));
+}
+
+// Anybody can open channels and fill their windows. A program that has not accepted them yet holds
+// no more than a limit of all that.
+void ChannelHub::Impl::count_unaccepted(Host& host, Link& link, std::uint64_t bytes) {
+  const auto found = host.unaccepted.find(link.port.get());
+  if (found == host.unaccepted.end()) return;
+  found->second.second += bytes;
+  host.unaccepted_bytes += bytes;
+  if (link.port->is_accepted.load()) return forget_unaccepted(host, link.port.get());
+  if (host.unaccepted_bytes <= limits::channel_unaccepted_bytes_max) return;
+  std::vector<const ChannelPort*> accepted;
+  for (const auto& [port, entry] : host.unaccepted) {
+    if (port->is_accepted.load()) accepted.push_back(port);
+  }
+  for (const ChannelPort* port : accepted) forget_unaccepted(host, port);
+  if (host.unaccepted_bytes > limits::channel_unaccepted_bytes_max) link.is_too_much = true;
+}
+
+void ChannelHub::Impl::forget_unaccepted(Host& host, const ChannelPort* port) {
+  const auto found = host.unaccepted.find(port);
+  if (found == host.unaccepted.end()) return;
+  host.unaccepted_bytes -= found->second.second;
+  host.unaccepted.erase(found);
 }
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelSent&& sent) {
@@ -559,6 +618,10 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelSent&& sent) {
 void ChannelHub::Impl::perform(Link& link, core::ChannelOver&& over) {
   const auto state = over.clean ? ChannelPort::State::ended : ChannelPort::State::lost;
   link.port->over({state, over.code, std::move(over.words)});
+  if (link.host != nullptr && !over.clean) {
+    link.host->port->withdraw(link.port.get());
+    forget_unaccepted(*link.host, link.port.get());
+  }
   over_.push_back(&link);
 }
 
@@ -590,7 +653,7 @@ std::shared_ptr<ChannelPort> ChannelHub::connect(const Endpoint& endpoint,
                                                  ChannelHubOptions options) {
   options.end.place = endpoint.str();
   auto port = std::make_shared<ChannelPort>(options.port);
-  impl_->add(port, {std::move(resolved)}, std::move(options.end));
+  impl_->add(port, {std::move(resolved)}, std::move(options.end), options.linger);
   return port;
 }
 

@@ -20,6 +20,7 @@ namespace fanmill::net {
 struct ChannelHubOptions {
   core::ChannelEndOptions end;  // `place` is filled in by the hub
   ChannelPortOptions port;
+  Duration linger{};        // for the last word of an end that is over to leave
   std::size_t backlog = 1;  // listeners: channels that are open and not accepted
 };
 

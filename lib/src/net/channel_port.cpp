@@ -30,10 +30,10 @@ void ChannelPort::update() {
   changed_.notify_all();
 }
 
-ChannelPort::State ChannelPort::wait_open(const WaitLimit& limit) {
+bool ChannelPort::wait_open(const WaitLimit& limit) {
   std::unique_lock lock(mutex_);
   wait(lock, limit, [this] { return end_.state != State::opening; });
-  return end_.state;
+  return was_open_;
 }
 
 ChannelPort::State ChannelPort::state() const {
@@ -105,9 +105,16 @@ bool ChannelPort::close(Duration linger) {
   return true;
 }
 
-void ChannelPort::wait_over() {
+bool ChannelPort::wait_over(const WaitLimit& limit) {
   std::unique_lock lock(mutex_);
-  wait(lock, {}, [this] { return is_over(); });
+  wait(lock, limit, [this] { return is_over(); });
+  return end_.state == State::ended && outbox_objects_ == 0;
+}
+
+void ChannelPort::close_descriptors() {
+  const std::lock_guard lock(mutex_);
+  readable_.close();
+  writable_.close();
 }
 
 bool ChannelPort::is_readable() const {
@@ -141,6 +148,7 @@ ChannelPort::Orders ChannelPort::orders() {
 void ChannelPort::opened(Facts facts) {
   const std::lock_guard lock(mutex_);
   facts_ = std::move(facts);
+  was_open_ = true;
   end_.state = State::open;
   update();
 }
@@ -179,6 +187,7 @@ std::shared_ptr<ChannelPort> ListenerPort::accept(const WaitLimit& limit) {
   if (channels_.empty()) return {};
   std::shared_ptr<ChannelPort> first = std::move(channels_.front());
   channels_.pop_front();
+  first->is_accepted.store(true);
   ready_.set(!channels_.empty() || is_closed_);
   return first;
 }
@@ -191,6 +200,17 @@ bool ListenerPort::is_closed() const {
 int ListenerPort::fd() {
   const std::lock_guard lock(mutex_);
   return ready_.fd();
+}
+
+void ListenerPort::close_descriptor() {
+  const std::lock_guard lock(mutex_);
+  ready_.close();
+}
+
+void ListenerPort::withdraw(const ChannelPort* channel) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(channels_, [&](const auto& waiting) { return waiting.get() == channel; });
+  ready_.set(!channels_.empty() || is_closed_);
 }
 
 std::deque<std::shared_ptr<ChannelPort>> ListenerPort::close() {

@@ -57,8 +57,8 @@ class ChannelPort {
 
   // ---- The program's side; any thread. What returns `wake` wants the loop to look at this port.
 
-  /// Waits for something other than `opening`.
-  [[nodiscard]] State wait_open(const WaitLimit& limit);
+  /// Whether it is open, or was before it was over; waits until that is known.
+  [[nodiscard]] bool wait_open(const WaitLimit& limit);
   [[nodiscard]] State state() const;
   [[nodiscard]] Facts facts() const;
   [[nodiscard]] End end() const;
@@ -82,7 +82,10 @@ class ChannelPort {
 
   /// Returns whether the loop is to look; false if it is closing already or over.
   [[nodiscard]] bool close(Duration linger);
-  void wait_over();
+  /// Whether it is over, and all that was written was sent, and the other end said goodbye.
+  [[nodiscard]] bool wait_over(const WaitLimit& limit);
+  /// The program has no more use for the descriptors.
+  void close_descriptors();
 
   [[nodiscard]] bool is_readable() const;
   [[nodiscard]] bool is_writable() const;
@@ -106,6 +109,8 @@ class ChannelPort {
 
   /// Whether it stands in the loop's list of those that have orders.
   std::atomic<bool> is_listed = false;
+  /// Come by a listener: whether a program has it.
+  std::atomic<bool> is_accepted = false;
 
  private:
   [[nodiscard]] bool is_over() const { return end_.state >= State::ended; }
@@ -117,6 +122,7 @@ class ChannelPort {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   End end_;
+  bool was_open_ = false;
   Facts facts_;
   std::deque<Payload> inbox_;
   std::uint64_t objects_read_ = 0;  // not told to the loop
@@ -139,8 +145,12 @@ class ListenerPort {
   /// Returns those that nobody has accepted.
   [[nodiscard]] std::deque<std::shared_ptr<ChannelPort>> close();
 
+  void close_descriptor();
+
   /// The loop's: false if it was closed.
   [[nodiscard]] bool offer(std::shared_ptr<ChannelPort> channel);
+  /// It is lost: nobody need accept it.
+  void withdraw(const ChannelPort* channel);
   [[nodiscard]] std::size_t waiting() const;
 
  private:

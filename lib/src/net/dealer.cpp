@@ -23,10 +23,11 @@ int to_ms(Duration duration) {
 }  // namespace
 
 Dealer::Dealer(std::vector<ResolvedEndpoint> endpoints,
-               std::shared_ptr<zmq::context_t> shared_context) try
+               std::shared_ptr<zmq::context_t> shared_context, std::size_t frame_bytes_max) try
     : endpoints_(std::move(endpoints)),
       owns_context_(shared_context == nullptr),
-      context_(owns_context_ ? std::make_shared<zmq::context_t>(1) : std::move(shared_context)) {
+      context_(owns_context_ ? std::make_shared<zmq::context_t>(1) : std::move(shared_context)),
+      frame_bytes_max_(frame_bytes_max) {
   FANMILL_ASSERT(!endpoints_.empty());
 } catch (const zmq::error_t& error) {
   throw FarmError(ErrorCode::io_error, std::string("can't make a socket: ") + error.what());
@@ -43,7 +44,7 @@ void Dealer::open() {
     socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
     socket_->set(zmq::sockopt::sndhwm, 0);  // the core's window is the limit, both ways
     socket_->set(zmq::sockopt::rcvhwm, 0);
-    socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(worker_frame_bytes_max));
+    socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(frame_bytes_max_));
     socket_->set(zmq::sockopt::linger, 0);
     socket_->set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_limit.count()));
     // libzmq's own default never backs off. It adds jitter.

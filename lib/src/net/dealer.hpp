@@ -28,7 +28,8 @@ class Dealer {
   /// At least one endpoint. Throws FarmError (io_error) when descriptors run out, as `open` does.
   /// Of a context that others use too, nothing here ever waits for what lingers.
   explicit Dealer(std::vector<ResolvedEndpoint> endpoints,
-                  std::shared_ptr<zmq::context_t> shared_context = {});
+                  std::shared_ptr<zmq::context_t> shared_context = {},
+                  std::size_t frame_bytes_max = worker_frame_bytes_max);
   ~Dealer();
   Dealer(const Dealer&) = delete;
   Dealer& operator=(const Dealer&) = delete;
@@ -59,6 +60,7 @@ class Dealer {
   std::size_t current_ = 0;
   bool owns_context_;
   std::shared_ptr<zmq::context_t> context_;
+  std::size_t frame_bytes_max_;
   std::unique_ptr<zmq::socket_t> socket_;
   std::unique_ptr<SocketMonitor> monitor_;
   int fd_ = -1;
