@@ -27,7 +27,7 @@ class Processes {
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     pid_t pid = 0;
-    if (::posix_spawn(&pid, program_.c_str(), nullptr, nullptr, pointers.data(), environ) != 0)
+    if (::posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, pointers.data(), environ) != 0)
       throw std::runtime_error("can't start " + program_);
     pids_.push_back(pid);
   }
