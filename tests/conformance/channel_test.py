@@ -141,24 +141,27 @@ class Channel(unittest.TestCase):
             self.assertEqual(read(self.stage.downstream.recv_multipart()[1:]).kind, TAKEN)
         monitor.close(0)
 
+    def another_end(self, silence=60000):
+        """A further channel of the stage's listener, which the stage does not care about; and its id."""
+        end = zmq.Context.instance().socket(zmq.DEALER)
+        self.addCleanup(end.close, 0)
+        end.rcvtimeo = int(PATIENCE * 1000)
+        end.connect(self.stage.own_endpoint)
+        end.send(build(OPEN, 0, **{**TERMS, "silenceMs": silence}, protocolMin=1, protocolMax=1, speechMin=1, speechMax=1))
+        opened = read(end.recv_multipart())
+        self.assertEqual(opened.kind, OPENED)
+        return end, opened.ident
+
     def test_what_is_malformed_is_answered_in_words(self):
-        self.stage.give(1, 7)
-        refuse = self.stage.hear_up(REFUSE)
-        self.assertEqual(refuse.ident, self.stage.id)
+        end, ident = self.another_end()
+        end.send_multipart([build(OBJECT, ident, sequence=7, encoding=JSON), b"1"])
+        refuse = read(end.recv_multipart())
+        self.assertEqual((refuse.kind, refuse.ident), (REFUSE, ident))
         self.assertIn("object 7 behind object 0", refuse.words)
 
     def test_an_end_speaks_as_often_as_the_other_wants_to_hear_of_it(self):
-        # Two more ends at the listener: one allows half a second of silence, one a minute.
-        ends = []
-        for silence in (500, 60000):
-            end = zmq.Context.instance().socket(zmq.DEALER)
-            self.addCleanup(end.close, 0)
-            end.rcvtimeo = int(PATIENCE * 1000)
-            end.connect(self.stage.own_endpoint)
-            end.send(build(OPEN, 0, **{**TERMS, "silenceMs": silence}, protocolMin=1, protocolMax=1, speechMin=1, speechMax=1))
-            self.assertEqual(read(end.recv_multipart()).kind, OPENED)
-            ends.append(end)
-        impatient, patient = ends
+        impatient, _ = self.another_end(silence=500)
+        patient, _ = self.another_end()
         for _ in range(20):
             self.assertEqual(read(impatient.recv_multipart()).kind, TAKEN)
         self.assertFalse(patient.poll(0))
