@@ -23,7 +23,8 @@ class Subdirectory(unittest.TestCase):
         project = rig.BUILD / "package-tests" / name
         (project / "third_party").mkdir(parents=True, exist_ok=True)
         shutil.copy(rig.HELLO / "hello.cpp", project)
-        shutil.copy(rig.SOURCE / "tests/package/subdirectory/CMakeLists.txt", project)
+        for name in ("CMakeLists.txt", "durations.cpp"):
+            shutil.copy(rig.SOURCE / "tests/package/subdirectory" / name, project)
         place = project / "third_party/fanmill"
         if not place.is_symlink():
             place.symlink_to(rig.SOURCE, target_is_directory=True)

@@ -27,6 +27,7 @@ CLEAN = {
         'const char* words = "now() of steady_clock";\n'
         "std::unordered_map<int, int> index;  // never iterated\n",
     "lib/src/codec/encode.cpp":
+        "namespace fanmill::codec {}\nnamespace fanmill::inline v0::detail {}\n"
         '#include "core/manager.hpp"\n#include <capnp/message.h>\n#include "fanmill.capnp.h"\n',
     "lib/src/journal/record.cpp": '#include "core/manager.hpp"\n',
     "lib/src/exec/warden.cpp": '#include "base/assert.hpp"\n#include <sys/wait.h>\n#include <net/if.h>\n',
@@ -93,6 +94,9 @@ PLANTED = {
          "lib/include/fanmill/x.hpp:1: a public header opens namespace fanmill"),
     "the same below it":
         ("lib/include/fanmill/x.hpp", "namespace fanmill::detail {}\n", "without its version"),
+    "a source that defines what stands there opens another":
+        ("lib/src/codec/x.cpp", "namespace fanmill::detail {\n}\n",
+         "lib/src/codec/x.cpp:1: a source opens namespace fanmill::detail"),
     "an example includes an internal header":
         ("examples/x.cpp", '#include "core/manager.hpp"\n', "an example includes"),
     "core includes thread": ("lib/src/core/x.cpp", "#include <thread>\n", "core includes <thread>"),

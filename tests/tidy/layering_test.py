@@ -193,6 +193,13 @@ def check_api_namespace(tree):
                 tree.find(name, number, "a public header opens namespace fanmill without its version",
                           "write `namespace fanmill::inline v0`, and so in the source that defines "
                           "its functions")
+    # gcc reopens the versioned namespace that the header declared; clang makes another one beside
+    # it, in which the library's functions are not found. All of fanmill::detail is public headers'.
+    for name in tree.cpp("lib/src"):
+        for number, line in enumerate(tree.code(name), 1):
+            if re.match(r"^(inline )?namespace fanmill::detail\b", line):
+                tree.find(name, number, "a source opens namespace fanmill::detail without its version",
+                          "write `namespace fanmill::inline v0::detail`, as the header does")
 
 
 def check_examples(tree):

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <fanmill/error.hpp>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 namespace {
 
 constexpr std::size_t word_bytes = 8;
@@ -74,4 +74,4 @@ void refuse_capabilities(const CapnpType& type) {
                   in_words(type) + ": capabilities can't be sent; only data can");
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail

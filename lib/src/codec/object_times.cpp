@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::inline v0::detail {
 namespace {
 
 // A byte times a factor of 63 bits, and what is carried, exceed 64 bits.
@@ -45,4 +45,4 @@ void refuse_duration(const Place* place, std::int64_t factor, const ObjectView& 
   refuse(place, "a duration in nanoseconds that its type can hold", got);
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::inline v0::detail
