@@ -61,6 +61,11 @@ struct Derived : Base {
 };
 FANMILL_FIELDS(Derived, inherited, own)
 
+// Has no fields of its own named, only those of its base.
+struct Unnamed : Derived {
+  int lost = 0;
+};
+
 struct Alike {
   int a = 0;
   int b = 0;
@@ -79,6 +84,11 @@ static_assert(!fanmill::detail::NamesOf<TwoLines>::are_names);
 static_assert(fanmill::detail::Codec<today::Options>::names ==
               "Options\nretries\ndepth\ncolour\norigin\nweight in kg");
 static_assert(fanmill::detail::Codec<Derived>::names == "Derived\ninherited\nown");
+
+// A struct without FANMILL_FIELDS travelled as its base does, which lost its own fields.
+static_assert(fanmill::Transmissible<Derived>);
+static_assert(!fanmill::Transmissible<Unnamed> && !fanmill::Encodable<Unnamed>);
+static_assert(!fanmill::Transmissible<std::vector<Unnamed>>);
 
 }  // namespace
 

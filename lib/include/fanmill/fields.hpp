@@ -8,7 +8,8 @@
 // It stands behind the struct, in the struct's namespace, with or without a semicolon. The struct
 // has a default constructor, and the fields are public (its bases' are, too), up to 32, of types
 // that are Transmissible (object.hpp) themselves; the struct may contain lists of itself. Fields
-// that are not named do not travel.
+// that are not named do not travel. A derived struct needs its own FANMILL_FIELDS, whatever its
+// base has.
 //
 // ACROSS BUILDS. The two ends of a task may have been built at different times, with different
 // ideas of a struct. Fields travel by name, so neither their order nor the struct's own name

@@ -23,9 +23,17 @@ inline constexpr std::uint32_t absent = UINT32_MAX;
 FANMILL_EXPORT ObjectList match_fields(const ObjectView& view, std::string_view names,
                                        std::span<std::uint32_t> positions);
 
+template <typename T, typename Table>
+inline constexpr bool is_table_of = false;
+template <typename T, typename... Types>
+inline constexpr bool is_table_of<T, Fields<T, Types...>> = true;
+
+/// T's own fields: for a struct without FANMILL_FIELDS its base's are found, too, and to send those
+/// would lose its own without a word.
 template <typename T>
 concept HasFields = std::is_class_v<T> && requires(const T* none) {
   fanmill_fields(none);
+  requires is_table_of<T, decltype(fanmill_fields(none))>;
 };
 
 template <typename T, typename Owner>
