@@ -116,6 +116,19 @@ TEST_CASE("a SharedSpan gathers what was not packed as its type", "[unit][object
   CHECK(refusal<SharedSpan<std::byte>>(encode("x")) == "expected bytes, got text \"x\"");
 }
 
+// It showed values still, in bytes that nobody may have owned any more.
+TEST_CASE("a SharedSpan that was moved from shows nothing", "[unit][object]") {
+  SharedSpan<double> from(std::vector<double>{1, 2});
+  SharedSpan<double> to(std::move(from));
+  CHECK(from.empty());  // NOLINT(bugprone-use-after-move): what is shown here
+  CHECK(to[1] == 2);
+  from = std::move(to);
+  CHECK(to.empty());  // NOLINT(bugprone-use-after-move)
+  CHECK(from.size() == 2);
+  const SharedSpan<double> copy = from;
+  CHECK(copy.data() == from.data());
+}
+
 TEST_CASE("a view's spans may outlive it in what it is backed by", "[unit][object]") {
   Bytes backing;
   std::span<const double> numbers;

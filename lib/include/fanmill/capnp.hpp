@@ -83,6 +83,12 @@ class Capnp {
   /// Copies `value`. Throws FarmError: invalid_argument if it contains capabilities,
   /// payload_too_large beyond 2 GiB, malformed_payload if it was read from a damaged message.
   explicit Capnp(const Reader& value) : Capnp(open(flatten(value), nullptr)) {}
+  ///@{
+  /// Moving copies, so that what was moved from is the message that it was.
+  Capnp(const Capnp&) = default;
+  Capnp& operator=(const Capnp&) = default;
+  ~Capnp() = default;
+  ///@}
   /// The message whose root `fill(Builder)` filled. Throws what the above does.
   template <typename Fill>
   static Capnp build(const Fill& fill) {

@@ -38,6 +38,20 @@ class SharedSpan {
   SharedSpan(Bytes owner, std::span<const T> values) noexcept
       : owner_(std::move(owner)), values_(values) {}
 
+  ///@{
+  /// Copies share the values. What was moved from shows none: it owns none any more.
+  SharedSpan(const SharedSpan&) = default;
+  SharedSpan& operator=(const SharedSpan&) = default;
+  SharedSpan(SharedSpan&& other) noexcept
+      : owner_(std::move(other.owner_)), values_(std::exchange(other.values_, {})) {}
+  SharedSpan& operator=(SharedSpan&& other) noexcept {
+    owner_ = std::move(other.owner_);
+    values_ = std::exchange(other.values_, {});
+    return *this;
+  }
+  ~SharedSpan() = default;
+  ///@}
+
   /// `size` values, which `fill(T*)` writes before anybody else sees them; not called for none.
   template <typename Fill>
   static SharedSpan make(std::size_t size, const Fill& fill) {
