@@ -43,6 +43,13 @@ struct Job {
 };
 FANMILL_FIELDS(Job, limit, label, tags)
 
+enum class Flag : bool { no, yes };
+enum class Letter : char { a = 'a', last = '\x7f' };
+enum class Wide : wchar_t { lowest = std::numeric_limits<wchar_t>::min() };
+enum class Utf8 : char8_t { last = 255 };
+enum class Utf16 : char16_t { last = 0xffff };
+enum class Utf32 : char32_t { last = 0xffff'ffff };
+
 }  // namespace
 
 namespace fanmill::codec_test {
@@ -169,6 +176,27 @@ TEST_CASE("sets, deques and lists travel as lists", "[unit][object]") {
         "a set has the element text \"a\" twice");
   CHECK(refusal<std::set<int>>(Payload::json(R"([1, "a"])")) ==
         "element 1: expected an integer, got text \"a\"");
+}
+
+TEST_CASE("enums of bools and of characters travel, alone and in lists", "[unit][object]") {
+  const auto travels = [](auto value) {
+    check_round_trip(value);
+    check_round_trip(std::vector{value, decltype(value){}});
+    check_round_trip(std::set{value});
+    check_round_trip(std::map<decltype(value), int>{{value, 1}});
+  };
+  travels(Flag::yes);
+  travels(Letter::last);
+  travels(Wide::lowest);
+  travels(Utf8::last);
+  travels(Utf16::last);
+  travels(Utf32::last);
+  CHECK(to_json(encode(std::tuple(Flag::yes, Letter::a, Utf32::last))) ==
+        R"({"$tuple": [true, 97, 4294967295]})");
+  CHECK(refusal<std::vector<Flag>>(Payload::json("[2]")) ==
+        "element 0: expected a bool, got integer 2");
+  CHECK(refusal<std::vector<Utf8>>(Payload::json("[256]")) ==
+        "element 0: expected an integer from 0 to 255, got integer 256");
 }
 
 TEST_CASE("null has two types in C++ and one on the way", "[unit][object]") {

@@ -3,7 +3,8 @@
 // What tasks and results may be made of, and as what it travels (schemas/object.capnp):
 //
 //   bool, integers up to 64 bits, BigInteger     bool; integer
-//   enums                                        integer, the underlying one; any that fits is taken
+//   enums                                        integer, the underlying one; any that fits is taken;
+//                                                bool if that is the underlying type
 //   float, double                                float; integers are taken, too
 //   std::string, std::filesystem::path           text; bytes if it is not UTF-8
 //   Bytes; vector, array or SharedSpan of        bytes

@@ -108,11 +108,25 @@ struct Codec<T> : BothWays {
   }
 };
 
+/// What an enum of this underlying type travels as: the same, for characters the integer of their
+/// size.
 template <typename T>
-requires std::is_enum_v<T>
-struct Codec<T> : BothWays {
-  using Number = std::conditional_t<std::same_as<std::underlying_type_t<T>, char>, signed char,
-                                    std::underlying_type_t<T>>;
+struct EnumNumber {
+  using Type =
+      std::conditional_t<std::is_signed_v<T>, std::make_signed_t<T>, std::make_unsigned_t<T>>;
+};
+template <>
+struct EnumNumber<bool> {
+  using Type = bool;
+};
+template <>
+struct EnumNumber<char> {
+  using Type = signed char;  // on every machine
+};
+
+template <typename T>
+requires(std::is_enum_v<T> && sizeof(T) <= 8) struct Codec<T> : BothWays {
+  using Number = typename EnumNumber<std::underlying_type_t<T>>::Type;
   static std::size_t words(T, int) { return 0; }
   static void write(T value, const ObjectWriter& place) {
     Codec<Number>::write(static_cast<Number>(value), place);

@@ -44,12 +44,19 @@ std::span<const T> in_place(const ObjectList& list) {
   return {};
 }
 
+/// Lists of these are packed. An enum that travels as a bool is not among them.
+template <typename T>
+inline constexpr bool is_packed_integer = Number64<T>;
+template <typename T>
+requires std::is_enum_v<T>
+inline constexpr bool is_packed_integer<T> = Number64<typename Codec<T>::Number>;
+
 /// Lists, packed where they are numbers that fit; `Sequence` is a container or std::span of T.
 template <typename T, typename Sequence>
 struct SequenceCodec {
   static constexpr bool encodes = Codec<T>::encodes;
   static constexpr bool decodes = Codec<T>::decodes;
-  static constexpr bool integers = Number64<T> || std::is_enum_v<T>;
+  static constexpr bool integers = is_packed_integer<T>;
   static constexpr bool packs = integers || Float64<T>;
 
   static std::size_t words(const Sequence& values, int depth) {
