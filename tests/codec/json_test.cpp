@@ -91,6 +91,111 @@ TEST_CASE("a refusal names the place", "[unit][json]") {
   }
 }
 
+// Only JSON objects were looked through; the same map came back from a decode as damaged.
+TEST_CASE("a key of any kind that stands twice in a $map is refused", "[unit][json]") {
+  for (const char* key :
+       {"1", R"("a")", "null", "true", "1.5", R"({"$int": "123456789012345678901234567890"})",
+        R"({"$bytes": "AP8="})", R"([1, "x"])", R"({"$tuple": [1, {"$tuple": []}]})",
+        R"({"a": {"$float": "nan"}})", R"({"$map": [[1, 2], [2, 1]]})"}) {
+    const std::string pair = "[" + std::string(key) + ", 1]";
+    CHECK(refusal(R"({"$map": [)" + pair + ", [7, 2], " + pair + "]}")
+              .ends_with(" stands twice in {\"$map\": ...}"));
+  }
+  CHECK(refusal(R"({"$map": [["a", 1], ["a", 2]]})") ==
+        "JSON, column 30: the key \"a\" stands twice in {\"$map\": ...}");
+  CHECK(refusal(R"({"$map": [[0.0, 1], [-0.0, 2]]})").find("a key of kind number") !=
+        std::string::npos);
+  const char* const different =
+      R"({"$map": [[1, 0], [1.0, 0], ["1", 0], [true, 0], [null, 0], [[1], 0], [[1, 1], 0], )"
+      R"([{"$tuple": [1]}, 0], [{"$bytes": "MQ=="}, 0]]})";
+  CHECK(there_and_back(different) == different);
+}
+
+// A payload of `levels` levels of one kind.
+enum class Level { list, tuple, map_of_texts, map_of_integers, map_of_tuples };
+void write_levels(const ObjectWriter& place, Level level, int levels) {
+  if (levels == 0) return place.bytes({});  // a tag at the end
+  const bool is_map = level >= Level::map_of_texts;
+  const ObjectListWriter inside = level == Level::list    ? place.list(1)
+                                  : level == Level::tuple ? place.tuple(1)
+                                                          : place.map(1);
+  if (level == Level::map_of_texts) inside[0].text("$map");
+  if (level == Level::map_of_integers) inside[0].int64(1);
+  if (level == Level::map_of_tuples) write_levels(inside[0], Level::tuple, levels - 1);
+  write_levels(inside[is_map ? 1 : 0], level, levels - 1);
+}
+
+std::string nested(std::string_view before, std::string_view after, int levels) {
+  std::string json = "1";
+  for (int i = 0; i < levels; ++i) json = std::string(before) + json + std::string(after);
+  return json;
+}
+
+// The two arrays that a $map needs in the text were counted, so that what was written at the limit
+// could not be read.
+TEST_CASE("JSON has every value at the limit of depth, and none beyond it", "[unit][json]") {
+  for (const Level level :
+       {Level::list, Level::tuple, Level::map_of_texts, Level::map_of_integers}) {
+    const auto payload = [&](int levels) {
+      return write_object(std::size_t{8} * 65,
+                          [&](const ObjectWriter& root) { write_levels(root, level, levels); });
+    };
+    const Payload deepest = payload(object_depth_max);
+    CHECK(there_and_back(to_json(deepest)) == to_json(deepest));
+    CHECK(test::words_of(ErrorCode::malformed_payload, [&] {
+            to_json(payload(object_depth_max + 1));
+          }).ends_with("nested deeper than 64 levels"));
+  }
+  const auto both = write_object(std::size_t{1} << 16, [&](const ObjectWriter& root) {
+    write_levels(root, Level::map_of_tuples, object_depth_max);
+  });
+  CHECK(there_and_back(to_json(both)) == to_json(both));
+  for (const auto& [before, after] :
+       {std::pair("[", "]"), std::pair(R"({"$tuple": [)", "]}"), std::pair(R"({"a": )", "}"),
+        std::pair(R"({"$map": [[1, )", "]]}"), std::pair(R"({"$map": [[)", ", 1]]}"),
+        std::pair(R"({"$map": )", "}"), std::pair(R"({"$map": 1, "a": )", "}")}) {
+    const std::string deepest = nested(before, after, object_depth_max);
+    const bool is_value = std::string_view(before) != R"({"$map": )";
+    if (is_value) CHECK_NOTHROW(there_and_back(there_and_back(deepest)));
+    CHECK(refusal(nested(before, after, object_depth_max + 1)).starts_with("JSON, column "));
+  }
+  // An array that could have been a $map's, and was not.
+  const std::string array = nested("[", "]", object_depth_max + 1);
+  CHECK(refusal(R"({"$map": )" + array + R"(, "a": 1})").ends_with("nested deeper than 64 levels"));
+  CHECK(refusal(R"({"$map": )" + array + "}").starts_with("JSON, column "));
+}
+
+TEST_CASE("what is shown of a text in a refusal is short and clean", "[unit][json]") {
+  const std::string wild = "a\x1b[31m\n\x7f\xC2\x9B" + std::string(100'000, 'x');
+  const std::string shown = "\"a [31m   " + std::string(22, 'x') + "...\"";
+  CHECK(describe(ObjectView(encode(wild))) == "text " + shown);
+  const Payload map = write_object(object_words::list(4) + 2 * object_words::text(wild.size()),
+                                   [&](const ObjectWriter& root) {
+                                     const auto places = root.map(2);
+                                     places[0].text(wild);
+                                     places[2].text(wild);
+                                   });
+  CHECK(test::words_of(ErrorCode::malformed_payload, [&] { to_json(map); }) ==
+        "object: " + shown + " stands twice in one map");
+  const std::string name = wild.substr(0, 5) + wild.substr(7);
+  const Payload structure =
+      write_object(object_words::structure(name, 0),
+                   [&](const ObjectWriter& root) { static_cast<void>(root.structure(name, 0)); });
+  CHECK(describe(ObjectView(structure)).size() < 60);
+  const std::string key(100'000, 'k');
+  CHECK(refusal("{\"" + key + "\": 1, \"" + key + "\": 2}").size() < 120);
+  CHECK(refusal(R"({"$map": [[")" + key + R"(", 1], [")" + key + R"(", 1]]})").size() < 120);
+  for (const std::string& json :
+       {"[\"" + key, "[\"" + key + "'; expected \xFF\"", "[\"" + key + '\n', "[1" + key, "-" + key,
+        "nul" + key, std::string(100'000, '['), "1" + std::string(100'000, '0') + "e99999",
+        "[\"\x7f\xC2\x9B" + key}) {
+    const std::string words = refusal(json);
+    CHECK(words.size() < 250);
+    CAPTURE(words);
+    CHECK(words.find_first_of("\x1b\x7f\n\xC2\xFF") == words.npos);
+  }
+}
+
 TEST_CASE("JSON passes checked and unchanged, raw bytes do not pass", "[unit][json]") {
   CHECK(to_json(Payload::json(" [1]")) == " [1]");
   CHECK(to_json(Payload()) == "null");

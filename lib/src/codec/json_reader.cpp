@@ -6,6 +6,7 @@
 // knows where in the text it is.
 #include <algorithm>
 #include <charconv>
+#include <compare>
 #include <fanmill/big_integer.hpp>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
@@ -14,10 +15,12 @@
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <vector>
 
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
+#include "codec/text.hpp"
 
 namespace fanmill::inline v0 {
 namespace {
@@ -37,6 +40,21 @@ struct Node {
   std::int64_t integer = 0;         // of integer
   std::vector<Node> children = {};  // of containers; of a map: key, value, key, value...
 };
+
+/// An order of whatever nodes, for finding equal ones; what a kind does not use is the same in all
+/// of that kind.
+std::strong_ordering order(const Node& a, const Node& b) {
+  const auto plain = [](const Node& node) {
+    return std::tie(node.kind, node.boolean, node.integer, node.text);
+  };
+  if (const auto first = plain(a) <=> plain(b); first != 0) return first;
+  // 0 is added to make one of the two zeros.
+  if (const auto second = std::strong_order(a.floating + 0, b.floating + 0); second != 0)
+    return second;
+  if (const auto third = a.big <=> b.big; third != 0) return third;
+  return std::lexicographical_compare_three_way(a.children.begin(), a.children.end(),
+                                                b.children.begin(), b.children.end(), order);
+}
 
 // ---- Tree to object.
 
@@ -118,6 +136,26 @@ void write(const Node& node, const ObjectWriter& place) {
   throw FarmError(ErrorCode::malformed_payload,
                   "JSON, " + (line > 1 ? "line " + std::to_string(line) + ", " : "") + "column " +
                       std::to_string(std::max<std::size_t>(column, 1)) + ": " + what);
+}
+
+// The parser's words with what it quotes of the text cut, which may be all of it:
+// "invalid string: ...; last read: '"abc'; expected ']'".
+std::string with_short_token(std::string_view what) {
+  constexpr std::size_t behind_max = 64;  // of the parser's own words
+  for (const std::string_view opening : {"; last read: '", "number overflow parsing '"}) {
+    const std::size_t at = what.find(opening);
+    if (at == what.npos) continue;
+    const std::size_t begin = at + opening.size();
+    std::size_t end = what.rfind("'; expected ");
+    // Not the parser's words but the text's, if they are long or wild.
+    if (end == what.npos || end < begin || what.size() - end > behind_max ||
+        !codec::is_plain(what.substr(end))) {
+      end = what.size() - 1;
+    }
+    return std::string(what.substr(0, begin)) + codec::shown(what.substr(begin, end - begin)) +
+           std::string(what.substr(end));
+  }
+  return std::string(what);
 }
 
 // Counts what the parser has taken, which is the only way to know the place inside a SAX call.
@@ -250,7 +288,12 @@ bool Handler::end() {
   if (node.kind >= ObjectKind::list) {
     node.height = 1;
     for (const Node& child : node.children) node.height = std::max(node.height, child.height + 1);
-    if (node.height > object_depth_max)
+    // The array of $map's pairs is a level of the text only, which will be gone with its tag. If it
+    // turns out to be none of a tag, the object around it is too high.
+    const bool may_vanish =
+        node.kind == ObjectKind::list && !open_.empty() && open_.back().kind == ObjectKind::map &&
+        open_.back().children.size() == 1 && open_.back().children[0].text == "$map";
+    if (node.height > object_depth_max + (may_vanish ? 1 : 0))
       fail("nested deeper than " + std::to_string(object_depth_max) + " levels");
   }
   return add(std::move(node));
@@ -279,7 +322,7 @@ void Handler::refuse_twice(const Node& object) const {
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end())
-    fail("the key \"" + std::string(*twice) + "\" stands twice in one object");
+    fail("the key \"" + codec::shown(*twice) + "\" stands twice in one object");
 }
 
 // False if it is no tag of ours, but a key like any other.
@@ -328,6 +371,17 @@ void Handler::resolve_map(Node& object, Node& pairs) const {
     }
     std::move(pair.children.begin(), pair.children.end(), std::back_inserter(object.children));
   }
+  std::vector<const Node*> keys;
+  for (std::size_t i = 0; i < object.children.size(); i += 2) keys.push_back(&object.children[i]);
+  std::sort(keys.begin(), keys.end(),
+            [](const Node* a, const Node* b) { return order(*a, *b) < 0; });
+  const auto twice = std::adjacent_find(
+      keys.begin(), keys.end(), [](const Node* a, const Node* b) { return order(*a, *b) == 0; });
+  if (twice == keys.end()) return;
+  const bool is_text = (*twice)->kind == ObjectKind::text;
+  fail((is_text ? "the key \"" + codec::shown((*twice)->text) + '"'
+                : std::string("a key of kind ") + to_string((*twice)->kind)) +
+       " stands twice in {\"$map\": ...}");
 }
 
 bool Handler::parse_error(std::size_t offset, const std::string&,
@@ -340,7 +394,7 @@ bool Handler::parse_error(std::size_t offset, const std::string&,
     // "number overflow parsing ..." has no column and no " - ".
     if (at != what.npos && at < what.find('\'')) what.remove_prefix(at + skipped.size());
   }
-  refuse(text_, offset, std::string(what));
+  refuse(text_, offset, with_short_token(what));
 }
 
 }  // namespace

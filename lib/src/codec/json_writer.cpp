@@ -12,6 +12,7 @@
 #include "codec/float_text.hpp"
 #include "codec/json_base64.hpp"
 #include "codec/json_integer.hpp"
+#include "codec/text.hpp"
 
 namespace fanmill::inline v0 {
 namespace {
@@ -135,7 +136,7 @@ void refuse_twice(std::vector<std::string_view> names) {
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice == names.end()) return;
   throw FarmError(ErrorCode::malformed_payload,
-                  "object: \"" + std::string(*twice) + "\" stands twice in one map");
+                  "object: \"" + codec::shown(*twice) + "\" stands twice in one map");
 }
 
 void JsonWriter::map(const ObjectList& list) {

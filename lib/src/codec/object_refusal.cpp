@@ -4,13 +4,11 @@
 #include <fanmill/error.hpp>
 #include <string>
 
-#include "base/utf8.hpp"
 #include "codec/float_text.hpp"
+#include "codec/text.hpp"
 
 namespace fanmill::inline v0 {
 namespace {
-
-constexpr std::size_t quoted_max = 32;  // of a text, in error messages
 
 std::string in_words(const detail::Place& place) {
   switch (place.part) {
@@ -37,11 +35,6 @@ std::string prefix(const detail::Place* place) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
-  const bool is_long = text.size() > quoted_max;
-  return '"' + std::string(cut_utf8(text, quoted_max)) + (is_long ? "...\"" : "\"");
-}
-
 }  // namespace
 
 std::string describe(const ObjectView& view) {
@@ -57,9 +50,9 @@ std::string describe(const ObjectView& view) {
     case ObjectKind::floating:
       return name + ' ' + codec::to_float_text(view.floating());
     case ObjectKind::text:
-      return name + ' ' + quoted(view.text());
+      return name + " \"" + codec::shown(view.text()) + '"';
     case ObjectKind::structure:
-      return name + ' ' + std::string(detail::StructNames(view.names()).own());
+      return name + ' ' + codec::shown(detail::StructNames(view.names()).own());
     case ObjectKind::bytes:
       return std::to_string(view.bytes().size()) + " bytes";
     case ObjectKind::big_integer:

@@ -48,6 +48,12 @@ std::string_view clean(std::string_view text, std::size_t bytes_max, std::string
   return scratch;
 }
 
+std::string shown(std::string_view text) {
+  std::string scratch;
+  std::string beginning(clean(text, shown_max, scratch, keep_nothing));
+  return text.size() > shown_max ? beginning + "..." : beginning;
+}
+
 std::vector<std::string> split_names(std::string_view text) {
   std::vector<std::string> names;
   names.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);

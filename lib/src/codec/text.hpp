@@ -21,6 +21,11 @@ inline constexpr std::string_view keep_nothing = "";
 [[nodiscard]] std::string_view clean(std::string_view text, std::size_t bytes_max,
                                      std::string& scratch, std::string_view kept = keep_lines);
 
+/// The beginning of `text`, cleaned, with "..." where it goes on: what an error text says of what a
+/// peer sent, which may be of any length and hold anything.
+inline constexpr std::size_t shown_max = 32;
+[[nodiscard]] std::string shown(std::string_view text);
+
 /// The names of a newline-separated text. "" is one empty name, "a\n" is "a" and an empty one.
 [[nodiscard]] std::vector<std::string> split_names(std::string_view text);
 [[nodiscard]] std::string join_names(const std::vector<std::string>& names);
