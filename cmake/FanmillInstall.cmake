@@ -49,7 +49,8 @@ install(FILES "${PROJECT_BINARY_DIR}/package/fanmill.pc"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 # ---- For people, and for those who write workers in other languages. Laid out as in the source
-# tree, so that links from one document to another hold.
+# tree, so that links from one document to another, and to examples, hold; the few into the sources
+# (CONTRIBUTING.md, lib, schemas) do not.
 install(DIRECTORY schemas DESTINATION "${data_folder}")
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" RENAME copyright)  # Debian's name
@@ -79,8 +80,9 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cmake/strip_archives.cmake")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
-# For the static library only; nothing else needs them.
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cppzmq-dev, libzmq3-dev, libcapnp-dev")
+# For the static library; the last two for programs that include fanmill/capnp.hpp, too. Nothing else
+# needs them.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "cppzmq-dev, libzmq3-dev, libcapnp-dev, capnproto")
 find_program(FANMILL_FILE file)  # cpack asks it what is a program
 find_program(FANMILL_SHLIBDEPS dpkg-shlibdeps)
 mark_as_advanced(FANMILL_FILE FANMILL_SHLIBDEPS)
