@@ -163,6 +163,66 @@ TEST_CASE("a message with capabilities is not sent", "[unit][object]") {
         }).ends_with(": capabilities can't be sent; only data can"));
 }
 
+// A message of whose lists each has two pointers to the next: 2^levels places for a copy.
+Payload doubled(int levels) {
+  const auto list_of_two = [](int words_ahead) {
+    return std::uint64_t{1} | std::uint64_t(words_ahead) << 2 | std::uint64_t{6 | 2 << 3} << 32;
+  };
+  std::vector<std::uint64_t> words{0, std::uint64_t{1} << 48, list_of_two(0)};
+  for (int level = 1; level < levels; ++level) {
+    words.push_back(list_of_two(1));
+    words.push_back(list_of_two(0));
+  }
+  words.resize(words.size() + 2);
+  words[0] = std::uint64_t{words.size() - 1} << 32;
+  std::string bytes = encode(Capnp<Anything>()).bytes.str().substr(0, 8);
+  return Payload::raw(bytes.append(reinterpret_cast<const char*>(words.data()), 8 * words.size()));
+}
+
+// To copy it took minutes and more memory than there is.
+TEST_CASE("a message that leads to the same places very often is not copied", "[unit][object]") {
+  const auto few = decode<Capnp<Anything>>(doubled(10));
+  CHECK(encode(Capnp<Anything>(*few)).bytes.size() > 8 * 1024);
+  const auto many = decode<Capnp<Anything>>(doubled(60));
+  CHECK(test::words_of(ErrorCode::malformed_payload, [&] { Capnp<Anything>{*many}; }) ==
+        "a Cap'n Proto message leads to the same places too often to be copied");
+}
+
+TEST_CASE("a list of elements without size is not copied if it claims to be long",
+          "[unit][object]") {
+  const std::uint64_t words[] = {std::uint64_t{3} << 32, std::uint64_t{1} << 48,
+                                 1 | std::uint64_t{7} << 32, std::uint64_t{0x1fff'ffff} << 2};
+  const std::string id = encode(Capnp<Anything>()).bytes.str().substr(0, 8);
+  const Payload payload =
+      Payload::raw(id + std::string(reinterpret_cast<const char*>(words), sizeof words));
+  const auto long_list = decode<Capnp<Anything>>(payload);
+  CHECK_THROWS_AS(Capnp<Anything>{*long_list}, FarmError);
+}
+
+TEST_CASE("what is large or deep without being led to twice is copied", "[unit][object]") {
+  const auto large = Capnp<Order>::build([](Order::Builder order) {
+    auto parts = order.initParts(600'000);
+    for (unsigned i = 0; i < parts.size(); i += 2) parts[i].setName("x");
+  });
+  CHECK(large->getParts()[599'998].getName() == "x");
+  check_some_order(Capnp<Order>(*some_order()));
+  const auto nothing = Capnp<Anything>::build(
+      [](Anything::Builder to) { to.getAny().initAs<capnp::List<capnp::Text>>(3'000'000); });
+  CHECK(encode(nothing).bytes.size() > 24'000'000);
+  // Each level is a struct in a pointer.
+  const auto nested = [](int levels) {
+    return Capnp<Anything>::build([&](Anything::Builder to) {
+      for (int level = 1; level < levels; ++level) to = to.getAny().initAs<Anything>();
+    });
+  };
+  const Capnp<Anything> deep = decode<Capnp<Anything>>(encode(nested(64)));
+  Anything::Reader at = *deep;
+  for (int level = 1; level < 64; ++level) at = at.getAny().getAs<Anything>();
+  CHECK(at.getAny().isNull());
+  CHECK(test::words_of(ErrorCode::malformed_payload, [&] { nested(65); }) ==
+        "a Cap'n Proto message is nested too deep");
+}
+
 TEST_CASE("a worker's function takes and gives messages", "[unit][object]") {
   const Function function(sell);
   const FunctionResult result = function(encode(some_order()), {});

@@ -16,12 +16,15 @@
 // words that name both ids. What a schema may become without a new id is Cap'n Proto's own rule.
 #pragma once
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <capnp/schema.h>
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <fanmill/bytes.hpp>
 #include <fanmill/detail/capnp_frame.hpp>
@@ -63,12 +66,92 @@ class CapnpMessage {
   capnp::FlatArrayMessageReader reader_;
 };
 
+/// Walks through all that a copy of a message would copy, and throws FarmError (malformed_payload)
+/// where a copy is not to be made: pointers that lead to the same places again and again, by which a
+/// few hundred bytes stand for more than any memory, or structs nested deeper than readers go.
+class CapnpSurvey {
+ public:
+  static void check(const capnp::AnyStruct::Reader& root) {
+    CapnpSurvey().structure(root, capnp::ReaderOptions().nestingLimit - 1);
+  }
+
+ private:
+  using Pointers = capnp::List<capnp::AnyPointer>::Reader;
+  using Structs = capnp::List<capnp::AnyStruct>;
+
+  void structure(const capnp::AnyStruct::Reader& value, int levels) {
+    const auto data = value.getDataSection();
+    const auto behind = value.getPointerSection();
+    visit(data.begin(), data.size() / sizeof(capnp::word) + behind.size());
+    pointers(behind, levels);
+  }
+
+  void pointers(const Pointers& all, int levels) {
+    for (const auto pointer : all) {
+      const auto type = pointer.getPointerType();
+      if (type == capnp::PointerType::STRUCT) {
+        structure(pointer.getAs<capnp::AnyStruct>(), deeper(levels));
+      } else if (type == capnp::PointerType::LIST) {
+        list(pointer.getAs<capnp::AnyList>(), deeper(levels));
+      }
+    }
+  }
+
+  void list(const capnp::AnyList::Reader& value, int levels) {
+    switch (value.getElementSize()) {
+      case capnp::ElementSize::VOID:
+        return;
+      case capnp::ElementSize::POINTER: {
+        if (value.size() == 0) return;
+        // A struct of one pointer tells where it lies, a pointer does not.
+        const auto first = value.as<Structs>()[0];
+        visit(first.getDataSection().begin(), value.size());
+        return pointers(value.as<capnp::List<capnp::AnyPointer>>(), levels);
+      }
+      case capnp::ElementSize::INLINE_COMPOSITE:
+        for (const auto element : value.as<Structs>()) structure(element, deeper(levels));
+        return;
+      default:
+        const auto bytes = value.getRawBytes();
+        visit(bytes.begin(), bytes.size() / sizeof(capnp::word));
+    }
+  }
+
+  static int deeper(int levels) {
+    if (levels <= 0)
+      throw FarmError(ErrorCode::malformed_payload, "a Cap'n Proto message is nested too deep");
+    return levels - 1;
+  }
+
+  /// Where each place is led to once, no more is visited than the memory between the first and the
+  /// last of them holds, wherever the message's segments lie.
+  void visit(const kj::byte* at, std::size_t words) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(at);
+    if (at != nullptr) {
+      begin_ = std::min(begin_, begin);
+      end_ = std::max(end_, begin + words * sizeof(capnp::word));
+      visited_ += std::max<std::size_t>(words, 1);  // those without size cost time, too
+    }
+    const std::size_t between = end_ > begin_ ? (end_ - begin_) / sizeof(capnp::word) : 0;
+    if (visited_ / 4 > between + always_words) {
+      throw FarmError(ErrorCode::malformed_payload,
+                      "a Cap'n Proto message leads to the same places too often to be copied");
+    }
+  }
+
+  static constexpr std::size_t always_words = std::size_t{1} << 18;  // 2 MiB
+
+  std::uintptr_t begin_ = UINTPTR_MAX;
+  std::uintptr_t end_ = 0;
+  std::size_t visited_ = 0;
+};
+
 }  // namespace detail
 
 /// A message whose root is a `Schema` (a generated type): a value that doesn't change. Copies are
 /// cheap and share the message, which is read in the payload that it came in, by several threads if
 /// you like. Where a message is damaged, reading it throws kj::Exception; how much is read is not
-/// bounded, as a message may lead to the same place many times.
+/// bounded, as a message may lead to the same place many times; nor how much a Builder copies of it.
 template <typename Schema>
 class Capnp {
  public:
@@ -81,7 +164,9 @@ class Capnp {
   /// All fields have their defaults.
   Capnp() : Capnp(Reader()) {}
   /// Copies `value`. Throws FarmError: invalid_argument if it contains capabilities,
-  /// payload_too_large beyond 2 GiB, malformed_payload if it was read from a damaged message.
+  /// payload_too_large beyond 2 GiB, malformed_payload if it was read from a damaged message, from
+  /// one that leads to the same places so often that its copy would be several times as large, or
+  /// is nested deeper than 64 levels, which nobody could read.
   explicit Capnp(const Reader& value) : Capnp(open(flatten(value), nullptr)) {}
   ///@{
   /// Moving copies, so that what was moved from is the message that it was.
@@ -118,6 +203,7 @@ class Capnp {
   /// The type id and the message, as they travel.
   static SharedSpan<std::byte> flatten(const Reader& value) {
     try {
+      detail::CapnpSurvey::check(value);
       const auto size = value.totalSize();
       const std::size_t words = size.wordCount + 1;  // the root's pointer
       if (size.capCount > 0) detail::refuse_capabilities(type());
