@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 #include <variant>
 
@@ -296,11 +297,74 @@ TEST_CASE("a duration that would lose something is refused", "[unit][object]") {
   CHECK(refusal<duration<unsigned>>(encode(-1s)) ==
         "expected a duration in nanoseconds that its type can hold, got integer -1000000000");
   CHECK(refusal<duration<double>>(encode("1s")) == "expected a number, got text \"1s\"");
+  CHECK(refusal<duration<double, std::pico>>(encode(duration<double, std::nano>(1e306))) ==
+        "expected a duration in nanoseconds that its type can hold, got number 1e+306");
+  CHECK(refusal<duration<double>>(encode(BigInteger(true, std::vector<std::uint8_t>(2000, 1)))) ==
+        "expected a duration in nanoseconds that its type can hold, got big integer of 2000 bytes");
   CHECK(refusal<duration<float>>(encode(duration<double>(1e290)))
             .starts_with("expected a number from -3.4e+38"));
   CHECK(refusal<Job>(Payload::json(R"({"limit": "1s", "tags": []})")) ==
         "field limit of struct Job: expected a duration as an integer of nanoseconds, got text "
         "\"1s\"");
+}
+
+// It arrived as an infinite one.
+TEST_CASE("a duration that would become infinite is not sent", "[unit][object]") {
+  const auto words = [](auto value) {
+    return test::words_of(ErrorCode::invalid_argument, [&] { encode(value); });
+  };
+  const std::string expected =
+      "encode: a duration is too long to be counted in nanoseconds by a double";
+  CHECK(words(duration<double>(1e300)) == expected);
+  CHECK(words(std::vector{duration<double>(-1e300)}) == expected);
+  CHECK(words(sys_time<duration<double>>(duration<double>(1e300))) == expected);
+  // Those that are infinite are so on both ends.
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  check_round_trip(duration<double>(-infinite));
+  check_round_trip(duration<float, std::pico>(std::numeric_limits<float>::infinity()));
+  check_round_trip(duration<double>(1e299));
+}
+
+TEST_CASE("a duration beyond 64 bits of nanoseconds is read as a float, too", "[unit][object]") {
+  CHECK(decode<duration<double>>(encode(std::chrono::hours(10'000'000))) ==
+        std::chrono::hours(10'000'000));
+  CHECK(decode<duration<float, std::ratio<3600>>>(encode(std::chrono::hours(-10'000'000))) ==
+        std::chrono::hours(-10'000'000));
+  CHECK(decode<sys_time<duration<double>>>(encode(std::chrono::hours(10'000'000))) ==
+        sys_time<std::chrono::hours>(std::chrono::hours(10'000'000)));
+}
+
+TEST_CASE("a big integer of nanoseconds is rounded to the nearest double", "[unit][object]") {
+  const auto rounded = [](const char* digits) {
+    return detail::to_double(BigInteger::from_decimal(digits));
+  };
+  CHECK(rounded("0") == 0);
+  CHECK(rounded("-18446744073709551616") == -0x1p64);
+  CHECK(rounded("36893488147419107328") == 0x1p65);                // halfway, to the even one
+  CHECK(rounded("36893488147419107329") == 0x1.0000000000001p65);  // just past it
+  CHECK(rounded("36893488147419115520") == 0x1.0000000000002p65);  // halfway again
+  CHECK(rounded("123456789012345678901234567890") == 123456789012345678901234567890.0);
+  CHECK(std::isinf(detail::to_double(BigInteger(false, std::vector<std::uint8_t>(129, 1)))));
+}
+
+// A set takes NaN for an element that it has, or has it many times, by chance.
+TEST_CASE("NaN is no element of a set and no key of a map", "[unit][object]") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::string element = "a set has an element that is NaN, which equals nothing";
+  CHECK(refusal<std::set<double>>(encode(std::vector{nan, 1.0})) == element);
+  CHECK(refusal<std::set<float>>(encode(std::tuple(1, nan))) == element);
+  CHECK(refusal<std::unordered_set<double>>(encode(std::vector{1.0, nan, nan})) == element);
+  CHECK(refusal<std::set<std::pair<int, std::optional<double>>>>(
+            encode(std::vector{std::pair(1, nan)})) == element);
+  CHECK(refusal<std::set<std::vector<float>>>(
+            encode(std::vector<std::vector<double>>{{1.0, nan}})) == element);
+  CHECK(refusal<std::set<duration<double>>>(encode(std::vector{nan})) == element);
+  CHECK(refusal<std::set<sys_time<duration<double>>>>(encode(std::vector{nan})) == element);
+  const Payload map = Payload::json(R"({"$map": [[1, 1], [{"$float": "nan"}, 2]]})");
+  const std::string key = "key of entry 1: a key can't be NaN, which equals nothing";
+  CHECK(refusal<std::map<double, int>>(map) == key);
+  CHECK(refusal<std::unordered_map<double, int>>(map) == key);
+  check_round_trip(std::set<double>{-std::numeric_limits<double>::infinity(), 0});
 }
 
 TEST_CASE("time points of the system clock travel in nanoseconds since 1970", "[unit][object]") {
@@ -323,6 +387,13 @@ TEST_CASE("paths travel as text", "[unit][object]") {
   CHECK(encode(std::filesystem::path("a/b")) == encode("a/b"));
   CHECK(decode<std::string>(encode(std::filesystem::path("a/b"))) == "a/b");
   CHECK(refusal<std::filesystem::path>(encode(1)) == "expected text, got integer 1");
+  // The system would open "/etc/passwd".
+  const std::string cut_short("/etc/passwd\0.png", 16);
+  CHECK(refusal<std::filesystem::path>(encode(cut_short)) ==
+        "expected a path without a NUL, got text \"/etc/passwd .png\"");
+  CHECK(test::words_of(ErrorCode::invalid_argument, [&] {
+          encode(std::filesystem::path(cut_short));
+        }) == "encode: a path has a NUL in it");
 }
 
 TEST_CASE("a refusal names the field for these types, too", "[unit][object]") {

@@ -6,13 +6,15 @@
 //   enums                                        integer, the underlying one; any that fits is taken;
 //                                                bool if that is the underlying type
 //   float, double                                float; integers are taken, too
-//   std::string, std::filesystem::path           text; bytes if it is not UTF-8
+//   std::string, std::filesystem::path           text; bytes if it is not UTF-8; a path with a NUL
+//                                                is refused
 //   Bytes; vector, array or SharedSpan of        bytes
 //     std::byte or std::uint8_t
 //   vector, array, deque, list, SharedSpan       list, packed if it is all numbers
-//   set, unordered_set                           list; an element that stands twice is refused
+//   set, unordered_set                           list; an element that stands twice is refused,
+//                                                and NaN
 //   pair, tuple                                  tuple; lists of that length are taken, too
-//   map, unordered_map                           map
+//   map, unordered_map                           map; a key that is NaN is refused
 //   std::optional                                null or the value
 //   std::monostate, std::nullptr_t               null
 //   std::variant                                 tuple of the alternative's number, from 0, and its
@@ -33,7 +35,8 @@
 //
 // DURATIONS arrive in any unit in which they are exact: seconds read as milliseconds, milliseconds
 // as seconds only if they are whole ones. Integer counts may be of any unit that is a whole number
-// of nanoseconds (not 1/3 s); those with a count of floating point lose what a double loses.
+// of nanoseconds (not 1/3 s); those with a count of floating point lose what a double loses, and
+// are refused where that is all.
 #pragma once
 
 #include <concepts>

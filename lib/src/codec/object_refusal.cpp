@@ -97,13 +97,13 @@ void refuse_missing_field(const Place* place, std::string_view field, std::strin
 }
 
 void refuse_depth() {
-  throw FarmError(ErrorCode::invalid_argument, "encode: the value is nested deeper than " +
-                                                   std::to_string(object_depth_max) + " levels");
+  refuse_to_send("the value is nested deeper than " + std::to_string(object_depth_max) + " levels");
 }
 
-void refuse_valueless() {
-  throw FarmError(ErrorCode::invalid_argument,
-                  "encode: a variant has lost its value (valueless_by_exception)");
+void refuse_valueless() { refuse_to_send("a variant has lost its value (valueless_by_exception)"); }
+
+void refuse_to_send(std::string_view what) {
+  throw FarmError(ErrorCode::invalid_argument, "encode: " + std::string(what));
 }
 
 }  // namespace detail

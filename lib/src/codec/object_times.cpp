@@ -1,6 +1,7 @@
 #include <fanmill/detail/object_times.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,21 @@ std::optional<BigInteger> exact_quotient(const BigInteger& total, std::int64_t f
   });
   if (rest != 0) return {};
   return BigInteger(total.negative(), bytes);
+}
+
+double to_double(const BigInteger& value) {
+  const auto bytes = value.magnitude();
+  const std::size_t skipped = bytes.size() > 8 ? bytes.size() - 8 : 0;
+  // 1000 bits suffice for every double, and the exponent must be an int.
+  if (skipped > 1000) return value.negative() ? -HUGE_VAL : HUGE_VAL;
+  std::uint64_t top = 0;
+  for (std::size_t i = bytes.size(); i > skipped; --i) top = top << 8 | bytes[i - 1];
+  // The top 64 bits have at least 57 that count, four more than a double: below them it matters
+  // only whether there is anything, for a number halfway between two doubles.
+  const auto rest = bytes.first(skipped);
+  if (std::any_of(rest.begin(), rest.end(), [](std::uint8_t byte) { return byte != 0; })) top |= 1;
+  const double size = std::ldexp(static_cast<double>(top), static_cast<int>(8 * skipped));
+  return value.negative() ? -size : size;
 }
 
 void refuse_duration(const Place* place, std::int64_t factor, const ObjectView& got) {

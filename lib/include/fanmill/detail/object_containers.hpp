@@ -2,6 +2,7 @@
 // unordered_set, tuple, pair, map, unordered_map, variant. Machinery of object.hpp, not for users.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <deque>
@@ -134,6 +135,13 @@ struct SequenceCodec {
 };
 
 template <typename T>
+inline constexpr bool is_sequence = false;
+template <typename T>
+inline constexpr bool is_sequence<std::vector<T>> = true;
+template <typename T, std::size_t n>
+inline constexpr bool is_sequence<std::array<T, n>> = true;
+
+template <typename T>
 struct Codec<std::vector<T>> : SequenceCodec<T, std::vector<T>> {
   static std::vector<T> read(const ObjectView& view, const Place* place) {
     const ObjectList list = list_or_tuple(view, place);
@@ -194,6 +202,33 @@ struct Codec<std::span<T, n>> : SequenceCodec<std::remove_const_t<T>, std::span<
   static constexpr bool decodes = false;
 };
 
+/// A NaN in a key of numbers, or of durations, tuples and lists of them. It equals nothing, itself
+/// included: unordered containers never find it again, and the order of the others is lost.
+template <typename T>
+bool has_nan([[maybe_unused]] const T& value) {
+  if constexpr (Float64<T>) {
+    return value != value;
+  } else if constexpr (requires {
+                         typename T::rep;
+                         value.count();
+                       }) {
+    return has_nan(value.count());
+  } else if constexpr (requires {
+                         typename T::clock;
+                         value.time_since_epoch();
+                       }) {
+    return has_nan(value.time_since_epoch());
+  } else if constexpr (is_optional<T>) {
+    return value && has_nan(*value);
+  } else if constexpr (is_sequence<T>) {
+    return std::any_of(value.begin(), value.end(), [](const auto& part) { return has_nan(part); });
+  } else if constexpr (requires { std::tuple_size<T>::value; }) {
+    return std::apply([](const auto&... part) { return (has_nan(part) || ...); }, value);
+  } else {
+    return false;
+  }
+}
+
 // ---- Sets. An element that stands twice is refused, as a map's key is: dropping it would hide
 // that something was lost on the way.
 
@@ -206,6 +241,7 @@ struct SetCodec : SequenceCodec<typename Set::key_type, Set> {
     Set set;
     std::size_t index = 0;
     SetCodec::read_each(list, place, [&](Key key) {
+      if (has_nan(key)) refuse(place, "a set has an element that is NaN, which equals nothing");
       if (!set.insert(std::move(key)).second)
         refuse(place, "a set has the element " + describe(list[index]) + " twice");
       index += 1;
@@ -281,6 +317,7 @@ struct MapCodec : AsParts<typename Map::key_type, typename Map::mapped_type> {
       Place place{.outer = outer, .part = Place::Part::key, .index = i / 2};
       const ObjectView key_view = list[i];
       Key key = Codec<Key>::read(key_view, &place);
+      if (has_nan(key)) refuse(&place, "a key can't be NaN, which equals nothing");
       place.part = Place::Part::value;
       if (!map.emplace(std::move(key), Codec<Mapped>::read(list[i + 1], &place)).second) {
         refuse(outer, "a map has the key " + describe(key_view) + " twice");

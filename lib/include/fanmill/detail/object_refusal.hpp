@@ -1,6 +1,6 @@
 // Place and the refusals: how `decode` says what does not fit and where. Machinery of object.hpp,
 // not for users. All throw FarmError: malformed_payload, but invalid_argument for what `encode`
-// can't send (the last two).
+// can't send (the last three).
 #pragma once
 
 #include <cstddef>
@@ -36,5 +36,7 @@ struct Place {
                                                       std::string_view names);
 [[noreturn]] FANMILL_EXPORT void refuse_depth();
 [[noreturn]] FANMILL_EXPORT void refuse_valueless();
+/// Throws "encode: " and `what`.
+[[noreturn]] FANMILL_EXPORT void refuse_to_send(std::string_view what);
 
 }  // namespace fanmill::inline v0::detail

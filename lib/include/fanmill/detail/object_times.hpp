@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <fanmill/detail/object_codec.hpp>
 #include <fanmill/export.hpp>
 #include <filesystem>
@@ -21,6 +22,8 @@ FANMILL_EXPORT BigInteger product(const BigInteger& count, std::int64_t factor);
 /// `total` divided by `factor` if that leaves no rest.
 FANMILL_EXPORT std::optional<BigInteger> exact_quotient(const BigInteger& total,
                                                         std::int64_t factor);
+/// Rounded to the nearest; infinite beyond what a double can hold.
+FANMILL_EXPORT double to_double(const BigInteger& value);
 /// Throws what `refuse` throws: `got` is no integer, no multiple of `factor`, or too large for its
 /// type.
 [[noreturn]] FANMILL_EXPORT void refuse_duration(const Place* place, std::int64_t factor,
@@ -74,14 +77,22 @@ struct Codec<std::chrono::duration<Rep, Period>> : BothWays {
   using Nanoseconds = std::chrono::duration<double, std::nano>;
   using Units = std::chrono::duration<double, Period>;
 
-  static std::size_t words(std::chrono::duration<Rep, Period>, int) { return 0; }
+  static std::size_t words(std::chrono::duration<Rep, Period> value, int) {
+    if (std::isinf(Nanoseconds(value).count()) && !std::isinf(value.count()))
+      refuse_to_send("a duration is too long to be counted in nanoseconds by a double");
+    return 0;
+  }
   static void write(std::chrono::duration<Rep, Period> value, const ObjectWriter& place) {
     place.floating(Nanoseconds(value).count());
   }
   static std::chrono::duration<Rep, Period> read(const ObjectView& view, const Place* place) {
-    const Nanoseconds count(Codec<double>::read(view, place));
-    return std::chrono::duration<Rep, Period>(
-        Codec<Rep>::narrowed(Units(count).count(), view, place));
+    // Writers whose count is an integer send what is beyond 64 bits, too.
+    const bool is_big = view.kind() == ObjectKind::big_integer;
+    const double count = is_big ? to_double(view.big_integer()) : Codec<double>::read(view, place);
+    const double units = Units(Nanoseconds(count)).count();
+    if (std::isinf(units) && (is_big || !std::isinf(count)))
+      refuse(place, "a duration in nanoseconds that its type can hold", view);
+    return std::chrono::duration<Rep, Period>(Codec<Rep>::narrowed(units, view, place));
   }
 };
 
@@ -103,14 +114,19 @@ struct Codec<std::chrono::time_point<std::chrono::system_clock, Duration>> : AsP
 
 template <>
 struct Codec<std::filesystem::path> : BothWays {
+  static constexpr char nul = '\0';
+  // The system takes a path up to its first NUL, and so for another one than was checked here.
   static std::size_t words(const std::filesystem::path& value, int) {
+    if (value.native().find(nul) != std::string::npos) refuse_to_send("a path has a NUL in it");
     return object_words::text(value.native().size());
   }
   static void write(const std::filesystem::path& value, const ObjectWriter& place) {
     place.text(value.native());
   }
   static std::filesystem::path read(const ObjectView& view, const Place* place) {
-    return Codec<std::string>::read(view, place);
+    std::string text = Codec<std::string>::read(view, place);
+    if (text.find(nul) != std::string::npos) refuse(place, "a path without a NUL", view);
+    return text;
   }
 };
 
