@@ -37,7 +37,7 @@
 #   {"$map": [[1, "a"], [2, "b"]]}    a map with a key that is not text
 # A key that begins with '$' is written with one more '$' before it. A reader takes an object for one of the five
 # only if it has exactly that one member; it removes one '$' from keys that begin with "$$", keeps other keys as they
-# are, refuses a key that stands twice in one object, and reads plain integers of any size exactly.
+# are, refuses a key that stands twice in one object or in one $map, and reads plain integers of any size exactly.
 
 @0xe2c1f3a95b7d4802;
 
