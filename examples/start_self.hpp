@@ -24,6 +24,7 @@ class Processes {
   void start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), program_);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     pid_t pid = 0;
