@@ -47,11 +47,11 @@ std::strong_ordering order(const Node& a, const Node& b) {
   const auto plain = [](const Node& node) {
     return std::tie(node.kind, node.boolean, node.integer, node.text);
   };
-  if (const auto first = plain(a) <=> plain(b); first != 0) return first;
+  if (const auto first = plain(a) <=> plain(b); std::is_neq(first)) return first;
   // 0 is added to make one of the two zeros.
-  if (const auto second = std::strong_order(a.floating + 0, b.floating + 0); second != 0)
+  if (const auto second = std::strong_order(a.floating + 0, b.floating + 0); std::is_neq(second))
     return second;
-  if (const auto third = a.big <=> b.big; third != 0) return third;
+  if (const auto third = a.big <=> b.big; std::is_neq(third)) return third;
   return std::lexicographical_compare_three_way(a.children.begin(), a.children.end(),
                                                 b.children.begin(), b.children.end(), order);
 }
@@ -374,9 +374,10 @@ void Handler::resolve_map(Node& object, Node& pairs) const {
   std::vector<const Node*> keys;
   for (std::size_t i = 0; i < object.children.size(); i += 2) keys.push_back(&object.children[i]);
   std::sort(keys.begin(), keys.end(),
-            [](const Node* a, const Node* b) { return order(*a, *b) < 0; });
-  const auto twice = std::adjacent_find(
-      keys.begin(), keys.end(), [](const Node* a, const Node* b) { return order(*a, *b) == 0; });
+            [](const Node* a, const Node* b) { return std::is_lt(order(*a, *b)); });
+  const auto twice = std::adjacent_find(keys.begin(), keys.end(), [](const Node* a, const Node* b) {
+    return std::is_eq(order(*a, *b));
+  });
   if (twice == keys.end()) return;
   const bool is_text = (*twice)->kind == ObjectKind::text;
   fail((is_text ? "the key \"" + codec::shown((*twice)->text) + '"'

@@ -295,11 +295,11 @@ void ChannelHub::Impl::begin(Connecting&& connecting) {
   auto dealer = std::make_unique<Dealer>(
       std::move(connecting.endpoints), context_,
       connecting.options.terms.object_bytes_max + limits::header_bytes_max);
-  Link& link = keep(std::unique_ptr<Link>(
-      new Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
-               .port = std::move(connecting.port),
-               .dealer = std::move(dealer),
-               .linger = connecting.linger}));
+  Link& link = keep(std::make_unique<Link>(
+      Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
+           .port = std::move(connecting.port),
+           .dealer = std::move(dealer),
+           .linger = connecting.linger}));
   carry_out(link);
 }
 
@@ -432,7 +432,7 @@ void ChannelHub::Impl::greet(Host& host, const core::ChannelOpen& open,
   core::ChannelEndOptions options = host.options.end;
   options.place = peer_address(fd);
   if (options.place.empty()) options.place = "the other end";
-  auto link = std::unique_ptr<Link>(new Link{
+  auto link = std::make_unique<Link>(Link{
       .end =
           core::ChannelEnd::accept(now_, std::move(options), SessionId{next_id_++}, open, actions_),
       .port = std::make_shared<ChannelPort>(host.options.port),
