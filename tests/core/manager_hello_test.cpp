@@ -124,7 +124,7 @@ TEST_CASE("a worker with the wrong cookie is refused", "[unit][manager]") {
   CHECK(farm.take() == "1: welcome");
 }
 
-TEST_CASE("a worker that has seen a newer incarnation of this farm is refused for now",
+TEST_CASE("a worker that has seen a newer incarnation of this farm is told to try again later",
           "[unit][manager]") {
   ManagerFixture farm;
   Hello hello = farm.hello_of(1, {});
@@ -137,7 +137,7 @@ TEST_CASE("a worker that has seen a newer incarnation of this farm is refused fo
   CHECK(farm.take() == "forget 1");
 }
 
-TEST_CASE("past the limit of sessions a worker is refused for now", "[unit][manager]") {
+TEST_CASE("past the limit of sessions a worker is told to try again later", "[unit][manager]") {
   ManagerOptions options = bench_options();
   options.sessions_max = 1;
   ManagerFixture farm(options);

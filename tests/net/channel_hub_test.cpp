@@ -205,6 +205,21 @@ TEST_CASE("what strangers send before they are accepted is bounded", "[integrati
   CHECK(first.read<std::string>() == large);
 }
 
+TEST_CASE("what was accepted no longer counts, whether anything follows or not",
+          "[integration][channel]") {
+  Scene scene;
+  const std::string large(900'000, 'x');
+  for (std::uint64_t sum = 0; sum <= 2 * limits::channel_unaccepted_bytes_max;
+       sum += large.size()) {
+    auto liar = scene.liar();
+    liar.peer.send(frames_of_channel(
+        core::ChannelObject{.channel = liar.id, .sequence = 1, .payload = Payload::raw(large)}));
+    liar.peer.send(frames_of_channel(core::Goodbye{.session = liar.id}));
+    REQUIRE(liar.far.read<std::string>() == large);
+    REQUIRE(liar.far.read_checked<int>().ended);
+  }
+}
+
 TEST_CASE("a listener that refuses, lies or is a manager is told of in words",
           "[integration][channel]") {
   zmq::context_t context;

@@ -50,7 +50,6 @@ std::optional<Refuse> objection(const ChannelEndOptions& options, const ChannelO
 
 ChannelEnd ChannelEnd::connect(Instant now, ChannelEndOptions options, ChannelActions& out) {
   ChannelEnd end(std::move(options));
-  end.connects_ = true;
   end.give_up_at_ = instant_after(now, end.options_.open_limit);
   end.greet(now, out);
   return end;

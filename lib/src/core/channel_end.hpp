@@ -160,7 +160,6 @@ class ChannelEnd {
 
   ChannelEndOptions options_;
   State state_ = State::opening;
-  bool connects_ = false;
   SessionId id_;
   std::uint16_t version_ = limits::channel_protocol_max;
   ChannelTerms theirs_;

@@ -54,7 +54,7 @@ struct Link {
   int fd = -1;
   bool gone = false;      // a send was refused: its loss is told once the socket was found empty
   std::string trouble;    // no socket could be made
-  Duration probe_wait{};  // before the next probe; 0: none is due
+  Duration probe_wait{};  // before the next probe
   std::optional<Instant> probe_at;
   bool is_too_much = false;  // of what nobody has accepted
 };
@@ -70,10 +70,6 @@ struct Host {
   std::vector<Link*> gone;  // a send to them was refused
   Router::Received received;
   std::size_t turns_not_empty = 0;
-  // Those that no program had accepted when they were last looked at, and what came by them.
-  std::unordered_map<const ChannelPort*, std::pair<std::shared_ptr<ChannelPort>, std::uint64_t>>
-      unaccepted;
-  std::uint64_t unaccepted_bytes = 0;
   bool is_closed = false;
 };
 
@@ -138,8 +134,6 @@ class ChannelHub::Impl {
   void perform(Link& link, core::ChannelDeliver&& deliver);
   void perform(Link& link, core::ChannelSent&& sent);
   void perform(Link& link, core::ChannelOver&& over);
-  void count_unaccepted(Host& host, Link& link, std::uint64_t bytes);
-  void forget_unaccepted(Host& host, const ChannelPort* port);
   void plan(Link& link);
   Link& keep(std::unique_ptr<Link> link);
   void sweep();
@@ -306,7 +300,7 @@ void ChannelHub::Impl::begin(Connecting&& connecting) {
 Link& ChannelHub::Impl::keep(std::unique_ptr<Link> link) {
   Link& kept = *link;
   links_.emplace(kept.port.get(), std::move(link));
-  items_are_stale_ = true;
+  items_are_stale_ = items_are_stale_ || kept.dealer != nullptr;
   return kept;
 }
 
@@ -324,9 +318,9 @@ void ChannelHub::Impl::sweep() {
       }
     } else {
       link->dealer->close(link->linger);
+      items_are_stale_ = true;
     }
     links_.erase(link->port.get());
-    items_are_stale_ = true;
   }
   std::erase_if(hosts_, [this](const std::unique_ptr<Host>& host) {
     if (!host->is_closed || !host->links.empty()) return false;
@@ -529,11 +523,11 @@ void ChannelHub::Impl::plan(Link& link) {
   if (link.probe_at && !link.end.is_over() && (!next || *link.probe_at < *next))
     next = link.probe_at;
   if (!link.trouble.empty() && !link.end.is_over()) next = now_;
-  if (next == link.deadline_at) return;
+  // Each message puts the next deadline off. One that comes too early finds nothing to do and plans
+  // again, which costs less than moving it each time; of an end that is over, `sweep` takes it out.
+  if (!next || (link.deadline_at && *next >= *link.deadline_at)) return;
   link.deadline_at = next;
-  if (!next) {
-    deadlines_.cancel(link.deadline);
-  } else if (link.deadline == no_index) {
+  if (link.deadline == no_index) {
     link.deadline = deadlines_.add(*next, &link);
   } else {
     deadlines_.move(link.deadline, *next);
@@ -575,7 +569,6 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelIsOpen&& is_open) {
                      .own_address = own_address(fd),
                      .peer_address = peer_address(fd)});
   if (link.host == nullptr) return;
-  link.host->unaccepted.emplace(link.port.get(), std::pair(link.port, std::uint64_t{0}));
   if (link.host->port->offer(link.port)) return;
   // The listener was closed a moment ago. Nobody has the port, so this is told in the next turn.
   (void)link.port->close(last_word_linger);
@@ -583,32 +576,12 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelIsOpen&& is_open) {
 }
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelDeliver&& deliver) {
-  if (link.host != nullptr) count_unaccepted(*link.host, link, deliver.payload.bytes.size());
-  link.port->deliver(std::move(deliver.payload));
-}
-
-// Anybody can open channels and fill their windows. A program that has not accepted them yet holds
-// no more than a limit of all that.
-void ChannelHub::Impl::count_unaccepted(Host& host, Link& link, std::uint64_t bytes) {
-  const auto found = host.unaccepted.find(link.port.get());
-  if (found == host.unaccepted.end()) return;
-  found->second.second += bytes;
-  host.unaccepted_bytes += bytes;
-  if (link.port->is_accepted.load()) return forget_unaccepted(host, link.port.get());
-  if (host.unaccepted_bytes <= limits::channel_unaccepted_bytes_max) return;
-  std::vector<const ChannelPort*> accepted;
-  for (const auto& [port, entry] : host.unaccepted) {
-    if (port->is_accepted.load()) accepted.push_back(port);
+  // Anybody can open channels and fill their windows. A program that has not accepted them yet holds
+  // no more than a limit of all that.
+  if (link.host != nullptr && !link.host->port->count(*link.port, deliver.payload.bytes.size())) {
+    link.is_too_much = true;
   }
-  for (const ChannelPort* port : accepted) forget_unaccepted(host, port);
-  if (host.unaccepted_bytes > limits::channel_unaccepted_bytes_max) link.is_too_much = true;
-}
-
-void ChannelHub::Impl::forget_unaccepted(Host& host, const ChannelPort* port) {
-  const auto found = host.unaccepted.find(port);
-  if (found == host.unaccepted.end()) return;
-  host.unaccepted_bytes -= found->second.second;
-  host.unaccepted.erase(found);
+  link.port->deliver(std::move(deliver.payload));
 }
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelSent&& sent) {
@@ -618,10 +591,7 @@ void ChannelHub::Impl::perform(Link& link, core::ChannelSent&& sent) {
 void ChannelHub::Impl::perform(Link& link, core::ChannelOver&& over) {
   const auto state = over.clean ? ChannelPort::State::ended : ChannelPort::State::lost;
   link.port->over({state, over.code, std::move(over.words)});
-  if (link.host != nullptr && !over.clean) {
-    link.host->port->withdraw(link.port.get());
-    forget_unaccepted(*link.host, link.port.get());
-  }
+  if (link.host != nullptr && !over.clean) link.host->port->withdraw(*link.port);
   over_.push_back(&link);
 }
 

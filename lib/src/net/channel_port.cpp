@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "core/limits.hpp"
 
 namespace fanmill::net {
 
@@ -187,7 +188,7 @@ std::shared_ptr<ChannelPort> ListenerPort::accept(const WaitLimit& limit) {
   if (channels_.empty()) return {};
   std::shared_ptr<ChannelPort> first = std::move(channels_.front());
   channels_.pop_front();
-  first->is_accepted.store(true);
+  leave_queue(*first);
   ready_.set(!channels_.empty() || is_closed_);
   return first;
 }
@@ -207,9 +208,26 @@ void ListenerPort::close_descriptor() {
   ready_.close();
 }
 
-void ListenerPort::withdraw(const ChannelPort* channel) {
+void ListenerPort::leave_queue(ChannelPort& channel) {
+  channel.is_accepted.store(true);
+  unaccepted_bytes_ -= std::exchange(channel.unaccepted_bytes, 0);
+}
+
+bool ListenerPort::count(ChannelPort& channel, std::uint64_t bytes) {
+  if (channel.is_accepted.load()) return true;
   const std::lock_guard lock(mutex_);
-  std::erase_if(channels_, [&](const auto& waiting) { return waiting.get() == channel; });
+  if (channel.is_accepted.load()) return true;
+  channel.unaccepted_bytes += bytes;
+  unaccepted_bytes_ += bytes;
+  return unaccepted_bytes_ <= limits::channel_unaccepted_bytes_max;
+}
+
+void ListenerPort::withdraw(ChannelPort& channel) {
+  if (channel.is_accepted.load()) return;
+  const std::lock_guard lock(mutex_);
+  if (channel.is_accepted.load()) return;
+  leave_queue(channel);
+  std::erase_if(channels_, [&](const auto& waiting) { return waiting.get() == &channel; });
   ready_.set(!channels_.empty() || is_closed_);
 }
 
@@ -218,6 +236,7 @@ std::deque<std::shared_ptr<ChannelPort>> ListenerPort::close() {
   is_closed_ = true;
   ready_.set(true);
   changed_.notify_all();
+  for (const auto& channel : channels_) leave_queue(*channel);
   return std::exchange(channels_, {});
 }
 

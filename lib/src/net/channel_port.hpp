@@ -109,8 +109,10 @@ class ChannelPort {
 
   /// Whether it stands in the loop's list of those that have orders.
   std::atomic<bool> is_listed = false;
-  /// Come by a listener: whether a program has it.
+  /// Come by a listener: whether a program has it, or need not any more.
   std::atomic<bool> is_accepted = false;
+  /// What came before; its listener's mutex guards it.
+  std::uint64_t unaccepted_bytes = 0;
 
  private:
   [[nodiscard]] bool is_over() const { return end_.state >= State::ended; }
@@ -149,14 +151,20 @@ class ListenerPort {
 
   /// The loop's: false if it was closed.
   [[nodiscard]] bool offer(std::shared_ptr<ChannelPort> channel);
+  /// So many bytes came for it. Whether all that came for channels that nobody has accepted is
+  /// within the limit.
+  [[nodiscard]] bool count(ChannelPort& channel, std::uint64_t bytes);
   /// It is lost: nobody need accept it.
-  void withdraw(const ChannelPort* channel);
+  void withdraw(ChannelPort& channel);
   [[nodiscard]] std::size_t waiting() const;
 
  private:
+  void leave_queue(ChannelPort& channel);
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<ChannelPort>> channels_;
+  std::uint64_t unaccepted_bytes_ = 0;  // the sum of theirs
   bool is_closed_ = false;
   ReadySignal ready_;
 };
