@@ -227,6 +227,11 @@ BareManager::BareManager() : context_(1), socket_(context_, zmq::socket_type::ro
   socket_.bind(endpoint_);
 }
 
+void BareManager::leave() {
+  socket_.set(zmq::sockopt::linger, 10'000);
+  vanish();
+}
+
 void BareManager::vanish() {
   socket_.close();
   context_.close();

@@ -145,6 +145,8 @@ class BareManager {
   }
   /// Waits for a hello, welcomes it with a heartbeat of 10 ms, and returns it.
   core::Hello welcome(SessionId session, std::vector<core::Judgement> judgements = {});
+  /// In order: what was sent leaves first.
+  void leave();
   /// As if killed. Returns when nobody listens on the endpoint any more.
   void vanish();
 

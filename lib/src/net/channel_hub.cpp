@@ -333,14 +333,11 @@ void ChannelHub::Impl::sweep() {
 // ---- In.
 
 void ChannelHub::Impl::take_from(Link& link) {
-  // The monitor first: all that came before the end of the connection can then be read.
-  const bool is_lost = link.dealer->take_loss();
-  for (std::size_t count = 0; is_lost || count < messages_per_turn_max; ++count) {
+  for (std::size_t count = 0; count < messages_per_turn_max; ++count) {
     if (link.end.is_over()) return;
-    if (!link.dealer->receive(received_)) {
-      if (is_lost) step(link, core::ChannelConnectionLost{});
-      return;
-    }
+    const Dealer::Next next = link.dealer->receive(received_);
+    if (next == Dealer::Next::lost) step(link, core::ChannelConnectionLost{});
+    if (next != Dealer::Next::message) return;
     const Bytes* payload = received_.has_payload ? &received_.payload : nullptr;
     auto message = codec::decode_channel(view(received_.header), payload);
     if (received_.count > limits::frames_max) {

@@ -39,7 +39,7 @@ void Dealer::open() {
   close(0s);
   const ResolvedEndpoint& endpoint = endpoints_[current_];
   fd_ = -1;
-  lost_ = false;
+  loss_ = Loss::none;
   try {
     socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
     socket_->set(zmq::sockopt::sndhwm, 0);  // the core's window is the limit, both ways
@@ -72,13 +72,23 @@ void Dealer::send(const codec::Frames& frames) {
   (void)send_frame(*socket_, payload, false);
 }
 
-bool Dealer::receive(ReceivedFrames& into) {
-  return socket_ != nullptr && receive_frames(*socket_, into);
+Dealer::Next Dealer::receive(ReceivedFrames& into) {
+  if (socket_ == nullptr) return Next::nothing;
+  if (receive_frames(*socket_, into)) return Next::message;
+  if (sees_loss() && loss_ == Loss::none) {
+    loss_ = Loss::seen;
+    // What came between the look into the socket and the look at its monitor: often the goodbye.
+    if (receive_frames(*socket_, into)) return Next::message;
+  }
+  if (loss_ != Loss::seen) return Next::nothing;
+  loss_ = Loss::told;
+  current_ = (current_ + 1) % endpoints_.size();
+  return Next::lost;
 }
 
-bool Dealer::take_loss() {
+// Reads the monitor empty: unread it would stall the socket.
+bool Dealer::sees_loss() {
   using What = SocketMonitor::What;
-  if (monitor_ == nullptr) return false;
   bool lost = false;
   while (const auto event = monitor_->next()) {
     if (event->what == What::connected) fd_ = event->value;
@@ -86,9 +96,7 @@ bool Dealer::take_loss() {
     lost = lost || refused || event->what == What::disconnected ||
            event->what == What::handshake_failed;
   }
-  if (!lost || std::exchange(lost_, true)) return false;
-  current_ = (current_ + 1) % endpoints_.size();
-  return true;
+  return lost;
 }
 
 void Dealer::close(Duration linger) {

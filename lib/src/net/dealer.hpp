@@ -5,7 +5,7 @@
 // socket on this host, then its port), each opening takes the next one after the one that failed.
 #pragma once
 
-#include <deque>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,10 +39,10 @@ class Dealer {
   [[nodiscard]] bool is_open() const { return socket_ != nullptr; }
   /// Nothing happens if it is closed.
   void send(const codec::Frames& frames);
-  [[nodiscard]] bool receive(ReceivedFrames& into);
-  /// What the monitor told since the last call: whether the connection is gone, or could not be
-  /// made.
-  [[nodiscard]] bool take_loss();
+  /// What comes next. The end of the connection (or that it could not be made) is told once, behind
+  /// everything that was still read from it.
+  enum class Next : std::uint8_t { message, lost, nothing };
+  [[nodiscard]] Next receive(ReceivedFrames& into);
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
   void close(Duration linger);
   /// Of the connection that was made last; -1 if there was none. It may be closed, or another's, by
@@ -56,6 +56,8 @@ class Dealer {
   }
 
  private:
+  [[nodiscard]] bool sees_loss();
+
   std::vector<ResolvedEndpoint> endpoints_;
   std::size_t current_ = 0;
   bool owns_context_;
@@ -64,7 +66,8 @@ class Dealer {
   std::unique_ptr<zmq::socket_t> socket_;
   std::unique_ptr<SocketMonitor> monitor_;
   int fd_ = -1;
-  bool lost_ = false;  // told once for each opening
+  enum class Loss : std::uint8_t { none, seen, told };
+  Loss loss_ = Loss::none;  // of this opening
 };
 
 }  // namespace fanmill::net

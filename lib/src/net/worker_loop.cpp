@@ -177,8 +177,6 @@ void WorkerLoop::wait() {
 
 void WorkerLoop::take_facts() {
   take_messages();
-  // The end of the connection comes behind what was still read from it.
-  if (socket_empty_ && dealer_.take_loss()) step(core::WorkerConnectionLost{});
   if (has_completions_) {
     completions_.clear();
     executor_.take(completions_);
@@ -190,7 +188,9 @@ void WorkerLoop::take_facts() {
 void WorkerLoop::take_messages() {
   socket_empty_ = false;
   for (std::size_t i = 0; i < limits::events_per_turn_max; ++i) {
-    if (!dealer_.receive(received_)) {
+    const Dealer::Next next = dealer_.receive(received_);
+    if (next == Dealer::Next::lost) step(core::WorkerConnectionLost{});
+    if (next != Dealer::Next::message) {
       socket_empty_ = true;
       return;
     }
