@@ -24,17 +24,6 @@ SupervisorOptions options_for(NoticeLog& log) {
   return {.restart = quick_restarts(), .pass_errors_to = -1, .on_notice = log.sink()};
 }
 
-struct Pipe {
-  Pipe() {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    read_end = Descriptor(ends[0]);
-    write_end = Descriptor(ends[1]);
-  }
-  Descriptor read_end;
-  Descriptor write_end;
-};
-
 bool has_no_children() { return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
 
 std::size_t open_descriptors() {
@@ -280,11 +269,12 @@ TEST_CASE("a program starts without our signal mask, ignored signals and descrip
 }
 
 TEST_CASE("standard error is passed on in whole lines with the copy's number", "[supervisor]") {
-  Pipe pipe;
+  Pipe pipe = make_pipe();
+  REQUIRE(pipe.valid());
   {
     NoticeLog log;
     SupervisorOptions options = options_for(log);
-    options.pass_errors_to = pipe.write_end.get();
+    options.pass_errors_to = pipe.write.get();
     options.label = "worker";
     options.start.merge_output = true;
     Supervisor supervisor = open_supervisor(std::move(options));
@@ -292,23 +282,24 @@ TEST_CASE("standard error is passed on in whole lines with the copy's number", "
     supervisor.wait();
     log.drop_all();
   }
-  pipe.write_end.reset();
+  pipe.write.reset();
   char text[200] = "";
-  CHECK(::read(pipe.read_end.get(), text, sizeof text - 1) > 0);
+  CHECK(::read(pipe.read.get(), text, sizeof text - 1) > 0);
   CHECK(text == std::string("worker 0: one\nworker 0: two\nworker 0: three\n"));
 }
 
 TEST_CASE("a standard error of ours that nobody reads does not keep processes from being ended",
           "[supervisor]") {
-  const Pipe pipe;
+  const Pipe pipe = make_pipe();
+  REQUIRE(pipe.valid());
   NoticeLog log;
   SupervisorOptions options = options_for(log);
-  options.pass_errors_to = pipe.write_end.get();
+  options.pass_errors_to = pipe.write.get();
   Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("yes >&2"));
   log.next(Kind::started);
   // The pipe is full when it takes no page more.
-  pollfd full{pipe.write_end.get(), POLLOUT, 0};
+  pollfd full{pipe.write.get(), POLLOUT, 0};
   while (::poll(&full, 1, 0) == 1) std::this_thread::yield();
   supervisor.end_all();
   CHECK(log.next(Kind::ended).end == ProcessEnd{.signal = SIGTERM});
@@ -316,11 +307,12 @@ TEST_CASE("a standard error of ours that nobody reads does not keep processes fr
 }
 
 TEST_CASE("a closed standard error of ours is no reason to end anything", "[supervisor]") {
-  Pipe pipe;
-  pipe.read_end.reset();
+  Pipe pipe = make_pipe();
+  REQUIRE(pipe.valid());
+  pipe.read.reset();
   NoticeLog log;
   SupervisorOptions options = options_for(log);
-  options.pass_errors_to = pipe.write_end.get();
+  options.pass_errors_to = pipe.write.get();
   Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("yes | head -n 100000 >&2; exit 5"));
   CHECK(log.next_life() == ProcessEnd{.status = 5});

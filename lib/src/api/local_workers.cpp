@@ -11,9 +11,9 @@ namespace {
 // it.
 constexpr const char* give_up_seconds = "3";
 
-launch::Command command_of(std::vector<std::string>&& arguments, const StartOptions& options,
+Command command_of(std::vector<std::string>&& arguments, const StartOptions& options,
                            const Join& join) {
-  launch::Command command{.arguments = std::move(arguments),
+  Command command{.arguments = std::move(arguments),
                           .environment = {},
                           .working_directory = options.directory.string()};
   // A join file named in our own environment is that of another farm.

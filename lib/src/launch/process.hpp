@@ -1,34 +1,22 @@
-// Process: one started program: its id, its process group, its standard error. And the command that
-// starts it.
+// Process: one started program: its id, its process group, its standard error.
 //
 // A process is started with nothing of ours but its standard output: an own process group (a Ctrl-C
 // in the terminal is for the manager, which then ends its workers in order), no handlers, no signal
 // mask, no descriptors, standard input at its end. It dies with the thread that started it, not
-// only with that thread's process (see process.cpp).
+// only with that thread's process (see base/program.cpp).
 #pragma once
 
 #include <sys/types.h>
 
 #include <csignal>
-#include <string>
 #include <utility>
 #include <variant>
-#include <vector>
 
 #include "base/descriptor.hpp"
+#include "base/program.hpp"
 #include "launch/restart_rule.hpp"
 
 namespace fanmill::launch {
-
-struct Command {
-  /// Program and arguments, no shell in between. A program without a slash is looked for in PATH,
-  /// one with a slash is relative to `working_directory`. Not empty.
-  std::vector<std::string> arguments;
-  /// Added to this process's environment, or put in place of what is there; the last of a name counts.
-  std::vector<std::pair<std::string, std::string>> environment;
-  /// Empty: this process's.
-  std::string working_directory;
-};
 
 struct StartOptions {
   /// Sent to the process when the thread that started it is gone, above all because its program was
@@ -40,42 +28,10 @@ struct StartOptions {
   bool merge_output = false;
 };
 
-struct StartFailure {
-  int error_number = 0;  ///< errno's
-  std::string text;      ///< "can't start ./solver: Permission denied (...)"
-};
-
-/// A command, ready to be started any number of times: everything that needs memory or the
-/// environment is done.
-class PreparedCommand {
- public:
-  /// Reads the environment: call it on a thread on which that is safe. `command.arguments` must not
-  /// be empty.
-  explicit PreparedCommand(Command command);
-  PreparedCommand(const PreparedCommand&) = delete;
-  PreparedCommand& operator=(const PreparedCommand&) = delete;
-
-  [[nodiscard]] const std::string& program() const { return command_.arguments.front(); }
-
- private:
-  friend class Process;
-  friend std::string describe_failure(const PreparedCommand& command, int error_number,
-                                      bool at_directory);
-
-  [[nodiscard]] std::string search_path() const;
-
-  Command command_;
-  std::vector<std::string> environment_;
-  std::vector<std::string> candidates_;  // full names to try, in order
-  std::vector<char*> argument_pointers_;
-  std::vector<char*> environment_pointers_;
-  std::vector<const char*> candidate_pointers_;
-};
-
 class Process {
  public:
   /// Returns when the program runs or could not be executed. Must be called on a thread that lives
-  /// at least as long as the process shall. Costs one vfork, whatever the size of this process.
+  /// at least as long as the process shall.
   static std::variant<Process, StartFailure> start(const PreparedCommand& command,
                                                    const StartOptions& options);
 

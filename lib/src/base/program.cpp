@@ -1,0 +1,270 @@
+#include "base/program.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <string_view>
+
+#include "base/assert.hpp"
+#include "base/signals.hpp"
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
+}
+
+namespace fanmill {
+
+void drop_signal_handlers() noexcept {
+  struct sigaction fallback {};
+  fallback.sa_handler = SIG_DFL;
+  // Also ignored ones, which would outlive exec: a worker must be endable by SIGTERM even if we are
+  // not.
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &fallback, nullptr);
+}
+
+Descriptor lifted(int number) {
+  if (number < 0 || number > STDERR_FILENO) return Descriptor(number);
+  const Descriptor low(number);
+  return Descriptor(::fcntl(low.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+}
+
+Pipe make_pipe() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return {};
+  Pipe pipe;
+  pipe.read = lifted(ends[0]);
+  pipe.write = lifted(ends[1]);
+  return pipe;
+}
+
+namespace {
+
+// Why vfork and not posix_spawn: the death signal has to be asked for by the child itself, and
+// posix_spawn has no step for that. Why not fork: a manager may hold gigabytes, whose page tables
+// fork would copy for each worker. The kernel ties the death signal to the *thread* that created
+// the child, so the caller must be a thread that stays; the supervisor's own thread is one, a
+// user's short-lived thread is not.
+//
+// Until it executes the program the child shares our memory and our threads go on, so it only makes
+// system calls: no allocation, no locks, no environment. All signals stay blocked until it has
+// dropped our handlers.
+
+/// What the child needs, ready beforehand.
+struct ChildPlan {
+  const char* const* candidates;  // ends with a null pointer
+  char* const* arguments;
+  char* const* environment;
+  const char* working_directory;  // null: stay
+  const SpawnOptions* options;
+  int report;  // closes itself when the program begins
+  pid_t parent;
+};
+
+/// What the child says when it fails.
+struct ChildReport {
+  int error_number;
+  bool at_directory;
+};
+
+[[noreturn]] void fail(const ChildPlan& plan, bool at_directory) {
+  const ChildReport report{errno, at_directory};
+  [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
+  ::_exit(127);
+}
+
+bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
+
+void limit(const ResourceLimit& wanted) {
+  const auto resource = static_cast<__rlimit_resource_t>(wanted.resource);
+  rlimit now{};
+  ::getrlimit(resource, &now);
+  const rlim_t hard = std::min(wanted.limit.rlim_max, now.rlim_max);
+  const rlimit cut{std::min(wanted.limit.rlim_cur, hard), hard};
+  ::setrlimit(resource, &cut);
+}
+
+[[noreturn]] void run_child(const ChildPlan& plan) {
+  drop_signal_handlers();
+  ::setpgid(0, 0);
+  const SpawnOptions& options = *plan.options;
+  if (options.death_signal != 0) {
+    ::prctl(PR_SET_PDEATHSIG, options.death_signal);
+    if (::getppid() != plan.parent) ::_exit(127);  // it died before we could ask to be told
+  }
+  // "0" is the writer itself.
+  if (options.cgroup_procs >= 0 && ::write(options.cgroup_procs, "0", 1) != 1) fail(plan, false);
+  if (!redirect(options.input, STDIN_FILENO) || !redirect(options.output, STDOUT_FILENO) ||
+      !redirect(options.errors, STDERR_FILENO)) {
+    fail(plan, false);
+  }
+  if (plan.working_directory != nullptr && ::chdir(plan.working_directory) != 0) fail(plan, true);
+  // Ours close themselves; this is for those that other libraries opened without care. It may fail
+  // on old kernels.
+  ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (options.niceness != 0) [[maybe_unused]]
+    const int niceness = ::nice(options.niceness);
+  for (const ResourceLimit& each : options.limits) limit(each);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  int worst = ENOENT;
+  for (const char* const* candidate = plan.candidates; *candidate != nullptr; ++candidate) {
+    ::execve(*candidate, plan.arguments, plan.environment);
+    // As the shells do: a file without the right to execute it is passed over, but told about.
+    if (errno == EACCES) worst = EACCES;
+    if (errno != ENOENT && errno != EACCES && errno != ENOTDIR) {
+      worst = errno;
+      break;
+    }
+  }
+  errno = worst;
+  fail(plan, false);
+}
+
+/// A frame of its own, so that the child, which runs on our stack, finds nothing to spoil in the
+/// caller's.
+[[gnu::noinline]] pid_t start_child(const ChildPlan& plan) {
+  const pid_t pid = ::vfork();
+  if (pid == 0) run_child(plan);
+  return pid;
+}
+
+/// True if the child could not execute the program.
+bool read_report(int descriptor, ChildReport& report) {
+  // After vfork the answer is there. The limit is for a copy of the pipe's other end that some
+  // other thread's fork took along in that instant, which would keep the end of file from us for
+  // ever.
+  constexpr int patience_ms = 1000;
+  pollfd ready{descriptor, POLLIN, 0};
+  while (::poll(&ready, 1, patience_ms) < 0 && errno == EINTR) {
+  }
+  if ((ready.revents & POLLIN) == 0) return false;
+  return ::read(descriptor, &report, sizeof report) == static_cast<ssize_t>(sizeof report);
+}
+
+void reap_quietly(pid_t pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  result.reserve(texts.size() + 1);
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+std::string PreparedCommand::describe_failure(int error_number, bool at_directory) const {
+  const std::string words = std::strerror(error_number);
+  if (at_directory) {
+    return "can't start " + program() + ": its working directory " + command_.working_directory +
+           ": " + words;
+  }
+  std::string text = "can't start " + program() + ": " + words;
+  const bool named_by_path = program().find('/') != std::string::npos;
+  if (error_number == ENOENT && !named_by_path) {
+    text.append(" (looked for in PATH=").append(search_path()).append(")");
+  }
+  if (error_number == ENOENT && named_by_path && command_.working_directory.empty() &&
+      ::access(program().c_str(), F_OK) == 0) {
+    text += " (the file is there: the interpreter in its first line, or its loader, is not)";
+  }
+  if (error_number == EACCES) text += " (is it executable? chmod +x)";
+  if (error_number == ENOEXEC)
+    text += " (neither a program for this machine nor a script that begins with #!)";
+  return text;
+}
+
+PreparedCommand::PreparedCommand(Command command) : command_(std::move(command)) {
+  FANMILL_ASSERT(!command_.arguments.empty(), "a command without a program");
+  // In a map, so that the last word on a name counts: programs would look at the first.
+  std::map<std::string, std::string, std::less<>> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view entry = *variable;
+    const std::size_t equals = entry.find('=');
+    if (equals != std::string_view::npos)
+      variables.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  for (const auto& [name, value] : command_.environment) variables.insert_or_assign(name, value);
+  for (const auto& [name, value] : variables) {
+    environment_.emplace_back(name).append("=").append(value);
+  }
+
+  if (program().find('/') != std::string::npos) {
+    candidates_.push_back(program());
+  } else if (!program().empty()) {
+    std::string path = search_path() + ":";
+    for (std::size_t begin = 0, end; (end = path.find(':', begin)) != std::string::npos;
+         begin = end + 1) {
+      const std::string folder = path.substr(begin, end - begin);
+      candidates_.push_back((folder.empty() ? "." : folder) + "/" + program());
+    }
+  }
+  argument_pointers_ = pointers(command_.arguments);
+  environment_pointers_ = pointers(environment_);
+  for (const std::string& candidate : candidates_) candidate_pointers_.push_back(candidate.c_str());
+  candidate_pointers_.push_back(nullptr);
+}
+
+std::string PreparedCommand::search_path() const {
+  constexpr std::string_view wanted = "PATH=";
+  for (const std::string& entry : environment_) {
+    if (entry.starts_with(wanted)) return entry.substr(wanted.size());
+  }
+  return "/usr/local/bin:/usr/bin:/bin";
+}
+
+StartFailure PreparedCommand::host_failure(int error_number) const {
+  return {error_number, "can't start " + program() + ": " + std::strerror(error_number)};
+}
+
+std::variant<PreparedCommand::Spawned, StartFailure> PreparedCommand::spawn(
+    const SpawnOptions& options) const {
+  Pipe report_pipe = make_pipe();
+  if (!report_pipe.valid()) return host_failure(errno);
+  const ChildPlan plan{
+      .candidates = candidate_pointers_.data(),
+      .arguments = argument_pointers_.data(),
+      .environment = environment_pointers_.data(),
+      .working_directory =
+          command_.working_directory.empty() ? nullptr : command_.working_directory.c_str(),
+      .options = &options,
+      .report = report_pipe.write.get(),
+      .parent = ::getpid(),
+  };
+  pid_t pid = -1;
+  {
+    const AllSignalsBlocked blocked;
+    pid = start_child(plan);
+  }
+  if (pid < 0) return host_failure(errno);
+  report_pipe.write.reset();
+
+  ChildReport report{};
+  if (read_report(report_pipe.read.get(), report)) {
+    reap_quietly(pid);
+    return StartFailure{report.error_number,
+                        describe_failure(report.error_number, report.at_directory)};
+  }
+  Descriptor pidfd(::pidfd_open(pid, 0));
+  if (pidfd.valid()) return Spawned{pid, std::move(pidfd)};
+  const int error_number = errno;
+  ::kill(-pid, SIGKILL);
+  reap_quietly(pid);
+  return host_failure(error_number);
+}
+
+}  // namespace fanmill
