@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "exec/invoke.hpp"
 
 using namespace fanmill;
 using namespace fanmill::exec;

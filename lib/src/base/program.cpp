@@ -31,6 +31,15 @@ void drop_signal_handlers() noexcept {
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &fallback, nullptr);
 }
 
+void ResourceLimit::apply() const noexcept {
+  const auto which = static_cast<__rlimit_resource_t>(resource);
+  rlimit now{};
+  ::getrlimit(which, &now);
+  const rlim_t hard = std::min(limit.rlim_max, now.rlim_max);
+  const rlimit cut{std::min(limit.rlim_cur, hard), hard};
+  ::setrlimit(which, &cut);
+}
+
 Descriptor lifted(int number) {
   if (number < 0 || number > STDERR_FILENO) return Descriptor(number);
   const Descriptor low(number);
@@ -83,15 +92,6 @@ struct ChildReport {
 
 bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
 
-void limit(const ResourceLimit& wanted) {
-  const auto resource = static_cast<__rlimit_resource_t>(wanted.resource);
-  rlimit now{};
-  ::getrlimit(resource, &now);
-  const rlim_t hard = std::min(wanted.limit.rlim_max, now.rlim_max);
-  const rlimit cut{std::min(wanted.limit.rlim_cur, hard), hard};
-  ::setrlimit(resource, &cut);
-}
-
 [[noreturn]] void run_child(const ChildPlan& plan) {
   drop_signal_handlers();
   ::setpgid(0, 0);
@@ -112,7 +112,7 @@ void limit(const ResourceLimit& wanted) {
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   if (options.niceness != 0) [[maybe_unused]]
     const int niceness = ::nice(options.niceness);
-  for (const ResourceLimit& each : options.limits) limit(each);
+  for (const ResourceLimit& each : options.limits) each.apply();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

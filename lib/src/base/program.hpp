@@ -32,10 +32,13 @@ struct StartFailure {
   std::string text;      ///< "can't start ./solver: Permission denied (...)"
 };
 
-/// One of setrlimit's limits, for the child alone.
+/// One of setrlimit's limits. One above the hard limit that a process has is cut to that.
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_...
   rlimit limit{};
+
+  /// To this process, for good. It only makes system calls.
+  void apply() const noexcept;
 };
 
 struct SpawnOptions {
@@ -48,7 +51,6 @@ struct SpawnOptions {
   int death_signal = 0;
   /// A cgroup's cgroup.procs, open for writing; -1: this process's cgroup.
   int cgroup_procs = -1;
-  /// One that would be above this process's own hard limit is cut to that.
   std::span<const ResourceLimit> limits = {};
   /// Added to this process's niceness, 0 to 19.
   int niceness = 0;

@@ -52,8 +52,10 @@ struct Completion {
   Payload payload;
   std::string error_type;
   std::string error_text;
-  std::uint32_t detail = 0;  // of `died`: the signal, or 256 + exit status
+  std::uint32_t detail = 0;  // of what ended: the signal, or 256 + exit status; 0: unknown
   Duration busy{};           // time that the function ran
+  Duration cpu{};            // processor time; 0: unknown
+  std::uint64_t memory = 0;  // the most that it had resident, bytes; 0: unknown
 };
 
 class Executor {

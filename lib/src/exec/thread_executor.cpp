@@ -10,17 +10,10 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "base/utf8.hpp"
 #include "base/wakeup.hpp"
-#include "exec/exception_text.hpp"
+#include "exec/invoke.hpp"
 
 namespace fanmill::exec {
-namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-
-}  // namespace
-
 struct ThreadExecutor::Shared {
   struct Slot {
     std::mutex mutex;
@@ -37,7 +30,6 @@ struct ThreadExecutor::Shared {
 
   void run_slot(std::uint32_t index);
   void run_stopper();
-  Completion invoke(std::uint32_t slot, const Invocation& invocation, const std::stop_token& stop);
   void complete(Completion completion);
   void request_stop(std::stop_source stop);
 
@@ -54,30 +46,6 @@ struct ThreadExecutor::Shared {
   std::vector<std::stop_source> stops;
   bool leaving = false;
 };
-
-Completion ThreadExecutor::Shared::invoke(std::uint32_t slot, const Invocation& invocation,
-                                          const std::stop_token& stop) {
-  Completion completion{.slot = slot, .attempt = invocation.attempt};
-  if (invocation.function >= functions.size()) {
-    completion.kind = Completion::Kind::rejected;
-    completion.error_text = "no function of index " + std::to_string(invocation.function) +
-                            ": this worker has " + std::to_string(functions.size());
-    return completion;
-  }
-  const auto start = SteadyClock::now();
-  try {
-    FunctionResult result = functions[invocation.function](invocation, stop);
-    completion.payload = std::move(result.payload);
-    completion.nothing = result.nothing;
-  } catch (...) {
-    const ExceptionText thrown = describe_current_exception();
-    completion.kind = Completion::Kind::failed;
-    completion.error_type = cut_utf8(thrown.type, error_type_bytes_max);
-    completion.error_text = cut_utf8(thrown.text, error_text_bytes_max);
-  }
-  completion.busy = SteadyClock::now() - start;
-  return completion;
-}
 
 void ThreadExecutor::Shared::complete(Completion completion) {
   bool was_empty = false;
@@ -104,7 +72,8 @@ void ThreadExecutor::Shared::run_slot(std::uint32_t index) {
       invocation = *std::exchange(slot.waiting, std::nullopt);
       stop = slot.stop.get_token();
     }
-    Completion completion = invoke(index, invocation, stop);
+    Completion completion = invoke(functions, invocation, stop);
+    completion.slot = index;
     {
       const std::lock_guard lock(slot.mutex);
       slot.busy = false;

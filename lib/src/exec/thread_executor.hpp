@@ -15,10 +15,6 @@
 
 namespace fanmill::exec {
 
-/// A failed function's type and text are cut to these, on a character's boundary.
-inline constexpr std::size_t error_type_bytes_max = 200;
-inline constexpr std::size_t error_text_bytes_max = 1500;
-
 struct ThreadExecutorOptions {
   std::vector<Function> functions;  // what Invocation::function counts; at least one
   std::uint32_t slots = 1;          // threads, at least 1

@@ -12,7 +12,7 @@
 #include <variant>
 
 #include "codec/codec.hpp"
-#include "exec/thread_executor.hpp"
+#include "exec/invoke.hpp"
 #include "net/clock.hpp"
 #include "net/dealer.hpp"
 #include "net/endpoint.hpp"

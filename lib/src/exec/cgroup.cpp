@@ -1,0 +1,119 @@
+#include "exec/cgroup.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace fanmill::exec {
+namespace {
+
+// Where the cgroup2 hierarchy is mounted, and where in it this process is; empty if nowhere.
+std::string own_folder() {
+  std::ifstream mounts("/proc/self/mounts");
+  std::string mount;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream words(line);
+    std::string device, where, type;
+    words >> device >> where >> type;
+    if (type == "cgroup2") mount = where;
+  }
+  if (mount.empty()) return {};
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (line.starts_with("0::")) return mount + (line == "0::/" ? "" : line.substr(3));
+  }
+  return {};
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return file.valid() &&
+         ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// The number behind `key` in a file of "key number" lines.
+std::uint64_t read_count(const std::string& path, const std::string& key) {
+  std::ifstream file(path);
+  std::string name;
+  for (std::uint64_t count = 0; file >> name >> count;) {
+    if (name == key) return count;
+  }
+  return 0;
+}
+
+std::string number_or_max(std::uint64_t number) {
+  return number == 0 ? "max" : std::to_string(number);
+}
+
+}  // namespace
+
+std::optional<Cgroup> Cgroup::make(const std::string& name) {
+  const std::string parent = own_folder();
+  if (parent.empty()) return {};
+  // It works where no process is in the parent, or the parent is the root.
+  for (const char* controller : {"+memory", "+pids"})
+    write_file(parent + "/cgroup.subtree_control", controller);
+  const std::string folder = parent + "/" + name;
+  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return {};
+  Cgroup group(folder);
+  if (!group.procs_.valid() || !group.kill_.valid()) return {};  // Linux before 5.14
+  return group;
+}
+
+void Cgroup::remove_left(const std::string& name) {
+  const std::string parent = own_folder();
+  if (parent.empty()) return;
+  const std::string folder = parent + "/" + name;
+  write_file(folder + "/cgroup.kill", "1");
+  // Those that are being killed hold it for some more moments.
+  constexpr int tries_max = 1000;
+  constexpr timespec moment{.tv_sec = 0, .tv_nsec = 1'000'000};
+  for (int i = 0; i < tries_max && ::rmdir(folder.c_str()) != 0 && errno == EBUSY; ++i)
+    ::nanosleep(&moment, nullptr);
+}
+
+Cgroup::Cgroup(std::string folder)
+    : folder_(std::move(folder)),
+      procs_(::open((folder_ + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)),
+      kill_(::open((folder_ + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC)) {}
+
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  std::swap(folder_, other.folder_);
+  std::swap(procs_, other.procs_);
+  std::swap(kill_, other.kill_);
+  return *this;
+}
+
+Cgroup::~Cgroup() {
+  if (procs_.valid()) ::rmdir(folder_.c_str());
+}
+
+void Cgroup::enter() const { [[maybe_unused]] const ssize_t count = ::write(procs(), "0", 1); }
+
+bool Cgroup::kill() const { return ::write(kill_.get(), "1", 1) == 1; }
+
+bool Cgroup::is_populated() const {
+  return read_count(folder_ + "/cgroup.events", "populated") != 0;
+}
+
+bool Cgroup::limit_memory(std::uint64_t bytes) const {
+  // Without swap a limit means what it says.
+  write_file(folder_ + "/memory.swap.max", bytes == 0 ? "max" : "0");
+  return write_file(folder_ + "/memory.max", number_or_max(bytes));
+}
+
+bool Cgroup::limit_processes(std::uint64_t count) const {
+  return write_file(folder_ + "/pids.max", number_or_max(count));
+}
+
+std::uint64_t Cgroup::oom_kills() const {
+  return read_count(folder_ + "/memory.events", "oom_kill");
+}
+
+}  // namespace fanmill::exec

@@ -1,0 +1,538 @@
+#include "exec/keeper.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "base/program.hpp"
+#include "exec/capture.hpp"
+#include "exec/function_process.hpp"
+#include "exec/resource_limits.hpp"
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
+}
+
+namespace fanmill::exec {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::size_t read_bytes_max = 1U << 16;
+// Of a resident program: far more than a result may have, so that this is what is told of a line
+// without an end.
+constexpr std::size_t line_bytes_max = 16U << 20;
+
+/// A process that runs tasks: a program for one of them, or for one after another a resident program
+/// or the user's functions.
+struct Child {
+  pid_t pid = -1;
+  Descriptor pidfd;
+  Descriptor output;  // of programs
+  Descriptor errors;
+  Descriptor input;          // of a resident program
+  std::optional<Link> link;  // of functions
+  Tail tail;                 // of its standard error
+};
+
+struct Running {
+  Order order;
+  TaskLimits limits;
+  SteadyClock::time_point begun;
+  double started = 0;
+  std::optional<SteadyClock::time_point> due;  // of its wall limit
+  bool stopped = false;
+  bool over_limit = false;
+  std::optional<Capture> output;
+  std::string unsent;  // of a resident program's line
+};
+
+double wall_clock() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// A file in memory: however much it is, neither side can get stuck in the middle.
+Descriptor input_of(const std::string& text) {
+  if (text.empty()) return lifted(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  Descriptor file = lifted(::memfd_create("input", MFD_CLOEXEC));
+  if (!file.valid() || write_all(file.get(), text) != 0 || ::lseek(file.get(), 0, SEEK_SET) != 0)
+    return {};
+  return file;
+}
+
+class Keeper {
+ public:
+  Keeper(Link link, const KeeperOptions& options,
+         const std::function<std::optional<NewWarden>()>& fork_warden)
+      : link_(std::move(link)),
+        options_(options),
+        fork_warden_(fork_warden),
+        tree_(options.best, cgroup_name(options, ::getpid())) {
+    tree_.limit(options.limits, rlimits_);  // for the first spare
+  }
+
+  void run();
+
+ private:
+  void turn();
+  void take_orders();
+  void perform(Order&& order);
+  void start(Order&& order);
+  void start_command(Order& order);
+  void start_line(Order& order);
+  void start_function(Order& order);
+  std::optional<StartFailure> spawn(const CommandPlan& plan, bool resident);
+  std::optional<Child> fork_function_child();
+  [[noreturn]] void be_function_child(Link link, Descriptor errors, pid_t keeper);
+
+  void read_output();
+  void read_errors();
+  void read_link();
+  void write_input();
+  void pass_deadline();
+  void stop();
+  void end_child();
+  void reap(Evidence& evidence);
+  void judge(int status, Evidence& evidence) const;
+  void report(Report&& report);
+  void fail_to_start(AttemptId attempt, int error_number, std::string text);
+  [[nodiscard]] int poll_timeout() const;
+  void sweep();
+
+  Link link_;
+  const KeeperOptions& options_;
+  const std::function<std::optional<NewWarden>()>& fork_warden_;
+  ProcessTree tree_;
+  std::optional<Child> child_;
+  std::optional<Child> spare_;  // functions only
+  std::optional<Running> running_;
+  TaskLimits rlimits_;  // of the task: what the tree's cgroup can't do
+  std::string line_;    // of a resident program, begun
+  std::uint64_t survivors_ = 0;
+  std::vector<pid_t> spared_;  // children that are no task's: wardens
+};
+
+void Keeper::run() {
+  link_.send(pack(Report{.kind = Report::Kind::ready,
+                         .containment = static_cast<std::uint16_t>(tree_.grade())}));
+  if (!options_.functions->empty()) spare_ = fork_function_child();
+  while (!link_.is_over()) turn();
+  sweep();
+}
+
+int Keeper::poll_timeout() const {
+  if (!running_ || !running_->due) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*running_->due - SteadyClock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
+
+void Keeper::turn() {
+  enum { link, ended, output, errors, function, input, items_count };
+  std::array<pollfd, items_count> items{};
+  for (pollfd& item : items) item = {-1, POLLIN, 0};
+  items[link] = {link_.fd(), static_cast<short>(POLLIN | (link_.has_unsent() ? POLLOUT : 0)), 0};
+  if (child_) {
+    items[ended].fd = child_->pidfd.get();
+    items[output].fd = child_->output.get();
+    items[errors].fd = child_->errors.get();
+    if (child_->link) items[function].fd = child_->link->fd();
+    if (running_ && !running_->unsent.empty()) items[input] = {child_->input.get(), POLLOUT, 0};
+  }
+  if (::poll(items.data(), items.size(), poll_timeout()) < 0) return;  // EINTR
+  const auto is_ready = [&](int item) {
+    return items[static_cast<std::size_t>(item)].revents != 0;
+  };
+  if (is_ready(link)) link_.flush();
+  // What it gave before it ended counts.
+  if (is_ready(input)) write_input();
+  if (is_ready(output)) read_output();
+  if (is_ready(errors) && child_) read_errors();
+  if (is_ready(function) && child_) read_link();
+  if (is_ready(ended) && child_) end_child();
+  pass_deadline();
+  if (is_ready(link)) take_orders();
+}
+
+void Keeper::take_orders() {
+  while (auto message = link_.receive()) {
+    auto order = unpack_order(message->bytes);
+    FANMILL_ASSERT(order.has_value(), message->bytes.size());
+    perform(std::move(*order));
+  }
+}
+
+void Keeper::perform(Order&& order) {
+  switch (order.kind) {
+    case Order::Kind::run_function:
+    case Order::Kind::run_command:
+    case Order::Kind::run_line:
+      start(std::move(order));
+      break;
+    case Order::Kind::stop:
+      if (running_ && running_->order.attempt == order.attempt) stop();
+      break;
+    case Order::Kind::make_warden: {
+      const Report made{.kind = Report::Kind::made};
+      auto warden = fork_warden_();
+      if (warden) spared_.push_back(warden->pid);
+      link_.send(pack(made), warden ? warden->link.release() : Descriptor());
+      break;
+    }
+    case Order::Kind::make_keeper:
+      break;  // a warden's
+  }
+}
+
+// ---- Start.
+
+void Keeper::start(Order&& order) {
+  FANMILL_ASSERT(!running_, order.attempt);
+  const TaskLimits limits = tighter(options_.limits, order.command.limits);
+  tree_.limit(limits, rlimits_);
+  const auto now = SteadyClock::now();
+  running_ =
+      Running{.order = std::move(order), .limits = limits, .begun = now, .started = wall_clock()};
+  if (limits.wall > Duration::zero()) running_->due = now + limits.wall;
+  Order& kept = running_->order;
+  if (kept.kind == Order::Kind::run_function) {
+    start_function(kept);
+  } else if (kept.kind == Order::Kind::run_line) {
+    start_line(kept);
+  } else {
+    start_command(kept);
+  }
+}
+
+void Keeper::fail_to_start(AttemptId attempt, int error_number, std::string text) {
+  running_.reset();
+  report({.attempt = attempt,
+          .evidence = {.how = Evidence::How::could_not_start,
+                       .number = error_number,
+                       .started = wall_clock(),
+                       .text = std::move(text)}});
+}
+
+void Keeper::start_command(Order& order) {
+  running_->output.emplace(
+      order.command.output_max,
+      options_.spool_folder + "/attempt-" + std::to_string(order.attempt.value) + ".out");
+  if (auto failure = spawn(order.command, false))
+    fail_to_start(order.attempt, failure->error_number, std::move(failure->text));
+}
+
+void Keeper::start_line(Order& order) {
+  if (!child_) {
+    line_.clear();
+    if (auto failure = spawn(order.command, true))
+      return fail_to_start(order.attempt, failure->error_number, std::move(failure->text));
+  }
+  running_->unsent = order.invocation.payload.bytes.str() + "\n";
+  write_input();
+}
+
+std::optional<StartFailure> Keeper::spawn(const CommandPlan& plan, bool resident) {
+  const PreparedCommand command({.arguments = plan.arguments,
+                                 .environment = plan.environment,
+                                 .working_directory = plan.directory});
+  Pipe output = make_pipe();
+  Pipe errors = make_pipe();
+  Pipe input;
+  if (resident) {
+    input = make_pipe();
+  } else {
+    input.read = input_of(plan.input);
+  }
+  if (!output.valid() || !errors.valid() || !input.read.valid()) return command.host_failure(errno);
+  for (const Descriptor* end : {&output.read, &errors.read, &input.write}) {
+    if (end->valid()) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
+  }
+  const std::vector<ResourceLimit> limits = resource_limits(rlimits_);
+  auto started = command.spawn({.input = input.read.get(),
+                                .output = output.write.get(),
+                                .errors = errors.write.get(),
+                                .death_signal = SIGKILL,
+                                .cgroup_procs = tree_.cgroup_procs(),
+                                .limits = limits,
+                                .niceness = rlimits_.niceness});
+  if (auto* failure = std::get_if<StartFailure>(&started)) return std::move(*failure);
+  auto& spawned = std::get<PreparedCommand::Spawned>(started);
+  child_.emplace();
+  child_->pid = spawned.pid;
+  child_->pidfd = std::move(spawned.pidfd);
+  child_->output = std::move(output.read);
+  child_->errors = std::move(errors.read);
+  child_->input = std::move(input.write);
+  return {};
+}
+
+void Keeper::start_function(Order& order) {
+  if (!child_) child_ = spare_ ? std::exchange(spare_, std::nullopt) : fork_function_child();
+  if (!child_) return fail_to_start(order.attempt, errno, "can't fork a process for the function");
+  child_->link->send(pack(order));
+  order.invocation.payload = {};
+  if (!spare_) spare_ = fork_function_child();
+}
+
+std::optional<Child> Keeper::fork_function_child() {
+  auto ends = Link::make_pair();
+  Pipe errors = make_pipe();
+  if (!ends || !errors.valid()) return {};
+  ::fcntl(errors.read.get(), F_SETFL, O_NONBLOCK);
+  const pid_t keeper = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return {};
+  if (pid == 0) {
+    ends->first.release().reset();
+    errors.read.reset();
+    be_function_child(std::move(ends->second), std::move(errors.write), keeper);
+  }
+  Child child{.pid = pid,
+              .pidfd = Descriptor(::pidfd_open(pid, 0)),
+              .output = {},
+              .errors = std::move(errors.read),
+              .input = {}};
+  child.link.emplace(std::move(ends->first));
+  return child;
+}
+
+void Keeper::be_function_child(Link link, Descriptor errors, pid_t keeper) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != keeper) ::_exit(1);
+  ::prctl(PR_SET_NAME, program_invocation_short_name);
+  // Ends of others: held here they would outlive them.
+  (void)link_.release();
+  for (std::optional<Child>* other : {&child_, &spare_}) other->reset();
+  ::dup2(errors.get(), STDERR_FILENO);
+  errors.reset();
+  drop_signal_handlers();
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  TaskLimits own = options_.limits;
+  own.cpu = {};  // for each task, not for all together
+  if (tree_.grade() == Grade::cgroup) {
+    own.memory = rlimits_.memory;
+    own.processes = rlimits_.processes;
+  }
+  apply(own);
+  run_function_process(std::move(link), *options_.functions, options_.limits, tree_);
+}
+
+// ---- While it runs.
+
+void Keeper::write_input() {
+  while (!running_->unsent.empty()) {
+    const ssize_t count =
+        ::write(child_->input.get(), running_->unsent.data(), running_->unsent.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno != EAGAIN) running_->unsent.clear();  // its end is on its way
+    if (count < 0) return;
+    running_->unsent.erase(0, static_cast<std::size_t>(count));
+  }
+}
+
+void Keeper::read_output() {
+  std::array<char, read_bytes_max> buffer;
+  for (;;) {
+    const ssize_t count = ::read(child_->output.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0) child_->output.reset();
+    if (count <= 0) return;
+    const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
+    if (running_ && running_->output) {
+      running_->output->take(chunk);
+      return;  // the other descriptors get their turn
+    }
+    line_ += chunk;
+    const std::size_t end = line_.find('\n');
+    if (end == std::string::npos && line_.size() <= line_bytes_max) continue;
+    if (!running_ || end == std::string::npos) {
+      line_.clear();  // nobody asked for it, or it has no end
+      if (running_) stop();
+      return;
+    }
+    const auto now = SteadyClock::now();
+    Report done{.attempt = running_->order.attempt,
+                .evidence = {.wall = now - running_->begun, .started = running_->started},
+                .output = line_.substr(0, end),
+                .errors = child_->tail.text()};
+    line_.erase(0, end + 1);
+    running_.reset();
+    report(std::move(done));
+    return;
+  }
+}
+
+void Keeper::read_errors() {
+  std::array<char, read_bytes_max> buffer;
+  const ssize_t count = ::read(child_->errors.get(), buffer.data(), buffer.size());
+  if (count == 0) child_->errors.reset();
+  if (count <= 0) return;
+  const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
+  child_->tail.take(chunk);
+  // A command's comes with its result; what functions say is said.
+  if (child_->link) (void)write_all(STDERR_FILENO, chunk);
+}
+
+void Keeper::read_link() {
+  while (auto message = child_->link->receive()) {
+    auto answer = unpack_report(message->bytes);
+    if (!answer || !running_ || answer->attempt != running_->order.attempt) {
+      stop();  // its memory is not what it was
+      return;
+    }
+    answer->kind = Report::Kind::ended;
+    answer->evidence.how = Evidence::How::returned;
+    answer->evidence.started = running_->started;
+    running_.reset();
+    report(std::move(*answer));
+  }
+}
+
+void Keeper::pass_deadline() {
+  if (!running_ || !running_->due || SteadyClock::now() < *running_->due) return;
+  running_->over_limit = true;
+  if (child_) end_child();
+}
+
+// ---- End.
+
+void Keeper::stop() {
+  if (running_) running_->stopped = true;
+  if (child_) end_child();
+}
+
+/// Ends the child, if it has not ended by itself, and all of its tree; tells how it was.
+void Keeper::end_child() {
+  // A result that was given before the end.
+  if (child_->link && !(running_ && running_->stopped)) read_link();
+  if (!child_) return;
+  Evidence evidence;
+  reap(evidence);
+  while (child_->errors.valid()) {
+    const std::size_t before = child_->tail.text().size();
+    read_errors();
+    if (child_->errors.valid() && child_->tail.text().size() == before) break;
+  }
+  if (running_ && running_->output) {
+    while (child_->output.valid()) {
+      const std::uint64_t before = running_->output->total();
+      read_output();
+      if (running_->output->total() == before) break;
+    }
+  }
+  Child gone = std::move(*child_);
+  child_.reset();
+  line_.clear();
+  if (running_) {
+    Running ended = std::move(*running_);
+    running_.reset();
+    Report done{.attempt = ended.order.attempt,
+                .evidence = std::move(evidence),
+                .errors = gone.tail.text(),
+                .survivors = survivors_};
+    if (ended.output) {
+      done.output = std::move(ended.output->kept());
+      done.output_bytes = ended.output->total();
+      done.output_file = ended.output->file();
+    }
+    report(std::move(done));
+  }
+  if (!options_.functions->empty() && !spare_) spare_ = fork_function_child();
+}
+
+void Keeper::reap(Evidence& evidence) {
+  siginfo_t info{};
+  const bool ended =
+      ::waitid(P_PID, static_cast<id_t>(child_->pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+      info.si_pid == child_->pid;
+  std::vector<pid_t> spared = spared_;
+  if (spare_) spared.push_back(spare_->pid);
+  // As long as it is not reaped, the number of its process group is nobody else's.
+  survivors_ = 0;
+  if (ended) {
+    ::kill(-child_->pid, SIGKILL);
+  } else {
+    survivors_ = tree_.kill(child_->pid, spared);
+  }
+  int status = 0;
+  rusage used{};
+  ::wait4(child_->pid, &status, survivors_ == 0 ? 0 : WNOHANG, &used);
+  // Often it has left nothing behind; then there is nobody to look for.
+  siginfo_t any{};
+  if (ended && ::waitid(P_ALL, 0, &any, WEXITED | WNOHANG | WNOWAIT) == 0)
+    survivors_ = tree_.kill(-1, spared);
+  if (running_) {
+    evidence.wall = SteadyClock::now() - running_->begun;
+    evidence.started = running_->started;
+  }
+  evidence.cpu = cpu_of(used);
+  evidence.memory = memory_of(used);
+  judge(status, evidence);
+}
+
+void Keeper::judge(int status, Evidence& evidence) const {
+  using How = Evidence::How;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  evidence.how = signal != 0 ? How::signalled : How::exited;
+  evidence.number = signal != 0 ? signal : WEXITSTATUS(status);
+  if (!running_) return;
+  const bool cpu_used_up =
+      running_->limits.cpu > Duration::zero() && evidence.cpu >= running_->limits.cpu;
+  if (running_->stopped) {
+    evidence.how = How::stopped;
+  } else if (running_->over_limit) {
+    evidence.how = How::limit;
+    evidence.text = "wall";
+  } else if (tree_.ran_out_of_memory() && (signal != 0 || evidence.number != 0)) {
+    evidence.how = How::out_of_memory;
+  } else if (signal == SIGXCPU || (signal == SIGKILL && cpu_used_up)) {
+    evidence.how = How::limit;
+    evidence.text = "cpu";
+  }
+}
+
+void Keeper::report(Report&& report) { link_.send(pack(report)); }
+
+/// The worker is gone, or wants no more of us: nothing is left behind.
+void Keeper::sweep() {
+  if (child_) {
+    (void)tree_.kill(child_->pid, {});
+  } else {
+    (void)tree_.kill(-1, {});
+  }
+}
+
+}  // namespace
+
+void run_keeper(Link link, const KeeperOptions& options,
+                const std::function<std::optional<NewWarden>()>& fork_warden) {
+  ::prctl(PR_SET_NAME, "fanmill-keeper");
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  {
+    Keeper keeper(std::move(link), options, fork_warden);
+    keeper.run();
+  }
+  ::_exit(0);
+}
+
+}  // namespace fanmill::exec

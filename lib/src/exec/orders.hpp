@@ -1,0 +1,80 @@
+// Orders and reports: what the processes of one worker say to each other over their links: the
+// worker to its warden and keepers, a keeper to the process that runs a function, and back.
+//
+// Private to one program: both ends are the same build, so there are no versions. But a process that
+// runs user code may send anything: unpacking checks every length.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "exec/evidence.hpp"
+#include "exec/executor.hpp"
+#include "exec/task_limits.hpp"
+
+namespace fanmill::exec {
+
+/// A program to run for one task.
+struct CommandPlan {
+  std::vector<std::string> arguments;  // not empty
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::string directory;         // empty: the worker's
+  std::string input;             // its standard input
+  TaskLimits limits;             // tightened by the worker's own
+  std::uint64_t output_max = 0;  // bytes of standard output that are reported
+};
+
+struct Order {
+  enum class Kind : std::uint8_t {
+    run_function,  // attempt, invocation, limits
+    run_command,   // attempt, command
+    run_line,      // attempt, command: the resident program; invocation.payload is the line
+    stop,          // attempt; nothing happens if it has ended
+    make_keeper,   // answered by `made`
+    make_warden,   // answered by `made`: the warden is gone
+  };
+  Kind kind = Kind::stop;
+  AttemptId attempt;
+  Invocation invocation;
+  CommandPlan command;
+};
+
+struct Report {
+  enum class Kind : std::uint8_t {
+    ready,  // a keeper lives: containment
+    ended,  // attempt, evidence, and what the task gave
+    made,   // a link to the new process comes with it; without one it could not be made: error_text
+  };
+  Kind kind = Kind::ended;
+  AttemptId attempt;
+  Evidence evidence;
+  std::uint16_t containment = 0;  // as in hello
+  // Of a function that returned, and of a resident program's line.
+  Completion::Kind answer = Completion::Kind::returned;
+  bool nothing = false;
+  Payload payload;
+  std::string error_type;
+  std::string error_text;
+  // Of a program.
+  std::string output;
+  std::string errors;              // the end of its standard error
+  std::uint64_t output_bytes = 0;  // all of it
+  std::string output_file;         // where all of it is, if it did not fit
+  std::uint64_t survivors = 0;     // processes of the task that could not be ended
+};
+
+/// What the end of a process means for its task, where nothing it gave says otherwise: words, and the
+/// end of its standard error.
+Completion completion_of_end(const Report& report);
+
+std::string pack(const Order& order);
+std::string pack(const Report& report);
+/// Nothing if the bytes are no such thing.
+std::optional<Order> unpack_order(std::string_view bytes);
+std::optional<Report> unpack_report(std::string_view bytes);
+
+}  // namespace fanmill::exec

@@ -1,0 +1,107 @@
+// ProcessExecutor: runs tasks in processes of their own, which can be ended at any moment with all
+// that they have started; this process, the worker, never runs user code.
+//
+// It forks (warden.hpp): make it while the process has one thread, before there is a zmq context and
+// before keys are read. After that it belongs to the worker's loop like any executor.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/descriptor.hpp"
+#include "base/wakeup.hpp"
+#include "exec/executor.hpp"
+#include "exec/keeper.hpp"
+#include "exec/warden.hpp"
+
+namespace fanmill::exec {
+
+/// What programs to run, for workers whose tasks are not functions of this program.
+struct Programs {
+  struct Plan {
+    CommandPlan command;
+    /// The program stays for the tasks that follow: it is given this line and answers with one.
+    std::optional<std::string> line;
+  };
+  /// The program for a task; or why there is none, as a completion (its slot and attempt are filled
+  /// in). On the loop's thread; must not block.
+  std::function<std::variant<Plan, Completion>(const Invocation&)> plan;
+  /// What the end of a program means. The report's texts may be taken.
+  std::function<Completion(const Invocation&, Report&)> conclude;
+};
+
+struct ProcessExecutorOptions {
+  std::uint32_t slots = 1;           // at least 1
+  std::vector<Function> functions;   // either these
+  std::optional<Programs> programs;  // or this
+  TaskLimits limits;                 // of each task, whatever it asks for
+  Grade best = Grade::cgroup;        // the grade to try for
+  std::string spool_folder;          // exists; empty: /tmp
+};
+
+class ProcessExecutor final : public Executor {
+ public:
+  /// Throws FarmError: invalid_argument if this process has more than one thread, io_error if it
+  /// can't fork.
+  explicit ProcessExecutor(ProcessExecutorOptions options);
+  /// Ends all that runs, with its descendants, and waits for that.
+  ~ProcessExecutor() override;
+
+  /// What kills reach, from the first keeper.
+  [[nodiscard]] Grade grade() const { return grade_; }
+
+  [[nodiscard]] std::uint32_t slot_count() const override;
+  void start(std::uint32_t slot, Invocation invocation) override;
+  void stop(std::uint32_t slot) override;
+  [[nodiscard]] int completions_fd() const override { return events_.get(); }
+  /// Throws FarmError (io_error) if every process of it was killed at once, so that there is nobody
+  /// to fork others.
+  void take(std::vector<Completion>& out) override;
+  bool wait_idle(Duration limit) override;
+
+ private:
+  struct Slot {
+    std::optional<Link> keeper;
+    bool busy = false;
+    bool sent = false;  // to its keeper; else it waits for one
+    bool stopped = false;
+    Invocation invocation;
+    CommandPlan command;
+    std::optional<std::string> line;
+  };
+
+  void order_keeper();
+  void order_warden();
+  void watch(Link& link, std::uint64_t tag);
+  void update_watch(const Link& link, std::uint64_t tag) const;
+  void take_events(int limit_ms);
+  void take_from_warden();
+  void take_from_spare();
+  void take_from_keeper(std::uint32_t slot);
+  void take_made(Link::Message&& message);
+  void keeper_lost(std::uint32_t slot);
+  void send_order(std::uint32_t slot);
+  void complete(std::uint32_t slot, Completion completion);
+  [[nodiscard]] Completion completion_of(Slot& slot, Report& report) const;
+
+  ProcessExecutorOptions options_;
+  KeeperOptions keeper_options_;
+  Grade grade_ = Grade::process_group;
+  Descriptor events_;  // an epoll instance: readable when one of the links has something to do
+  Wakeup wakeup_;      // for completions that no link brings
+  std::optional<Link> warden_;
+  pid_t first_warden_ = -1;
+  bool warden_ordered_ = false;
+  std::size_t keepers_ordered_ = 0;
+  std::optional<Link> spare_;  // a keeper without a slot
+  std::vector<Slot> slots_;
+  std::vector<Completion> completions_;
+  std::uint32_t busy_ = 0;
+};
+
+}  // namespace fanmill::exec

@@ -1,0 +1,508 @@
+// Tasks in processes of their own: what they give, how they end, and that nothing of them is left.
+#include "exec/process_executor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <fanmill/error.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <thread>
+
+#include "catch.hpp"
+
+using namespace fanmill;
+using namespace fanmill::exec;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+using Kind = Completion::Kind;
+using How = Evidence::How;
+
+namespace {
+
+// A limit for hangs, not for speed.
+constexpr int patience_ms = 60'000;
+
+/// Functions, by index.
+enum : std::uint32_t { echo, throws, segfaults, exits, spins, deaf, flees, prints, eats, names };
+
+FunctionResult call_echo(const Invocation& invocation, const std::stop_token&) {
+  return {invocation.payload};
+}
+FunctionResult call_throws(const Invocation&, const std::stop_token&) {
+  throw std::invalid_argument("negative");
+}
+FunctionResult call_segfaults(const Invocation&, const std::stop_token&) {
+  std::fputs("about to fall\n", stderr);
+  // Not by a bad pointer: sanitizers would catch that and tell their own story.
+  std::signal(SIGSEGV, SIG_DFL);
+  ::raise(SIGSEGV);
+  return {};
+}
+FunctionResult call_exits(const Invocation&, const std::stop_token&) { ::_exit(3); }
+FunctionResult call_spins(const Invocation&, const std::stop_token&) {
+  for (;;) std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+FunctionResult call_deaf(const Invocation&, const std::stop_token&) {
+  for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_IGN);
+  for (;;) ::pause();
+}
+// What it starts has its own session, is nobody's child, and holds everything that it was given.
+FunctionResult call_flees(const Invocation&, const std::stop_token&) {
+  if (::fork() == 0) {
+    ::setsid();
+    if (::fork() != 0) ::_exit(0);
+    ::execlp("sleep", "sleep", "1000", nullptr);
+    ::_exit(127);
+  }
+  for (;;) ::pause();
+}
+FunctionResult call_prints(const Invocation& invocation, const std::stop_token&) {
+  std::fputs("a word\n", stderr);
+  return {invocation.payload};
+}
+FunctionResult call_eats(const Invocation&, const std::stop_token&) {
+  std::vector<std::unique_ptr<char[]>> all;
+  for (;;) {
+    all.push_back(std::make_unique<char[]>(1U << 20));
+    std::fill_n(all.back().get(), 1U << 20, 'x');
+  }
+}
+FunctionResult call_names(const Invocation&, const std::stop_token&) {
+  return {Payload::raw(std::string(std::getenv("FANMILL_ITEM")) + " " +
+                       std::getenv("FANMILL_TASK") + " " + std::getenv("FANMILL_ATTEMPT"))};
+}
+
+std::vector<Function> functions() {
+  return {call_echo, call_throws, call_segfaults, call_exits, call_spins,
+          call_deaf, call_flees,  call_prints,    call_eats,  call_names};
+}
+
+constexpr const char* mark_name = "FANMILL_TEST_MARK";
+
+/// Every process that this test has forked (it runs the same program), or started (the mark is in its
+/// environment).
+std::vector<pid_t> ours() {
+  namespace fs = std::filesystem;
+  const std::string mark = std::string(mark_name) + "=" + std::to_string(::getpid());
+  const fs::path program = fs::read_symlink("/proc/self/exe");
+  std::vector<pid_t> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (std::stoi(name) == ::getpid()) continue;
+    std::ifstream file(entry.path() / "environ");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    std::error_code gone;
+    if (text.find(mark) != std::string::npos ||
+        fs::read_symlink(entry.path() / "exe", gone) == program)
+      found.push_back(std::stoi(name));
+  }
+  return found;
+}
+
+std::string name_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
+  std::string name;
+  std::getline(file, name);
+  return name;
+}
+
+std::vector<pid_t> named(const std::string& name) {
+  std::vector<pid_t> found = ours();
+  std::erase_if(found, [&](pid_t pid) { return name_of(pid) != name; });
+  return found;
+}
+
+/// Runs programs as "/bin/sh -c TEXT".
+Programs shell(TaskLimits limits = {}, std::uint64_t output_max = 4096) {
+  return {.plan = [=](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
+            return Programs::Plan{
+                .command = {.arguments = {"/bin/sh", "-c", invocation.payload.bytes.str()},
+                            .environment = {{mark_name, std::to_string(::getpid())}},
+                            .limits = limits,
+                            .output_max = output_max}};
+          },
+          .conclude =
+              [](const Invocation&, Report& report) {
+                Completion completion = completion_of_end(report);
+                completion.payload = Payload::raw(report.output);
+                return completion;
+              }};
+}
+
+class Fixture {
+ public:
+  explicit Fixture(ProcessExecutorOptions options) : executor_(std::move(options)) {}
+
+  ProcessExecutor& executor() { return executor_; }
+  void start(std::uint32_t slot, std::uint32_t function, std::string_view payload = "") {
+    executor_.start(slot, {.attempt = AttemptId{++last_attempt_},
+                           .task = TaskId{7},
+                           .item = 6,
+                           .function = function,
+                           .number = 2,
+                           .payload = Payload::raw(payload)});
+  }
+  std::vector<Completion> take(std::size_t count) {
+    std::vector<Completion> completions;
+    while (completions.size() < count) {
+      pollfd item{executor_.completions_fd(), POLLIN, 0};
+      REQUIRE(::poll(&item, 1, patience_ms) == 1);
+      executor_.take(completions);
+    }
+    REQUIRE(completions.size() == count);
+    return completions;
+  }
+  Completion run(std::uint32_t function, std::string_view payload = "") {
+    start(0, function, payload);
+    return take(1).front();
+  }
+  Completion run(const std::string& script) { return run(0, script); }
+
+ private:
+  ProcessExecutor executor_;
+  std::uint64_t last_attempt_ = 0;
+};
+
+Fixture with_functions(std::uint32_t slots = 1, TaskLimits limits = {},
+                       Grade best = Grade::cgroup) {
+  ::setenv(mark_name, std::to_string(::getpid()).c_str(), 1);
+  return Fixture({.slots = slots, .functions = functions(), .limits = limits, .best = best});
+}
+
+/// Until `is_true`, asked again and again.
+template <typename Condition>
+void wait_until(const Condition& is_true) {
+  const auto end = std::chrono::steady_clock::now() + 60s;
+  while (!is_true()) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    std::this_thread::yield();
+  }
+}
+
+std::size_t child_count(pid_t parent) {
+  const std::string name = std::to_string(parent);
+  std::ifstream file("/proc/" + name + "/task/" + name + "/children");
+  return static_cast<std::size_t>(
+      std::distance(std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>()));
+}
+
+/// The only one that has, beside its spare, a process that runs something.
+pid_t busy_keeper() {
+  for (const pid_t keeper : named("fanmill-keeper")) {
+    if (child_count(keeper) > 1) return keeper;
+  }
+  FAIL("no keeper is busy");
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("what a function gives comes back", "[processes]") {
+  Fixture farm = with_functions();
+  const Completion given = farm.run(echo, "some bytes");
+  CHECK(given.kind == Kind::returned);
+  CHECK(given.payload == Payload::raw("some bytes"));
+  CHECK(given.attempt == AttemptId{1});
+  CHECK(farm.run(names).payload == Payload::raw("6 7 2"));
+  const std::string large(8U << 20, 'x');
+  CHECK(farm.run(echo, large).payload == Payload::raw(large));
+  const Completion thrown = farm.run(throws);
+  CHECK(thrown.kind == Kind::failed);
+  CHECK(thrown.error_type == "std::invalid_argument");
+  CHECK(thrown.error_text == "negative");
+  CHECK(farm.run(99).kind == Kind::rejected);
+}
+
+TEST_CASE("a function that takes its process with it is told of, and the next one runs",
+          "[processes]") {
+  Fixture farm = with_functions();
+  for (int round = 0; round < 3; ++round) {
+    const Completion fallen = farm.run(segfaults);
+    CHECK(fallen.kind == Kind::died);
+    CHECK(fallen.detail == SIGSEGV);
+    CHECK(fallen.error_type == "signal 11 (SIGSEGV)");
+    CHECK_THAT(fallen.error_text, ContainsSubstring("about to fall"));
+    const Completion left = farm.run(exits);
+    CHECK(left.kind == Kind::died);
+    CHECK(left.detail == 256 + 3);
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+  }
+}
+
+TEST_CASE("a stop ends a function whatever it is doing, and all that it has started",
+          "[processes]") {
+  const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
+  Fixture farm = with_functions(1, {}, best);
+  for (const std::uint32_t function : {spins, deaf, flees, spins}) {
+    farm.start(0, function);
+    if (function == flees) wait_until([] { return !named("sleep").empty(); });
+    farm.executor().stop(0);
+    CHECK(farm.take(1).front().kind == Kind::died);
+    CHECK(named("sleep").empty());
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+  }
+}
+
+TEST_CASE("slots run side by side, and a stop of one is nothing to the other", "[processes]") {
+  Fixture farm = with_functions(2);
+  farm.start(0, spins);
+  for (int i = 0; i < 50; ++i) {
+    farm.start(1, echo, "x");
+    CHECK(farm.take(1).front().slot == 1);
+  }
+  farm.executor().stop(0);
+  CHECK(farm.take(1).front().slot == 0);
+}
+
+TEST_CASE("a stop that comes too late, or twice, changes nothing", "[processes]") {
+  Fixture farm = with_functions();
+  farm.executor().stop(0);
+  farm.start(0, echo, "x");
+  wait_until([&] {
+    pollfd item{farm.executor().completions_fd(), POLLIN, 0};
+    return ::poll(&item, 1, 0) == 1;
+  });
+  farm.executor().stop(0);
+  farm.executor().stop(0);
+  CHECK(farm.take(1).size() == 1);
+  CHECK(farm.run(echo, "y").payload == Payload::raw("y"));
+}
+
+TEST_CASE("a thousand functions ended in a row leave nothing behind", "[processes]") {
+  Fixture farm = with_functions();
+  farm.run(echo);
+  const auto descriptors = [] {
+    const auto list = std::filesystem::directory_iterator("/proc/self/fd");
+    return std::distance(begin(list), end(list));
+  };
+  const auto before = descriptors();
+  const std::size_t processes = ours().size();
+  for (int i = 0; i < 1000; ++i) {
+    farm.start(0, i % 2 == 0 ? spins : segfaults);
+    farm.executor().stop(0);
+    (void)farm.take(1);
+  }
+  CHECK(farm.run(echo, "x").kind == Kind::returned);
+  CHECK(descriptors() == before);
+  wait_until([&] { return ours().size() <= processes; });
+}
+
+TEST_CASE("memory past its limit is an error of the function, or its end", "[processes]") {
+  Fixture farm = with_functions(1, {.memory = 1U << 30});
+  const Completion eaten = farm.run(eats);
+  CHECK(eaten.kind != Kind::returned);
+  CHECK(farm.run(echo, "x").kind == Kind::returned);
+}
+
+TEST_CASE("limits of time end a function", "[processes]") {
+  SECTION("wall") {
+    Fixture farm = with_functions(1, {.wall = 1s});
+    const Completion ended = farm.run(spins);
+    CHECK(ended.kind == Kind::failed);
+    CHECK(ended.error_type == "time limit");
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+  }
+  SECTION("processor") {
+    Fixture farm = with_functions(1, {.cpu = 1s});
+    CHECK(farm.run(spins).error_type == "time limit");
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+  }
+}
+
+TEST_CASE("when its executor goes, all of a worker's processes go", "[processes]") {
+  {
+    Fixture farm = with_functions(2);
+    farm.start(0, flees);
+    farm.start(1, deaf);
+    wait_until([] { return !named("sleep").empty(); });
+  }
+  CHECK(ours() == std::vector<pid_t>{});
+}
+
+TEST_CASE("a killed keeper loses its task, no other, and is replaced", "[processes]") {
+  Fixture farm = with_functions(1);
+  farm.run(echo);
+  for (int round = 0; round < 3; ++round) {
+    farm.start(0, flees);
+    wait_until([] { return !named("sleep").empty(); });
+    ::kill(busy_keeper(), SIGKILL);
+    const Completion lost = farm.take(1).front();
+    CHECK(lost.kind == Kind::died);
+    CHECK(lost.error_type == "lost its keeper");
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+    wait_until([] { return named("sleep").empty(); });
+  }
+}
+
+TEST_CASE("a killed warden costs nothing: a keeper makes another", "[processes]") {
+  Fixture farm = with_functions(1);
+  for (int round = 0; round < 3; ++round) {
+    farm.start(0, spins);
+    const std::vector<pid_t> wardens = named("fanmill-warden");
+    REQUIRE(wardens.size() == 1);
+    ::kill(wardens.front(), SIGKILL);
+    wait_until([&] {
+      std::vector<Completion> none;
+      farm.executor().take(none);
+      REQUIRE(none.empty());
+      const std::vector<pid_t> now = named("fanmill-warden");
+      return now.size() == 1 && now != wardens;
+    });
+    farm.executor().stop(0);
+    CHECK(farm.take(1).front().kind == Kind::died);
+    CHECK(farm.run(echo, "x").kind == Kind::returned);
+  }
+}
+
+TEST_CASE("a process with several threads does not fork", "[processes]") {
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    while (!done) std::this_thread::yield();
+  });
+  std::thread another([&] {
+    while (!done) std::this_thread::yield();
+  });
+  std::string words;
+  try {
+    ProcessExecutor executor({.functions = functions()});
+  } catch (const FarmError& error) {
+    words = error.what();
+  }
+  done = true;
+  other.join();
+  another.join();
+  CHECK_THAT(words, ContainsSubstring("threads already"));
+}
+
+TEST_CASE("a program's output, exit status and evidence come back", "[processes]") {
+  Fixture farm({.programs = shell()});
+  const Completion fine = farm.run("echo out; echo err >&2");
+  CHECK(fine.detail == 256);
+  CHECK(fine.payload == Payload::raw("out\n"));
+  CHECK(fine.error_text == "err\n");
+  CHECK(farm.run("exit 3").detail == 256 + 3);
+  CHECK(farm.run("exit 3").error_type == "exit 3");
+  CHECK(farm.run("kill -SEGV $$").error_type == "signal 11 (SIGSEGV)");
+  CHECK(farm.run("cat").payload == Payload::raw(""));
+}
+
+TEST_CASE("a program that can't be started is told of", "[processes]") {
+  Programs programs = shell();
+  programs.plan = [](const Invocation&) -> std::variant<Programs::Plan, Completion> {
+    return Programs::Plan{.command = {.arguments = {"/no/such/program"}}};
+  };
+  Fixture farm({.programs = programs});
+  const Completion missing = farm.run("");
+  CHECK(missing.kind == Kind::failed);
+  CHECK(missing.error_type == "could not start");
+  CHECK_THAT(missing.error_text, ContainsSubstring("No such file"));
+}
+
+TEST_CASE("what a program leaves running goes with it, also if it holds the output",
+          "[processes]") {
+  const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
+  Fixture farm({.programs = shell(), .best = best});
+  CHECK(farm.run("setsid sleep 1000 & echo done").payload == Payload::raw("done\n"));
+  CHECK(named("sleep").empty());
+  CHECK(farm.run("(setsid setsid sleep 1000 &) ; sleep 1000 & echo two").payload ==
+        Payload::raw("two\n"));
+  CHECK(named("sleep").empty());
+  // Closed standard output and lingers: it is its end that counts.
+  farm.start(0, 0, "exec >&- 2>&-; sleep 0.05; exit 4");
+  CHECK(farm.take(1).front().detail == 256 + 4);
+}
+
+TEST_CASE("a stop ends a program, stopped or deaf, with its descendants", "[processes]") {
+  const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
+  Fixture farm({.programs = shell(), .best = best});
+  for (const char* script : {"trap '' TERM INT HUP; sleep 1000 & wait; sleep 1000",
+                             "sleep 1000 & kill -STOP $$", "(setsid sleep 1000 &); sleep 1000"}) {
+    farm.start(0, 0, script);
+    wait_until([] { return !named("sleep").empty(); });
+    farm.executor().stop(0);
+    CHECK(farm.take(1).front().kind == Kind::died);
+    CHECK(named("sleep").empty());
+  }
+}
+
+TEST_CASE("a fork loop is ended with all that it has made", "[processes]") {
+  const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
+  Fixture farm({.programs = shell(), .best = best});
+  farm.start(0, 0, "while :; do sleep 1000 & done");
+  wait_until([] { return named("sleep").size() > 50; });
+  farm.executor().stop(0);
+  CHECK(farm.take(1).front().kind == Kind::died);
+  CHECK(named("sleep").empty());
+}
+
+TEST_CASE("long output is cut, and all of it stands in a file", "[processes]") {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("spool-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  Programs programs = shell({}, 100);
+  std::string file;
+  std::uint64_t bytes = 0;
+  const auto conclude = programs.conclude;
+  programs.conclude = [&](const Invocation& invocation, Report& report) {
+    file = report.output_file;
+    bytes = report.output_bytes;
+    return conclude(invocation, report);
+  };
+  {
+    Fixture farm({.programs = programs, .spool_folder = folder});
+    CHECK(farm.run("yes | head -c 3000000").payload.bytes.size() == 100);
+    CHECK(bytes == 3'000'000);
+    CHECK(std::filesystem::file_size(file) == 3'000'000);
+    farm.run("yes | head -c 100");
+    CHECK(file.empty());
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("limits of a program hold", "[processes]") {
+  CHECK(Fixture({.programs = shell({.wall = 30ms})}).run("sleep 1000").error_type == "time limit");
+  CHECK(Fixture({.programs = shell({.cpu = 1s})}).run("while :; do :; done").error_type ==
+        "time limit");
+  CHECK(Fixture({.programs = shell({.files = 20})}).run("ulimit -n").payload ==
+        Payload::raw("20\n"));
+  CHECK(Fixture({.programs = shell({.core = 0})}).run("ulimit -c").payload == Payload::raw("0\n"));
+  CHECK(Fixture({.programs = shell({.niceness = 7})}).run("nice").payload == Payload::raw("7\n"));
+}
+
+TEST_CASE("a resident program is given a line and answers with one", "[processes]") {
+  Programs programs = shell();
+  programs.plan = [](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
+    return Programs::Plan{
+        .command = {.arguments = {"/bin/sh", "-c",
+                                  "while read line; do [ $line = end ] && exit 2; "
+                                  "[ $line = hang ] && sleep 1000; echo $$ got $line; done"}},
+        .line = invocation.payload.bytes.str()};
+  };
+  programs.conclude = [](const Invocation&, Report& report) {
+    Completion completion = completion_of_end(report);
+    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
+    completion.payload = Payload::raw(report.output);
+    return completion;
+  };
+  Fixture farm({.programs = programs});
+  const std::string first = farm.run("1").payload.bytes.str();
+  CHECK_THAT(first, ContainsSubstring(" got 1"));
+  const std::string pid = first.substr(0, first.find(' '));
+  CHECK(farm.run("2").payload == Payload::raw(pid + " got 2"));
+  CHECK(farm.run("end").detail == 256 + 2);
+  CHECK_THAT(farm.run("3").payload.bytes.str(), !ContainsSubstring(pid));
+  farm.start(0, 0, "hang");
+  farm.executor().stop(0);
+  CHECK(farm.take(1).front().kind == Kind::died);
+  CHECK_THAT(farm.run("4").payload.bytes.str(), ContainsSubstring(" got 4"));
+}
