@@ -73,6 +73,10 @@ Descriptor input_of(const std::string& text) {
   return file;
 }
 
+pollfd item_of(const Link& link) {
+  return {link.fd(), static_cast<short>(POLLIN | (link.has_unsent() ? POLLOUT : 0)), 0};
+}
+
 class Keeper {
  public:
   Keeper(Link link, const KeeperOptions& options,
@@ -144,12 +148,12 @@ void Keeper::turn() {
   enum { link, ended, output, errors, function, input, items_count };
   std::array<pollfd, items_count> items{};
   for (pollfd& item : items) item = {-1, POLLIN, 0};
-  items[link] = {link_.fd(), static_cast<short>(POLLIN | (link_.has_unsent() ? POLLOUT : 0)), 0};
+  items[link] = item_of(link_);
   if (child_) {
     items[ended].fd = child_->pidfd.get();
     items[output].fd = child_->output.get();
     items[errors].fd = child_->errors.get();
-    if (child_->link) items[function].fd = child_->link->fd();
+    if (child_->link) items[function] = item_of(*child_->link);
     if (running_ && !running_->unsent.empty()) items[input] = {child_->input.get(), POLLOUT, 0};
   }
   if (::poll(items.data(), items.size(), poll_timeout()) < 0) return;  // EINTR
@@ -390,6 +394,7 @@ void Keeper::read_errors() {
 }
 
 void Keeper::read_link() {
+  child_->link->flush();
   while (auto message = child_->link->receive()) {
     auto answer = unpack_report(message->bytes);
     if (!answer || !running_ || answer->attempt != running_->order.attempt) {
