@@ -72,7 +72,7 @@ const encodingRaw :UInt16 = 3;     # bytes known to the user only
 
 # Outcome of a Result.
 const outcomeOk :UInt16 = 0;
-const outcomeFailed :UInt16 = 1;     # the function reported an error: errorType and errorText tell it
+const outcomeFailed :UInt16 = 1;     # the function reported an error: errorType and errorText tell it; detail may, too
 const outcomeCrashed :UInt16 = 2;    # the executor died; detail is the signal, or 256 + exit status
 const outcomeTimeLimit :UInt16 = 3;  # ended at the task's time limit
 const outcomeRejected :UInt16 = 4;   # not run: the worker can't (unknown function or encoding); another may
@@ -192,10 +192,13 @@ struct Result {
   attempt @4 :UInt64;
   outcome @5 :UInt16;
   encoding @6 :UInt16;
-  detail @7 :UInt32;          # of a crash: the signal, or 256 + exit status
+  detail @7 :UInt32;          # of a crash: the signal, or 256 + exit status; of a failure: 256 + exit status; 0: unknown
   busyUs @8 :UInt64;          # time that the function ran, microseconds
   errorType @9 :Text;
   errorText @10 :Text;
+  # What was measured of the process that ran it. If both are 0 a sender leaves them out: its data section has 4 words.
+  cpuUs @11 :UInt64;          # processor time, of all its threads and children, microseconds; 0: unknown
+  memoryBytes @12 :UInt64;    # resident at most; 0: unknown
 }
 
 # Manager -> worker: end this attempt, or every attempt of this group. Answered by one Killed (or by the Result, if

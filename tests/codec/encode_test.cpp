@@ -124,6 +124,38 @@ TEST_CASE("a failed task's texts are cleaned and cut to fit", "[unit][codec]") {
   CHECK(read.error_text.starts_with(" [1mfirst \nsecond?xxx"));
 }
 
+// Frozen bytes, and a Result of a worker that measures nothing, stay as they were.
+TEST_CASE("a Result carries what was measured, and has no room for it if nothing was",
+          "[unit][codec]") {
+  const auto data_words = [](const core::Result& result) {
+    return static_cast<int>(encoded(result).header[4]);
+  };
+  const core::Result plain{.attempt = AttemptId{1}, .busy = 5ms};
+  CHECK(data_words(plain) == 4);
+  core::Result measured = plain;
+  measured.cpu = 7us;
+  CHECK(data_words(measured) == 6);
+  CHECK(round_trip(measured) == measured);
+  measured.cpu = 1ns;
+  CHECK(round_trip(measured).cpu == 1us);
+  measured.cpu = Duration::zero();
+  measured.memory = ~std::uint64_t{0};
+  measured.error_type = "exit 3";
+  measured.error_text = "tail";
+  measured.payload = Payload::json("1");
+  CHECK(round_trip(measured) == measured);
+  measured.memory = 0;
+  measured.cpu = -5ms;
+  CHECK(data_words(measured) == 4);
+}
+
+TEST_CASE("a failure may tell an exit status as a crash does", "[unit][codec]") {
+  for (const auto outcome : {core::AttemptOutcome::failed, core::AttemptOutcome::crashed}) {
+    const core::Result ended{.attempt = AttemptId{1}, .outcome = outcome, .detail = 256 + 3};
+    CHECK(round_trip(ended) == ended);
+  }
+}
+
 TEST_CASE("words of Refuse and Goodbye are cut to one text's limit", "[unit][codec]") {
   core::Refuse refuse{.words = std::string(10000, 'w')};
   CHECK(round_trip(refuse).words.size() == limits::text_bytes_max);

@@ -116,6 +116,22 @@ core::Result crashed_result(std::uint32_t detail, std::string words) {
   return crashed;
 }
 
+core::Result measured_result() {
+  core::Result measured = crashed_result(9, "out of memory");
+  measured.error_type = "signal 9 (SIGKILL)";
+  measured.cpu = 1200034us;
+  measured.memory = 327155712;
+  return measured;
+}
+
+core::Result ended_result() {
+  core::Result ended = failed_result();
+  ended.error_type = "exit 3";
+  ended.detail = 256 + 3;
+  ended.memory = 4096;
+  return ended;
+}
+
 core::Refuse refuse_version() {
   return {.code = core::RefuseCode::version,
           .protocol_min = 1,
@@ -160,6 +176,8 @@ std::vector<Sample> samples() {
       {"result-failed", "two texts", failed_result()},
       {"result-signal", "the executor died of SIGSEGV", crashed_result(11, "")},
       {"result-exit", "the executor ended with status 3", crashed_result(256 + 3, "killed")},
+      {"result-measured", "every field set but the payload", measured_result()},
+      {"result-failed-exit", "a failure with an exit status; no cpu time known", ended_result()},
       {"result-time-limit", "", result(AttemptOutcome::time_limit)},
       {"result-rejected", "", result(AttemptOutcome::rejected)},
       {"kill", "one attempt", core::Kill{.attempt = attempt}},

@@ -163,6 +163,25 @@ TEST_CASE("failures are retried as often as the job says, with the evidence of e
   CHECK(farm.take() == "1: heartbeat 3");
 }
 
+TEST_CASE("an error carries the evidence that its result brought", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.race(1, client);
+  Result failure = failure_of(1);
+  failure.detail = 256 + 3;
+  failure.busy = 1500ms;
+  failure.cpu = 1400ms;
+  failure.memory = std::uint64_t{312} << 20U;
+  farm.say(1, failure);
+  farm.expect_sent<Task>(1);
+  const TaskError error = farm.expect<DeliverTaskEnd>().outcome.errors.at(0);
+  CHECK(error.detail == 256 + 3);
+  CHECK(error.wall == 1500ms);
+  CHECK(error.cpu == 1400ms);
+  CHECK(error.memory == std::uint64_t{312} << 20U);
+  CHECK(farm.take() == "1: heartbeat 1");
+}
+
 TEST_CASE("of many errors the last few are kept", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);

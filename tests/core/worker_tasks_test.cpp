@@ -55,13 +55,22 @@ TEST_CASE("an executor's death is a crash with its evidence", "[worker]") {
   rig.start_and_welcome();
   const std::uint32_t slot = rig.run_task(1);
   rig.receive_task(2);
-  rig.step(ExecutorDied{
-      .slot = slot, .attempt = AttemptId{1}, .detail = 11, .text = "SIGSEGV", .busy = 4ms});
-  const Result result = rig.expect_sent<Result>();
-  CHECK(result.outcome == AttemptOutcome::crashed);
-  CHECK(result.detail == 11);
-  CHECK(result.error_text == "SIGSEGV");
-  CHECK(result.busy == 4ms);
+  rig.step(ExecutorDied{.slot = slot,
+                        .attempt = AttemptId{1},
+                        .detail = 11,
+                        .text = "the last words",
+                        .busy = 4ms,
+                        .type = "signal 11 (SIGSEGV)",
+                        .cpu = 3ms,
+                        .memory = 4096});
+  CHECK(rig.expect_sent<Result>() == Result{.attempt = AttemptId{1},
+                                            .outcome = AttemptOutcome::crashed,
+                                            .detail = 11,
+                                            .busy = 4ms,
+                                            .error_type = "signal 11 (SIGSEGV)",
+                                            .error_text = "the last words",
+                                            .cpu = 3ms,
+                                            .memory = 4096});
   CHECK(rig.claim_all() == "start 2");
 }
 

@@ -192,8 +192,10 @@ struct Result {
   busyUs @8 :UInt64;          # time that the function ran, microseconds
   errorType @9 :Text;
   errorText @10 :Text;
-  evidence @11 :Text;         # new in 2: where the core file lies
-  peakBytes @12 :UInt64;      # new in 2
+  cpuUs @11 :UInt64;          # processor time, of all its threads and children, microseconds; 0: unknown
+  memoryBytes @12 :UInt64;    # resident at most; 0: unknown
+  evidence @13 :Text;         # new in 2: where the core file lies
+  coreBytes @14 :UInt64;      # new in 2
 }
 
 # Manager -> worker: end this attempt, or every attempt of this group. Answered by one Killed (or by the Result, if

@@ -99,7 +99,7 @@ struct Result {
   std::string error_type;
   std::string error_text;
   std::string evidence = "/var/crash/core.4711";
-  std::uint64_t peak_bytes = 123456789;
+  std::uint64_t core_bytes = 123456789;
   std::optional<std::string> payload;
 };
 Frames result(std::uint16_t version, const Result& options);

@@ -64,7 +64,7 @@ Frames result(std::uint16_t version, const Result& options) {
   out.setErrorType(options.error_type);
   out.setErrorText(options.error_text);
   out.setEvidence(options.evidence);
-  out.setPeakBytes(options.peak_bytes);
+  out.setCoreBytes(options.core_bytes);
   return writer.finish(options.payload);
 }
 
@@ -256,7 +256,7 @@ std::optional<Result> read_result(std::string_view header,
                   .error_type = str(in.getErrorType()),
                   .error_text = str(in.getErrorText()),
                   .evidence = str(in.getEvidence()),
-                  .peak_bytes = in.getPeakBytes(),
+                  .core_bytes = in.getCoreBytes(),
                   .payload = payload};
   });
 }

@@ -157,6 +157,8 @@ core::Result read(schema::Result::Reader in, const Bytes* payload, Check& check)
   result.nothing = (in.getFlags() & schema::FLAG_NOTHING) != 0;
   result.detail = in.getDetail();
   result.busy = microseconds(in.getBusyUs());
+  result.cpu = microseconds(in.getCpuUs());
+  result.memory = in.getMemoryBytes();
   result.error_type = cleaned(in.getErrorType(), limits::error_type_max);
   result.error_text = cleaned(in.getErrorText(), limits::error_text_max);
   check.nonzero("attempt", result.attempt.value);

@@ -26,6 +26,9 @@ static_assert(core::feature::time_limit == schema::FEATURE_TIME_LIMIT);
 constexpr std::size_t software_bytes_max = 128;
 constexpr std::size_t host_bytes_max = 255;  // the longest name that the DNS has
 
+// A Result as it was before it could tell what was measured: what says no more is no longer.
+constexpr StructWords result_unmeasured{.data = 4, .pointers = 2};
+
 std::size_t words_of(std::string_view text) { return text.empty() ? 0 : text.size() / 8 + 1; }
 
 unsigned flag_if(bool is_set, unsigned flag) { return is_set ? flag : 0; }
@@ -172,13 +175,20 @@ Result<Frames> write(const core::Task& task, std::uint16_t version, HeaderBuffer
 
 Result<Frames> write(const core::Result& result, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(result.attempt.valid(), result.attempt);
+  const std::uint64_t cpu_us = microseconds_of(result.cpu);
+  const bool measured = cpu_us != 0 || result.memory != 0;
   HeaderWriter<schema::Result> header(buffer, schema::KIND_RESULT, version,
-                                      flag_if(result.nothing, schema::FLAG_NOTHING));
+                                      flag_if(result.nothing, schema::FLAG_NOTHING),
+                                      measured ? whole<schema::Result> : result_unmeasured);
   header->setAttempt(result.attempt.value);
   header->setOutcome(static_cast<std::uint16_t>(result.outcome));
   header->setEncoding(static_cast<std::uint16_t>(result.payload.encoding));
   header->setDetail(result.detail);
   header->setBusyUs(microseconds_of(result.busy));
+  if (measured) {
+    header->setCpuUs(cpu_us);
+    header->setMemoryBytes(result.memory);
+  }
   using Out = schema::Result::Builder;
   header.put_clean(&Out::initErrorType, result.error_type, limits::error_type_max);
   header.put_clean(&Out::initErrorText, result.error_text, limits::error_text_max);

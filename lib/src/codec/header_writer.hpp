@@ -1,6 +1,7 @@
 // Headers by Cap'n Proto in the caller's buffer: for the sources that encode messages.
 #pragma once
 
+#include <capnp/any.h>
 #include <capnp/message.h>
 #include <fanmill.capnp.h>
 
@@ -31,6 +32,15 @@ inline std::uint64_t microseconds_of(Duration duration) {
   return count_of<std::uint64_t, std::chrono::microseconds>(duration);
 }
 
+// How large the sections of a header's struct are.
+struct StructWords {
+  std::uint16_t data;
+  std::uint16_t pointers;
+};
+template <typename Schema>
+inline constexpr StructWords whole{Schema::_capnpPrivate::dataWordSize,
+                                   Schema::_capnpPrivate::pointerCount};
+
 // One header in the making, in somebody's HeaderBuffer.
 template <typename Schema>
 class HeaderWriter {
@@ -38,8 +48,15 @@ class HeaderWriter {
   using Builder = typename Schema::Builder;
   using InitText = capnp::Text::Builder (Builder::*)(unsigned size);
 
-  HeaderWriter(HeaderBuffer& buffer, std::uint16_t kind, std::uint16_t version, unsigned flags = 0)
-      : buffer_(buffer), message_(cleared(buffer)), out_(message_.initRoot<Schema>()) {
+  // `size`: less than the whole struct if fields that came later are left out. They must not be set
+  // then.
+  HeaderWriter(HeaderBuffer& buffer, std::uint16_t kind, std::uint16_t version, unsigned flags = 0,
+               StructWords size = whole<Schema>)
+      : buffer_(buffer),
+        message_(cleared(buffer)),
+        out_(message_.getRoot<capnp::AnyPointer>()
+                 .initAsAnyStruct(size.data, size.pointers)
+                 .template as<Schema>()) {
     out_.setMagic(schema::MAGIC);
     out_.setVersion(version);
     out_.setKind(kind);

@@ -24,6 +24,7 @@ TaskError::Kind kind_of(AttemptOutcome outcome) {
 
 std::string crash_text(const Result& result) {
   if (!result.error_text.empty()) return result.error_text;
+  if (result.detail == 0) return "its process ended";
   return result.detail >= 256 ? "exit status " + std::to_string(result.detail - 256)
                               : "signal " + std::to_string(result.detail);
 }
@@ -64,7 +65,11 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
                                     .type = std::move(result.error_type),
                                     .text = std::move(result.error_text),
                                     .worker = session.name,
-                                    .attempt = attempt.number});
+                                    .attempt = attempt.number,
+                                    .detail = result.detail,
+                                    .wall = result.busy,
+                                    .cpu = result.cpu,
+                                    .memory = result.memory});
     return;
   }
   observe_task(Observation::Kind::task_ended, task, &session, &attempt,

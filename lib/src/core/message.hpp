@@ -156,12 +156,14 @@ enum class AttemptOutcome : std::uint16_t {
 struct Result {
   AttemptId attempt;
   AttemptOutcome outcome = AttemptOutcome::ok;
-  bool nothing = false;  // with ok: the function ran to its end and found nothing
-  std::uint32_t detail = 0;
-  Duration busy{};  // whole microseconds on the wire
+  bool nothing = false;      // with ok: the function ran to its end and found nothing
+  std::uint32_t detail = 0;  // the signal, or 256 + exit status; 0: unknown
+  Duration busy{};           // whole microseconds on the wire
   std::string error_type;
   std::string error_text;
   Payload payload;
+  Duration cpu{};            // as busy; 0: unknown
+  std::uint64_t memory = 0;  // bytes resident at most; 0: unknown
   bool operator==(const Result&) const = default;
 };
 

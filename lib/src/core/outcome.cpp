@@ -1,4 +1,6 @@
+#include <cstdio>
 #include <fanmill/outcome.hpp>
+#include <iterator>
 
 namespace fanmill::inline v0 {
 namespace {
@@ -17,6 +19,38 @@ const char* verb(TaskError::Kind kind) {
       return "was rejected";
   }
   return "ended";
+}
+
+/// Three digits are enough for people.
+std::string rounded(double number, const char* unit) {
+  char text[32];
+  std::snprintf(text, sizeof text, number < 999.5 ? "%.3g %s" : "%.0f %s", number, unit);
+  return text;
+}
+
+std::string in_words(std::chrono::nanoseconds time) {
+  const double milliseconds = std::chrono::duration<double, std::milli>(time).count();
+  return milliseconds < 999.5 ? rounded(milliseconds, "ms") : rounded(milliseconds / 1000, "s");
+}
+
+std::string in_words(std::uint64_t bytes) {
+  const char* const units[] = {"bytes", "KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  auto number = static_cast<double>(bytes);
+  for (; number >= 999.5 && unit + 1 < std::size(units); ++unit) number /= 1024;
+  return rounded(number, units[unit]);
+}
+
+/// " after 1.5 s, 1.4 s of cpu, at most 312 MiB"; empty if nothing is known.
+std::string measured(const TaskError& error) {
+  std::string words;
+  const auto add = [&words](const std::string& more) {
+    (words += words.empty() ? " with " : ", ") += more;
+  };
+  if (error.wall.count() > 0) words = " after " + in_words(error.wall);
+  if (error.cpu.count() > 0) add(in_words(error.cpu) + " of cpu");
+  if (error.memory > 0) add("at most " + in_words(error.memory));
+  return words;
 }
 
 }  // namespace
@@ -56,6 +90,7 @@ std::string to_string(const TaskError& error) {
   if (!error.worker.empty()) line += " on " + error.worker;
   line += ' ';
   line += verb(error.kind);
+  line += measured(error);
   if (!error.type.empty()) line += ": " + error.type;
   if (!error.text.empty()) line += ": " + error.text;
   return line;

@@ -151,7 +151,10 @@ void WorkerState::on(Instant now, ExecutorDied& fact, WorkerActions& out) {
                     .outcome = AttemptOutcome::crashed,
                     .detail = fact.detail,
                     .busy = fact.busy,
-                    .error_text = std::move(fact.text)},
+                    .error_type = std::move(fact.type),
+                    .error_text = std::move(fact.text),
+                    .cpu = fact.cpu,
+                    .memory = fact.memory},
              out);
 }
 

@@ -93,6 +93,9 @@ struct ExecutorDied {
   std::uint32_t detail = 0;  // the signal, or 256 + exit status
   std::string text;
   Duration busy{};
+  std::string type;          // what it died of, in a word or two; may be empty
+  Duration cpu{};            // 0: unknown
+  std::uint64_t memory = 0;  // bytes resident at most; 0: unknown
 };
 /// SIGTERM, or the caller wants the worker to leave. `drain`: it first finishes what it has
 /// started.

@@ -22,7 +22,9 @@ Result too_large(const Result& result, std::size_t bytes_max) {
           .busy = result.busy,
           .error_type = to_string(ErrorCode::payload_too_large),
           .error_text = "the result has " + std::to_string(result.payload.bytes.size()) +
-                        " bytes; the manager takes " + std::to_string(bytes_max)};
+                        " bytes; the manager takes " + std::to_string(bytes_max),
+          .cpu = result.cpu,
+          .memory = result.memory};
 }
 
 }  // namespace

@@ -237,7 +237,9 @@ void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& resu
                   Result{.attempt = task.attempt,
                          .outcome = AttemptOutcome::time_limit,
                          .busy = result.busy,
-                         .error_text = "ended at its time limit of " + in_words(task.time_limit)},
+                         .error_text = "ended at its time limit of " + in_words(task.time_limit),
+                         .cpu = result.cpu,
+                         .memory = result.memory},
                   out);
       break;
     case Fate::killed:
