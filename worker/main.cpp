@@ -1,4 +1,5 @@
-// fanmill-worker: a worker to try a farm out with, and a supervisor for any other.
+// fanmill-worker: a worker for built-in functions, for any program, for plug-ins; and a supervisor for
+// workers that are programs of their own.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fanmill/error.hpp>
@@ -6,6 +7,7 @@
 #include <string>
 
 #include "launch/restart_rule.hpp"
+#include "program_command.hpp"
 #include "serve_command.hpp"
 #include "supervise_command.hpp"
 
@@ -19,7 +21,9 @@ SIGTERM, no manager for too long, or wrong usage, cookie or version. With
 Examples:
   fanmill-worker echo                            for the manager whose join file is found
   fanmill-worker --connect node3:5557 collatz    for one elsewhere
-  fanmill-worker --join farm.join --slots 8 sleep
+  fanmill-worker --join farm.join --slots 8 command
+  fanmill-worker run -- ./solve {}
+  fanmill-worker pipe -- python3 -u my_function.py
   fanmill-worker supervise --copies 4 -- ./my_worker)";
 
 /// A wrong command line does not become right by starting the program again: M11's status for that.
@@ -41,10 +45,17 @@ int main(int argc, char** argv) {
   });
   program.require_subcommand(0, 1);
   const fanmill::worker::ServeCommand serve(program);
+  using fanmill::worker::ProgramCommand;
+  const ProgramCommand run(program, ProgramCommand::Kind::run);
+  const ProgramCommand pipe(program, ProgramCommand::Kind::pipe);
   const fanmill::worker::SuperviseCommand supervise(program);
   try {
     program.parse(argc, argv);
-    return supervise.was_typed() ? supervise.run() : serve.run();
+    if (supervise.was_typed()) return supervise.run();
+    for (const ProgramCommand* each : {&run, &pipe}) {
+      if (each->was_typed()) return each->run();
+    }
+    return serve.run();
   } catch (const CLI::ParseError& error) {
     return usage_status(program, error);
   } catch (const fanmill::FarmError& error) {

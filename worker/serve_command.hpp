@@ -1,11 +1,12 @@
-// fanmill-worker FUNCTION...: works for a manager with built-in functions.
+// fanmill-worker FUNCTION...: works for a manager with built-in functions, with those of a plug-in,
+// or with `command`, which runs the programs that tasks name.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
+
+#include "worker_options.hpp"
 
 namespace fanmill::worker {
 
@@ -17,15 +18,9 @@ class ServeCommand {
   [[nodiscard]] int run() const;
 
  private:
-  std::string connect_;
-  std::string join_;
+  WorkerOptions options_;
   std::vector<std::string> functions_;
-  std::vector<std::string> labels_;
-  std::uint16_t slots_ = 1;
-  bool monitored_ = false;
-  // A person who looks on wants to tell waiting from working; a manager that started it does not.
-  int verbose_ = std::getenv("FANMILL_ENDPOINT") == nullptr ? 1 : 0;
-  double give_up_after_ = 0;  // seconds; 0: as the environment says
+  std::string plugin_;
 };
 
 }  // namespace fanmill::worker

@@ -4,7 +4,8 @@
 //       return fanmill::serve([](std::uint64_t n) { return factor(n); });
 //     }
 //
-// The calling thread speaks the protocol; functions run on threads of their own, one for each slot.
+// The calling thread speaks the protocol; functions run on threads of their own, one for each slot,
+// or in processes of their own (Execution::forked), which can be ended whatever they do.
 //
 // EXIT STATUSES. A loop around the program can tell from them whether to start it again:
 //
@@ -22,20 +23,49 @@
 #include <fanmill/export.hpp>
 #include <fanmill/function.hpp>
 #include <fanmill/join.hpp>
+#include <fanmill/task_limits.hpp>
 #include <string>
 #include <vector>
 
 namespace fanmill::inline v0 {
 
+/// Where the functions of a worker run.
+enum class Execution : std::uint8_t {
+  /// On threads of this process. The fastest; a kill asks them to stop, by their stop token.
+  threads,
+  /// Each slot in a process of its own, forked from this one before anything else happens. A kill
+  /// ends it with all that it has started, and a crash is the task's alone: the worker and its
+  /// connection live on. Functions see the program as it was when `serve` was called; what they
+  /// change stays in their process, which serves one task after another until it is ended. This
+  /// process must have one thread only: serve first thing in main().
+  forked,
+};
+
+/// What a kill reaches, from least to most. A worker uses the best that its host has.
+enum class Containment : std::uint8_t {
+  process_group,  ///< what stayed in the task's process group
+  subreaper,      ///< all its descendants, found one after another
+  cgroup,         ///< all its descendants, in one step of the kernel
+};
+
 /// What kind of worker. `serve` checks all of it and throws FarmError (invalid_argument) in words
 /// that name the field.
 struct ServeOptions {
-  /// Tasks that run at once, each on a thread: 1 to 4096.
+  /// Tasks that run at once, each on a thread or in a process: 1 to 4096.
   std::uint16_t slots = 1;
+
+  /// Where they run.
+  Execution execution = Execution::threads;
+
+  /// Forked: what each task may use.
+  TaskLimits limits = {};
+
+  /// Forked: the best that is tried for. Lower it only where a better one does harm.
+  Containment containment = Containment::cgroup;
 
   /// Ends the whole process, at once and without destructors, when a task that runs is killed
   /// (status 6) or the manager is lost meanwhile (status 7). For functions that do not look at
-  /// their stop token, in a program that something starts again. Needs slots = 1.
+  /// their stop token, in a program that something starts again. Needs slots = 1 and threads.
   bool monitored = false;
 
   /// Tasks per slot to hold beside the running one, up to 4096; hides the way to the manager and
@@ -67,7 +97,8 @@ struct ServeOptions {
 /// Works for the manager that `join` names until it ends; returns the exit status (always 5), or
 /// ends the process itself with 6 or 7 when monitored. What went wrong stands on standard error.
 /// Throws FarmError: invalid_argument for options outside their range or without a function,
-/// bad_endpoint.
+/// bad_endpoint; with Execution::forked also invalid_argument if this process has several threads,
+/// io_error if it can't fork.
 [[nodiscard]] FANMILL_EXPORT int serve(const Join& join, Function function,
                                        const ServeOptions& options = {});
 [[nodiscard]] FANMILL_EXPORT int serve(const Join& join, const Functions& functions,

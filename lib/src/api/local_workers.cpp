@@ -12,10 +12,10 @@ namespace {
 constexpr const char* give_up_seconds = "3";
 
 Command command_of(std::vector<std::string>&& arguments, const StartOptions& options,
-                           const Join& join) {
+                   const Join& join) {
   Command command{.arguments = std::move(arguments),
-                          .environment = {},
-                          .working_directory = options.directory.string()};
+                  .environment = {},
+                  .working_directory = options.directory.string()};
   // A join file named in our own environment is that of another farm.
   command.environment = {{"FANMILL_JOIN", ""},
                          {"FANMILL_ENDPOINT", join.endpoints().front()},

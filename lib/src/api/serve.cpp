@@ -10,7 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "api/serve_worker.hpp"
 #include "core/limits.hpp"
+#include "exec/process_executor.hpp"
 #include "exec/thread_executor.hpp"
 #include "net/endpoint.hpp"
 #include "net/identity.hpp"
@@ -23,6 +25,8 @@ using std::chrono::nanoseconds;
 
 // More than any patience, and far below what a nanosecond clock can add.
 constexpr double give_up_seconds_max = 10 * 365.0 * 86400.0;
+
+constexpr int niceness_max = 19;  // the kernel's
 
 [[noreturn]] void refuse(const std::string& text) {
   throw FarmError(ErrorCode::invalid_argument, text);
@@ -57,24 +61,38 @@ void check(const ServeOptions& options) {
            std::to_string(limits::prefetch_max));
   }
   if (options.leave_grace < nanoseconds(0)) refuse("ServeOptions::leave_grace is negative");
+  const bool forks = options.execution == Execution::forked;
+  if (options.monitored && forks) {
+    refuse(
+        "ServeOptions::monitored ends the whole process with its task, Execution::forked ends the "
+        "task alone: choose one");
+  }
+  if (!forks && options.limits != TaskLimits{}) {
+    refuse("ServeOptions::limits needs Execution::forked: a thread can't be limited");
+  }
+  if (options.limits.wall < nanoseconds(0) || options.limits.cpu < nanoseconds(0)) {
+    refuse("ServeOptions::limits has a negative time");
+  }
+  if (options.limits.niceness < 0 || options.limits.niceness > niceness_max) {
+    refuse("ServeOptions::limits.niceness is " + std::to_string(options.limits.niceness) +
+           ", must be 0 to " + std::to_string(niceness_max));
+  }
 }
 
 core::WorkerOptions core_options(const Join& join, const ServeOptions& options) {
-  return {
-      .uuid = net::random_uuid(),
-      .boot = net::boot_id(),
-      .farm = join.farm(),
-      .cookie = join.cookie(),
-      .pid = static_cast<std::uint32_t>(::getpid()),
-      .slots = options.slots,
-      .prefetch = options.prefetch,
-      .containment = options.monitored ? core::Containment::process : core::Containment::stop_token,
-      .software = std::string("fanmill ") + version(),
-      .host = net::host_name(),
-      .labels = options.labels,
-      .monitored = options.monitored,
-      .give_up_after = give_up_after(options),
-      .leave_grace = options.leave_grace};
+  return {.uuid = net::random_uuid(),
+          .boot = net::boot_id(),
+          .farm = join.farm(),
+          .cookie = join.cookie(),
+          .pid = static_cast<std::uint32_t>(::getpid()),
+          .slots = options.slots,
+          .prefetch = options.prefetch,
+          .software = std::string("fanmill ") + version(),
+          .host = net::host_name(),
+          .labels = options.labels,
+          .monitored = options.monitored,
+          .give_up_after = give_up_after(options),
+          .leave_grace = options.leave_grace};
 }
 
 exec::Function adapt(Function function) {
@@ -89,35 +107,80 @@ exec::Function adapt(Function function) {
   };
 }
 
-int serve_named(const Join& join, std::vector<Functions::Named> functions,
-                const ServeOptions& options) {
-  check(options);
-  if (functions.empty()) refuse("serve: no functions; add one with Functions::add");
+exec::Grade grade_of(Containment containment) {
+  switch (containment) {
+    case Containment::process_group:
+      return exec::Grade::process_group;
+    case Containment::subreaper:
+      return exec::Grade::subreaper;
+    case Containment::cgroup:
+      break;
+  }
+  return exec::Grade::cgroup;
+}
+
+exec::ProcessExecutorOptions process_options(const ServeOptions& options) {
+  return {.slots = options.slots, .limits = options.limits, .best = grade_of(options.containment)};
+}
+
+void check_endpoints(const Join& join) {
   for (const std::string& endpoint : join.endpoints()) {
     const auto parsed = net::parse_endpoint(endpoint, net::Endpoint::Use::connect);
     if (!parsed.ok()) raise(parsed.error());
   }
-  core::WorkerOptions core = core_options(join, options);
-  core.functions.clear();
-  exec::ThreadExecutorOptions executor_options{.slots = options.slots,
-                                               .leave_grace = options.leave_grace};
-  for (Functions::Named& named : functions) {
-    core.functions.push_back(std::move(named.name));
-    executor_options.functions.push_back(adapt(std::move(named.function)));
-  }
-  exec::ThreadExecutor executor(std::move(executor_options));
+}
 
+void log_line(const std::string& text) {
+  std::fprintf(stderr, "fanmill worker %d: %s\n", static_cast<int>(::getpid()), text.c_str());
+}
+
+int run(const Join& join, std::vector<std::string> names, exec::Executor& executor,
+        const ServeOptions& options, core::Containment containment) {
+  core::WorkerOptions core = core_options(join, options);
+  core.functions = std::move(names);
+  core.containment = containment;
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = join.endpoints(),
                               .handle_signals = options.handle_signals};
   loop.log_level = options.verbose;
   loop.log = [verbose = options.verbose](int level, const std::string& text) {
-    if (level <= verbose)
-      std::fprintf(stderr, "fanmill worker %d: %s\n", static_cast<int>(::getpid()), text.c_str());
+    if (level <= verbose) log_line(text);
   };
   // Part of a larger program: a deaf function must not end that.
   if (!options.handle_signals && !options.monitored) loop.exit_process = [](int) {};
   return net::run_worker(std::move(loop), executor);
+}
+
+int run_forked(const Join& join, std::vector<std::string> names,
+               exec::ProcessExecutorOptions&& executor_options, const ServeOptions& options) {
+  exec::ProcessExecutor executor(std::move(executor_options));
+  if (options.verbose >= 1)
+    log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
+  return run(join, std::move(names), executor, options,
+             static_cast<core::Containment>(executor.grade()));
+}
+
+int serve_named(const Join& join, std::vector<Functions::Named> functions,
+                const ServeOptions& options) {
+  check(options);
+  if (functions.empty()) refuse("serve: no functions; add one with Functions::add");
+  check_endpoints(join);
+  std::vector<std::string> names;
+  std::vector<exec::Function> adapted;
+  for (Functions::Named& named : functions) {
+    names.push_back(std::move(named.name));
+    adapted.push_back(adapt(std::move(named.function)));
+  }
+  if (options.execution == Execution::forked) {
+    exec::ProcessExecutorOptions forked = process_options(options);
+    forked.functions = std::move(adapted);
+    return run_forked(join, std::move(names), std::move(forked), options);
+  }
+  exec::ThreadExecutor executor({.functions = std::move(adapted),
+                                 .slots = options.slots,
+                                 .leave_grace = options.leave_grace});
+  return run(join, std::move(names), executor, options,
+             options.monitored ? core::Containment::process : core::Containment::stop_token);
 }
 
 /// What `call` returns, or 5 for what it throws: starting the program again would not mend it.
@@ -126,12 +189,26 @@ int said_instead_of_thrown(const Call& call) {
   try {
     return call();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fanmill worker %d: %s\n", static_cast<int>(::getpid()), error.what());
+    log_line(error.what());
     return static_cast<int>(core::ExitStatus::do_not_restart);
   }
 }
 
 }  // namespace
+
+namespace detail {
+
+int serve_programs(const Join& join, std::string name, exec::Programs programs,
+                   std::string spool_folder, const ServeOptions& options) {
+  check(options);
+  check_endpoints(join);
+  exec::ProcessExecutorOptions forked = process_options(options);
+  forked.programs = std::move(programs);
+  forked.spool_folder = std::move(spool_folder);
+  return run_forked(join, {std::move(name)}, std::move(forked), options);
+}
+
+}  // namespace detail
 
 int serve(const Join& join, Function function, const ServeOptions& options) {
   std::vector<Functions::Named> functions;

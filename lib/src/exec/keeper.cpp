@@ -20,6 +20,7 @@
 #include "base/program.hpp"
 #include "exec/capture.hpp"
 #include "exec/function_process.hpp"
+#include "exec/match.hpp"
 #include "exec/resource_limits.hpp"
 
 extern "C" {
@@ -455,6 +456,9 @@ void Keeper::end_child() {
       done.output = std::move(ended.output->kept());
       done.output_bytes = ended.output->total();
       done.output_file = ended.output->file();
+      const std::string& pattern = ended.order.command.match;
+      if (done.evidence.how == Evidence::How::exited && !pattern.empty())
+        done.match = seek(pattern, done.output);
     }
     report(std::move(done));
   }

@@ -154,6 +154,7 @@ void order_fields(Archive& archive, Ordered& order) {
   archive(command.input);
   limits_fields(archive, command.limits);
   archive(command.output_max);
+  archive(command.match);
 }
 
 template <typename Archive, typename Reported>
@@ -168,6 +169,7 @@ void report_fields(Archive& archive, Reported& report) {
   archive(report.payload.bytes);
   archive(report.error_type);
   archive(report.error_text);
+  archive(report.match);
   archive(report.output);
   archive(report.errors);
   archive(report.output_bytes);

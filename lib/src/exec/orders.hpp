@@ -26,6 +26,7 @@ struct CommandPlan {
   std::string input;             // its standard input
   TaskLimits limits;             // tightened by the worker's own
   std::uint64_t output_max = 0;  // bytes of standard output that are reported
+  std::string match;             // an extended regular expression to seek in them; empty: none
 };
 
 struct Order {
@@ -42,6 +43,9 @@ struct Order {
   Invocation invocation;
   CommandPlan command;
 };
+
+/// What became of CommandPlan::match.
+enum class Match : std::uint8_t { not_sought, found, not_found, failed };
 
 struct Report {
   enum class Kind : std::uint8_t {
@@ -60,6 +64,7 @@ struct Report {
   std::string error_type;
   std::string error_text;
   // Of a program.
+  Match match = Match::not_sought;
   std::string output;
   std::string errors;              // the end of its standard error
   std::uint64_t output_bytes = 0;  // all of it

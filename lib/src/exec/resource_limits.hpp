@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/program.hpp"
+#include "base/time.hpp"
 #include "exec/task_limits.hpp"
 
 namespace fanmill::exec {

@@ -51,17 +51,23 @@ core::WorkerEvent event_of(exec::Completion&& completion) {
                               .attempt = completion.attempt,
                               .detail = completion.detail,
                               .text = std::move(completion.error_text),
-                              .busy = completion.busy};
+                              .busy = completion.busy,
+                              .type = std::move(completion.error_type),
+                              .cpu = completion.cpu,
+                              .memory = completion.memory};
   }
   return core::TaskFinished{.slot = completion.slot,
                             .attempt = completion.attempt,
                             .result = core::Result{.attempt = completion.attempt,
                                                    .outcome = outcome_of(completion.kind),
                                                    .nothing = completion.nothing,
+                                                   .detail = completion.detail,
                                                    .busy = completion.busy,
                                                    .error_type = std::move(completion.error_type),
                                                    .error_text = std::move(completion.error_text),
-                                                   .payload = std::move(completion.payload)}};
+                                                   .payload = std::move(completion.payload),
+                                                   .cpu = completion.cpu,
+                                                   .memory = completion.memory}};
 }
 
 class WorkerLoop {

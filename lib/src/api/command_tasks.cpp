@@ -1,0 +1,389 @@
+#include "api/command_tasks.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fanmill/error.hpp>
+#include <fanmill/json.hpp>
+#include <fanmill/object.hpp>
+#include <fanmill/object_view.hpp>
+#include <fanmill/object_writer.hpp>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/utf8.hpp"
+#include "core/limits.hpp"
+#include "net/identity.hpp"
+
+namespace fanmill::inline v0::detail {
+namespace {
+
+using exec::Completion;
+using exec::Evidence;
+using exec::Invocation;
+using exec::Programs;
+using exec::Report;
+
+constexpr std::uint64_t output_max_default = 65536;
+// A result with it must fit into a frame, whatever the rest of it needs.
+constexpr std::uint64_t output_max_most = limits::frame_bytes_max - 16384;
+constexpr double seconds_max = 10 * 365.0 * 86400.0;
+
+// ---- What a task asks for.
+
+/// A place in a payload, and how to name it in an error.
+struct Place {
+  ObjectView view;
+  std::string path;
+};
+
+[[noreturn]] void refuse(const Place& place, const std::string& wanted) {
+  throw FarmError(ErrorCode::malformed_payload, "the task's " + place.path + " must be " + wanted +
+                                                    ", got " + describe(place.view));
+}
+
+std::string text_of(const Place& place) {
+  if (place.view.kind() != ObjectKind::text) refuse(place, "text");
+  const std::string text(place.view.text());
+  if (text.find('\0') != std::string::npos)
+    throw FarmError(ErrorCode::malformed_payload, "the task's " + place.path + " has a NUL in it");
+  return text;
+}
+
+std::string bytes_of(const Place& place) {
+  if (place.view.kind() == ObjectKind::text) return std::string(place.view.text());
+  if (place.view.kind() != ObjectKind::bytes) refuse(place, "text or bytes");
+  const auto bytes = place.view.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::uint64_t count_of(const Place& place) {
+  const auto count = place.view.if_uint64();
+  if (!count) refuse(place, "an integer from 0 on");
+  return *count;
+}
+
+Duration seconds_of(const Place& place) {
+  const ObjectKind kind = place.view.kind();
+  if (kind != ObjectKind::floating && kind != ObjectKind::integer)
+    refuse(place, "a number of seconds");
+  const double seconds = place.view.floating();
+  if (!(seconds > 0 && seconds <= seconds_max))
+    refuse(place, "more than 0 s and at most ten years");
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+/// Calls `take(key, place)` for each entry of a map whose keys are texts.
+template <typename Take>
+void for_each_entry(const Place& map, const Take& take) {
+  if (map.view.kind() != ObjectKind::map) refuse(map, "a map");
+  const ObjectList entries = map.view.elements();
+  for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
+    const Place key{entries[i], map.path + "'s key"};
+    const std::string name = text_of(key);
+    take(name,
+         Place{entries[i + 1], map.path.empty() ? "\"" + name + "\"" : map.path + "." + name});
+  }
+}
+
+[[noreturn]] void unknown(const Place& map, const std::string& key, const std::string& known) {
+  throw FarmError(ErrorCode::malformed_payload,
+                  "the task" + (map.path.empty() ? "" : "'s " + map.path) +
+                      " has an unknown key \"" + key + "\"; known are " + known);
+}
+
+TaskLimits limits_of(const Place& map) {
+  TaskLimits limits;
+  for_each_entry(map, [&](const std::string& key, const Place& value) {
+    if (key == "wall") {
+      limits.wall = seconds_of(value);
+    } else if (key == "cpu") {
+      limits.cpu = seconds_of(value);
+    } else if (key == "memory") {
+      limits.memory = count_of(value);
+    } else if (key == "processes") {
+      limits.processes = count_of(value);
+    } else if (key == "files") {
+      limits.files = count_of(value);
+    } else if (key == "core") {
+      limits.core = count_of(value);
+    } else if (key == "nice") {
+      limits.niceness = static_cast<int>(std::min<std::uint64_t>(count_of(value), 19));
+    } else {
+      unknown(map, key, "wall, cpu, memory, processes, files, core, nice");
+    }
+  });
+  return limits;
+}
+
+/// When the end of a program is a success.
+struct Until {
+  bool any = false;
+  std::vector<std::int64_t> exits = {0};
+  std::string match;
+};
+
+Until until_of(const Place& place) {
+  Until until;
+  if (place.view.kind() == ObjectKind::text) {
+    const std::string word = text_of(place);
+    until.any = word == "any";
+    if (!until.any && word != "exit-zero") refuse(place, "\"exit-zero\", \"any\" or a map");
+    return until;
+  }
+  for_each_entry(place, [&](const std::string& key, const Place& value) {
+    if (key == "match") {
+      until.match = text_of(value);
+      until.any = true;
+    } else if (key == "exit") {
+      if (value.view.kind() != ObjectKind::list) refuse(value, "a list of exit statuses");
+      until.exits.clear();
+      const ObjectList list = value.view.elements();
+      for (std::size_t i = 0; i < list.size(); ++i)
+        until.exits.push_back(static_cast<std::int64_t>(count_of({list[i], value.path})));
+    } else {
+      unknown(place, key, "exit, match");
+    }
+  });
+  return until;
+}
+
+struct Wanted {
+  exec::CommandPlan plan;
+  Until until;
+};
+
+std::vector<std::string> arguments_of(const Place& place) {
+  if (place.view.kind() == ObjectKind::text) return {"/bin/sh", "-c", text_of(place)};
+  if (place.view.kind() != ObjectKind::list || place.view.size() == 0)
+    refuse(place, "text for the shell, or a list of texts: a program and its arguments");
+  std::vector<std::string> arguments;
+  const ObjectList list = place.view.elements();
+  for (std::size_t i = 0; i < list.size(); ++i) arguments.push_back(text_of({list[i], place.path}));
+  return arguments;
+}
+
+std::vector<std::pair<std::string, std::string>> environment_of(const Place& map) {
+  std::vector<std::pair<std::string, std::string>> environment;
+  for_each_entry(map, [&](const std::string& key, const Place& value) {
+    if (key.empty() || key.find('=') != std::string::npos)
+      throw FarmError(ErrorCode::malformed_payload,
+                      "the task's environment has the name \"" + key + "\", which can't be one");
+    environment.emplace_back(key, text_of(value));
+  });
+  return environment;
+}
+
+Wanted wanted_by(const Payload& payload) {
+  const Place task{ObjectView(payload), ""};
+  if (task.view.kind() != ObjectKind::map)
+    throw FarmError(ErrorCode::malformed_payload,
+                    "a task for the function \"command\" is a map with \"command\" in it, got " +
+                        describe(task.view));
+  Wanted wanted{.plan = {.output_max = output_max_default}};
+  exec::CommandPlan& plan = wanted.plan;
+  for_each_entry(task, [&](const std::string& key, const Place& value) {
+    if (key == "command") {
+      plan.arguments = arguments_of(value);
+    } else if (key == "input") {
+      plan.input = bytes_of(value);
+    } else if (key == "directory") {
+      plan.directory = text_of(value);
+    } else if (key == "environment") {
+      plan.environment = environment_of(value);
+    } else if (key == "limits") {
+      plan.limits = limits_of(value);
+    } else if (key == "until") {
+      wanted.until = until_of(value);
+    } else if (key == "output_max") {
+      plan.output_max = std::min(count_of(value), output_max_most);
+    } else {
+      unknown(task, key, "command, input, directory, environment, limits, until, output_max");
+    }
+  });
+  if (plan.arguments.empty())
+    throw FarmError(ErrorCode::malformed_payload, "the task has no \"command\"");
+  plan.match = wanted.until.match;
+  return wanted;
+}
+
+void tell_environment(exec::CommandPlan& plan, const Invocation& invocation) {
+  plan.environment.emplace_back("FANMILL_ITEM", std::to_string(invocation.item));
+  plan.environment.emplace_back("FANMILL_TASK", std::to_string(invocation.task.value));
+  plan.environment.emplace_back("FANMILL_ATTEMPT", std::to_string(invocation.number));
+}
+
+Completion bad_task(const std::string& why) {
+  return {.kind = Completion::Kind::failed, .error_type = "bad task", .error_text = why};
+}
+
+// ---- What its end means.
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Payload result_of(const Report& report, const std::string& host) {
+  const bool is_cut = report.output_bytes > report.output.size();
+  const std::size_t entries = is_cut ? (report.output_file.empty() ? 9 : 10) : 8;
+  std::size_t words = object_words::list(2 * entries) + object_words::text(report.output.size()) +
+                      object_words::text(report.errors.size()) + object_words::text(host.size()) +
+                      object_words::text(report.output_file.size());
+  for (const char* name : {"exit", "output", "errors", "host", "started", "wall", "cpu", "memory",
+                           "output_bytes", "output_file"})
+    words += object_words::text(std::string_view(name).size());
+  return fanmill::write_object(words, [&](const ObjectWriter& root) {
+    const ObjectListWriter map = root.map(entries);
+    std::size_t next = 0;
+    const auto put = [&](const char* name) {
+      map[next].text(name);
+      next += 2;
+      return map[next - 1];
+    };
+    // What is not UTF-8 goes as bytes.
+    put("exit").int64(report.evidence.number);
+    put("output").text(report.output);
+    put("errors").text(report.errors);
+    put("host").text(host);
+    put("started").floating(report.evidence.started);
+    put("wall").floating(seconds(report.evidence.wall));
+    put("cpu").floating(seconds(report.evidence.cpu));
+    put("memory").uint64(report.evidence.memory);
+    if (!is_cut) return;
+    put("output_bytes").uint64(report.output_bytes);
+    if (!report.output_file.empty()) put("output_file").text(report.output_file);
+  });
+}
+
+Completion failed(const Report& report) {
+  Completion completion = exec::completion_of_end(report);
+  // The end says more than the beginning.
+  std::string& text = completion.error_text;
+  if (text.size() > limits::error_text_max) text.erase(0, text.size() - limits::error_text_max);
+  return completion;
+}
+
+bool exited(const Report& report) { return report.evidence.how == Evidence::How::exited; }
+
+std::string as_json(const Payload& payload) {
+  if (payload.encoding == Encoding::none) return "null";
+  return to_json(payload);
+}
+
+Payload json_or_text(std::string text) {
+  try {
+    return json_to_object(text);
+  } catch (const FarmError&) {
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return encode(text);
+  }
+}
+
+Completion conclude_line(Report& report) {
+  if (report.evidence.how != Evidence::How::returned) return failed(report);
+  try {
+    Payload answer = json_to_object(report.output);
+    const ObjectView view(answer);
+    if (view.kind() == ObjectKind::map) {
+      const auto error = view.find("$error");
+      const auto type = view.find("$type");
+      if (error && error->kind() == ObjectKind::text) {
+        return {.kind = Completion::Kind::failed,
+                .error_type = std::string(type && type->kind() == ObjectKind::text
+                                              ? cut_utf8(type->text(), limits::error_type_max)
+                                              : ""),
+                .error_text = std::string(cut_utf8(error->text(), limits::error_text_max))};
+      }
+    }
+    return {.payload = std::move(answer)};
+  } catch (const FarmError& error) {
+    return {.kind = Completion::Kind::failed,
+            .error_type = "no JSON",
+            .error_text = std::string("the program's answer: ") + error.what()};
+  }
+}
+
+template <typename Make>
+std::variant<Programs::Plan, Completion> planned(const Invocation& invocation, const Make& make) {
+  try {
+    Programs::Plan plan = make();
+    tell_environment(plan.command, invocation);
+    return plan;
+  } catch (const FarmError& error) {
+    return bad_task(error.what());
+  }
+}
+
+}  // namespace
+
+exec::Programs programs_of_tasks() {
+  return {
+      .plan =
+          [](const Invocation& invocation) {
+            return planned(invocation, [&] {
+              return Programs::Plan{.command = wanted_by(invocation.payload).plan, .line = {}};
+            });
+          },
+      .conclude =
+          [host = net::host_name()](const Invocation& invocation, Report& report) {
+            if (!exited(report)) return failed(report);
+            const Until until = wanted_by(invocation.payload).until;
+            if (report.match == exec::Match::not_found || report.match == exec::Match::failed) {
+              Completion completion = failed(report);
+              completion.error_type =
+                  report.match == exec::Match::failed ? "bad pattern" : "no match";
+              return completion;
+            }
+            const bool wanted = until.any || std::find(until.exits.begin(), until.exits.end(),
+                                                       report.evidence.number) != until.exits.end();
+            if (!wanted) return failed(report);
+            return Completion{.payload = result_of(report, host),
+                              .detail = 256 + static_cast<std::uint32_t>(report.evidence.number)};
+          }};
+}
+
+exec::Programs one_program(std::vector<std::string> arguments) {
+  const bool has_place =
+      std::any_of(arguments.begin(), arguments.end(),
+                  [](const std::string& each) { return each.find("{}") != std::string::npos; });
+  return {.plan =
+              [=](const Invocation& invocation) {
+                return planned(invocation, [&] {
+                  exec::CommandPlan plan{.arguments = arguments, .output_max = output_max_most};
+                  const std::string item = as_json(invocation.payload);
+                  if (!has_place) plan.input = item + "\n";
+                  for (std::string& argument : plan.arguments) {
+                    for (std::size_t at = 0; (at = argument.find("{}", at)) != std::string::npos;
+                         at += item.size())
+                      argument.replace(at, 2, item);
+                  }
+                  return Programs::Plan{.command = std::move(plan), .line = {}};
+                });
+              },
+          .conclude =
+              [](const Invocation&, Report& report) {
+                if (!exited(report) || report.evidence.number != 0) return failed(report);
+                if (report.output_bytes > report.output.size()) {
+                  Completion completion = failed(report);
+                  completion.error_type = "too much output";
+                  completion.error_text = std::to_string(report.output_bytes) + " bytes, at most " +
+                                          std::to_string(output_max_most) +
+                                          " are a result; all of it is in " + report.output_file;
+                  return completion;
+                }
+                return Completion{.payload = json_or_text(std::move(report.output))};
+              }};
+}
+
+exec::Programs resident_program(std::vector<std::string> arguments) {
+  return {.plan =
+              [=](const Invocation& invocation) {
+                return planned(invocation, [&] {
+                  return Programs::Plan{.command = {.arguments = arguments},
+                                        .line = as_json(invocation.payload)};
+                });
+              },
+          .conclude = [](const Invocation&, Report& report) { return conclude_line(report); }};
+}
+
+}  // namespace fanmill::inline v0::detail

@@ -1,0 +1,46 @@
+#include "exec/match.hpp"
+
+#include <regex.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+
+#include "exec/resource_limits.hpp"
+
+namespace fanmill::exec {
+namespace {
+
+constexpr TaskLimits limits{.cpu = std::chrono::seconds(1), .memory = 1U << 30, .core = 0};
+
+Match seek_here(const std::string& pattern, const std::string& text) {
+  regex_t compiled;
+  if (::regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NEWLINE | REG_NOSUB) != 0)
+    return Match::failed;
+  // Text may have NULs.
+  regmatch_t whole{0, static_cast<regoff_t>(text.size())};
+  const int found = ::regexec(&compiled, text.c_str(), 1, &whole, REG_STARTEND);
+  return found == 0 ? Match::found : found == REG_NOMATCH ? Match::not_found : Match::failed;
+}
+
+}  // namespace
+
+Match seek(const std::string& pattern, const std::string& text) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return Match::failed;
+  if (pid == 0) {
+    std::signal(SIGXCPU, SIG_DFL);
+    apply(limits);
+    ::_exit(static_cast<int>(seek_here(pattern, text)));
+  }
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) > static_cast<int>(Match::failed))
+    return Match::failed;
+  return static_cast<Match>(WEXITSTATUS(status));
+}
+
+}  // namespace fanmill::exec
