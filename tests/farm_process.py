@@ -205,7 +205,8 @@ class Farm:
             process = self.broker(*arguments, stdin=file)
         process.wait()
         # Local workers end before their broker does, not some time after it.
-        left = [line for line in self.processes().values() if line.startswith(WORKER)]
+        left = [f"{line} ({status_of(pid).get('Name')})" for pid, line in self.processes().items()
+                if line.startswith(WORKER)]
         assert not left, f"the broker has ended, not so its workers: {left}"
         return process.end()
 

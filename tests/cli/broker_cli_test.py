@@ -291,7 +291,7 @@ class Streams(BrokerTest):
 class Telling(BrokerTest):
     def test_verbose_1_tells_of_workers_only(self):
         _, errors = self.check_run("--verbose", "1", "--local", "1", *COLLATZ, items="1\n2\n")
-        self.assertRegex(errors, r"(?m)^worker \S+:\d+ at (pid \d+|[\d.]+:\d+) joined: fanmill \S+, 1 slot, collatz$")
+        self.assertRegex(errors, r"(?m)^worker \S+:\d+ at (pid \d+|[\d.]+:\d+) joined: fanmill \S+, 1 slot, collatz, kills reach .+$")
         self.assertRegex(errors, r"(?m)^worker \S+:\d+ at (pid \d+|[\d.]+:\d+) left: ")
         self.assertNotRegex(errors, r"task \d|group \d")
 

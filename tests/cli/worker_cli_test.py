@@ -136,7 +136,7 @@ class UsageErrors(unittest.TestCase):
 
     def test_command_lines_that_make_no_sense(self):
         for arguments, word in [
-            (["nope"], "nope not in {echo,sleep,collatz}"),
+            (["nope"], "nope not in {echo,sleep,collatz,command}"),
             (["--nope", "echo"], "--nope"),
             (["--slots", "0", "echo"], "--slots"),
             (["--slots", "many", "echo"], "--slots"),

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -151,10 +152,21 @@ int run(const Join& join, std::vector<std::string> names, exec::Executor& execut
   return net::run_worker(std::move(loop), executor);
 }
 
+/// Until the worker can leave in order: ended by a signal before, it would leave the ends of its
+/// processes to chance.
+void hold_signals_back() {
+  sigset_t both;
+  ::sigemptyset(&both);
+  ::sigaddset(&both, SIGTERM);
+  ::sigaddset(&both, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &both, nullptr);
+}
+
 int run_forked(const Join& join, std::vector<std::string> names,
                exec::ProcessExecutorOptions&& executor_options, const ServeOptions& options) {
+  if (options.handle_signals) hold_signals_back();
   exec::ProcessExecutor executor(std::move(executor_options));
-  if (options.verbose >= 1)
+  if (options.verbose >= 2)
     log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
   return run(join, std::move(names), executor, options,
              static_cast<core::Containment>(executor.grade()));

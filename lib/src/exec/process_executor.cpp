@@ -96,8 +96,9 @@ ProcessExecutor::ProcessExecutor(ProcessExecutorOptions options)
 
   const auto end = SteadyClock::now() + start_patience;
   const auto is_ready = [this] {
-    return spare_ && std::all_of(slots_.begin(), slots_.end(),
-                                 [](const Slot& slot) { return slot.keeper.has_value(); });
+    return is_graded_ && spare_ && std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+             return slot.keeper.has_value();
+           });
   };
   while (!is_ready()) {
     if (SteadyClock::now() > end || !warden_)
@@ -308,6 +309,7 @@ void ProcessExecutor::take_made(Link::Message&& message) {
   FANMILL_ASSERT(report.has_value(), message.bytes.size());
   if (report->kind == Report::Kind::ready) {
     grade_ = static_cast<Grade>(report->containment);
+    is_graded_ = true;
     return;
   }
   FANMILL_ASSERT(report->kind == Report::Kind::made, static_cast<int>(report->kind));

@@ -92,6 +92,7 @@ class ProcessExecutor final : public Executor {
   ProcessExecutorOptions options_;
   KeeperOptions keeper_options_;
   Grade grade_ = Grade::process_group;
+  bool is_graded_ = false;  // a keeper has told
   Descriptor events_;  // an epoll instance: readable when one of the links has something to do
   Wakeup wakeup_;      // for completions that no link brings
   std::optional<Link> warden_;

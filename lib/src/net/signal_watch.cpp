@@ -27,9 +27,16 @@ SignalWatch::SignalWatch() {
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGTERM, &action, &terminate_before_);
   ::sigaction(SIGINT, &action, &interrupt_before_);
+  // A worker that forks keeps them off until it can leave in order.
+  sigset_t both;
+  ::sigemptyset(&both);
+  ::sigaddset(&both, SIGTERM);
+  ::sigaddset(&both, SIGINT);
+  ::pthread_sigmask(SIG_UNBLOCK, &both, &mask_before_);
 }
 
 SignalWatch::~SignalWatch() {
+  ::pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
   ::sigaction(SIGTERM, &terminate_before_, nullptr);
   ::sigaction(SIGINT, &interrupt_before_, nullptr);
   watched = nullptr;

@@ -23,6 +23,7 @@ class SignalWatch {
 
  private:
   Wakeup wakeup_;
+  sigset_t mask_before_{};
   struct sigaction terminate_before_ {};
   struct sigaction interrupt_before_ {};
 };
