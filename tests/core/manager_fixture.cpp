@@ -78,9 +78,9 @@ std::string short_action(const DeliverJobEnd& end) {
   return "job " + std::to_string(end.job.value) + " over";
 }
 std::string short_action(const Observation& observation) {
-  const char* const kinds[] = {"joined",   "returned",    "suspect",         "recovered",
-                               "left",     "refused",     "assigned",        "ended",
-                               "requeued", "group ended", "function missing"};
+  const char* const kinds[] = {"joined",   "returned",    "suspect",  "recovered",
+                               "left",     "refused",     "assigned", "ended",
+                               "requeued", "group ended", "failing",  "function missing"};
   const std::string words = kinds[static_cast<std::size_t>(observation.kind)];
   return "saw " + words + (observation.level == 0 ? ": " + observation.text : "");
 }
@@ -150,6 +150,7 @@ void ManagerFixture::tick() {
   ManagerActions actions;
   manager.tick(now, actions);
   take_in(std::move(actions));
+  REQUIRE(ManagerInvariants::check_handed_out(manager) == std::vector<std::string>{});
 }
 
 void ManagerFixture::turn(ManagerEvent event) {

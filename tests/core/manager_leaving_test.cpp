@@ -137,7 +137,7 @@ TEST_CASE("a monitored worker that ends with its killed task is not lost", "[uni
     CHECK(farm.take() == "forget 1");  // the other task is queued again, without blame
     CHECK(farm.manager.ready_count() == 1);
   } else {
-    CHECK(farm.take() == "forget 1, end 1.0 quarantined, end 0.0 quarantined");
+    CHECK(farm.take() == "forget 1, end 0.0 quarantined, end 1.0 quarantined");
   }
   CHECK(farm.counters().workers_lost == (asked ? 0 : 1));
   CHECK(farm.counters().workers_left == (asked ? 1 : 0));

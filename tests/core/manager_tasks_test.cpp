@@ -268,7 +268,7 @@ TEST_CASE("heartbeats tell which tasks have started, for the blame", "[unit][man
   farm.beat(1, 2);  // the first one's result is on its way
   farm.take();
   farm.lose(1);
-  CHECK(farm.take() == "forget 1, end 1.0 quarantined, end 0.0 quarantined");
+  CHECK(farm.take() == "forget 1, end 0.0 quarantined, end 1.0 quarantined");
   CHECK(farm.manager.ready_count() == 1);
 }
 

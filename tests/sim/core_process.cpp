@@ -152,6 +152,12 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
     step(core::TaskFinished{slot, attempt, std::move(result)});
     return;
   }
+  if (plan_.failing && attempt.value % 2 == 0) {
+    core::Result result{.attempt = attempt, .outcome = core::AttemptOutcome::failed, .busy = busy};
+    result.error_type = "BadHost";
+    step(core::TaskFinished{slot, attempt, std::move(result)});
+    return;
+  }
   if (executor.work.behaviour == Work::Behaviour::poisons) {
     around_.tally.add(Count::poison);
     around_.oracle.worker_died(identity_);
@@ -159,9 +165,16 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
     return;
   }
   std::optional<core::Result> result = result_of(executor.task, executor.work);
-  if (!result) {
+  if (!result || plan_.failing) {
     around_.tally.add(Count::executor_crash);
-    step(core::ExecutorDied{slot, attempt, 11, "crashed", busy});
+    step(core::ExecutorDied{.slot = slot,
+                            .attempt = attempt,
+                            .detail = 11,
+                            .text = "crashed",
+                            .busy = busy,
+                            .type = "signal 11",
+                            .cpu = busy / 2,
+                            .memory = attempt.value});
     return;
   }
   step(core::TaskFinished{slot, attempt, std::move(*result)});

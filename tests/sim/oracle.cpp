@@ -83,6 +83,13 @@ void Oracle::after_step(Instant now, const core::Manager& manager,
   demand(broken.empty(), "the manager's tables agree", broken.empty() ? "" : broken.front());
 }
 
+void Oracle::turn_ended(const core::Manager& manager) {
+  sessions_->turn_ended();
+  const std::vector<std::string> broken = core::ManagerInvariants::check_handed_out(manager);
+  demand(broken.empty(), "a free slot gets a task that waits",
+         broken.empty() ? "" : broken.front());
+}
+
 std::string Oracle::leftovers() const { return groups_->leftovers() + sessions_->leftovers(); }
 
 void Oracle::check_empty(const core::Manager& manager) const {

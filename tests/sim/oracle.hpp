@@ -24,7 +24,7 @@ class Oracle {
   /// After a step or a tick. `actions` are all of the turn; those from `first` on are new.
   void after_step(Instant now, const core::Manager& manager, const core::ManagerActions& actions,
                   std::size_t first);
-  void turn_ended() { sessions_->turn_ended(); }
+  void turn_ended(const core::Manager& manager);
   /// Empty, or what is still under way.
   [[nodiscard]] std::string leftovers() const;
   /// At the end of a run: nothing may be left in any table.

@@ -34,6 +34,7 @@ class Drawer {
     // Last, so that seeds of before mean what they meant.
     for (JobPlan& job : scenario_.jobs)
       if (rng_.percent(8)) job.drained = rng_.duration(Duration{}, scenario_.healed);
+    draw_blame();
     return std::move(scenario_);
   }
 
@@ -215,6 +216,21 @@ class Drawer {
     }
   }
 
+  void draw_blame() {
+    options().retry_elsewhere = rng_.percent(20) ? Duration{} : beat_ * rng_.between(1, 20) / 2;
+    // A run of a few dozen tasks is short for the rule of real farms.
+    if (rng_.percent(80))
+      options().failing = {.tasks_min = rng_.between(1, 5),
+                           .rounds_min = rng_.below(3),
+                           .groups_min = rng_.between(1, 3),
+                           .results_min = rng_.between(1, 3),
+                           .results_per_failure = rng_.below(3)};
+    for (std::size_t worker = 0; worker + 1 < scenario_.workers.size(); ++worker) {
+      WorkerPlan& plan = scenario_.workers[worker];
+      plan.failing = plan.model == WorkerPlan::Model::core && rng_.percent(12);
+    }
+  }
+
   /// Shorter than a suspicion, between suspicion and death, or longer than that.
   Duration draw_length() {
     switch (rng_.below(3)) {
@@ -266,6 +282,7 @@ void tally(const Scenario& scenario, Tally& tally) {
     if (worker.model == WorkerPlan::Model::plain) tally.add(Count::plain_worker);
     if (worker.model == WorkerPlan::Model::liar) tally.add(Count::liar);
     if (worker.monitored) tally.add(Count::monitored_worker);
+    if (worker.failing) tally.add(Count::bad_worker);
     if (worker.joins > Duration{}) tally.add(Count::late_joiner);
   }
 }

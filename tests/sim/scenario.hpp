@@ -33,6 +33,7 @@ struct WorkerPlan {
   Duration jitter{};           // and at most so much more
   std::uint32_t repeats = 0;   // permille of its messages that arrive twice
   Duration stop_delay{};       // from StopTask to the end of the executor
+  bool failing = false;        // whatever it runs fails or crashes
   bool stops_by_death = true;  // a stopped executor is killed; else its function returns
 };
 

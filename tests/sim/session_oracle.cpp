@@ -46,6 +46,7 @@ void SessionOracle::received(Instant now, PeerId peer, const core::Message& mess
   } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {
     if (goodbye->session != session->id) return;
     session->draining = true;
+    leaving_.insert(session->hello.uuid);
     session->may_end = session->left = !goodbye->drain;
   } else if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     if (heartbeat->session == session->id)
@@ -71,7 +72,16 @@ void SessionOracle::on_result(Session& session, const core::Result& result) {
   attempt->answered = attempt->result_delivered = true;
   if (result.nothing) tally_.add(Count::task_nothing);
   if (result.outcome == core::AttemptOutcome::time_limit) tally_.add(Count::time_limit);
+  if (result.outcome == core::AttemptOutcome::ok)
+    failed_row_[session.hello.uuid] = 0;
+  else
+    failed(*attempt, session);
   if (!attempt->killing) groups_.result(attempt->task, result, session.id);
+}
+
+void SessionOracle::failed(Attempt& attempt, Session& session) {
+  failed_row_[session.hello.uuid] += 1;
+  if (!attempt.killing) failed_at_[attempt.task] = session.hello.uuid;
 }
 
 void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
@@ -80,7 +90,9 @@ void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
     return;
   release(*attempt);
   attempt->answered = true;
-  if (!attempt->killing && !attempt->recalled && !session.draining) groups_.given_up(attempt->task);
+  if (attempt->killing || attempt->recalled || session.draining) return;
+  failed(*attempt, session);
+  groups_.given_up(attempt->task);
 }
 
 void SessionOracle::malformed(PeerId peer) {
@@ -92,8 +104,11 @@ void SessionOracle::connection_lost(Instant now, PeerId peer) {
 }
 
 void SessionOracle::drain_requested(SessionId id) {
-  for (Session& session : sessions_)
-    if (session.id == id) session.draining = true;
+  for (Session& session : sessions_) {
+    if (session.id != id) continue;
+    session.draining = true;
+    leaving_.insert(session.hello.uuid);
+  }
 }
 
 void SessionOracle::shutdown() {
@@ -142,6 +157,7 @@ void SessionOracle::end_session(SessionIndex index) {
     const bool started = first || attempt.started || attempt.sequence <= session.claimed_started ||
                          distrusted_.count(session.hello.uuid) != 0;
     if (!session.left) groups_.lost(attempt.task, started);
+    failed_at_.erase(attempt.task);  // who is avoided from now on is not known for sure
   }
 }
 
@@ -159,14 +175,27 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
   Session& session = sessions_[found->second];
   demand(session.open && !session.lost && session.peer == peer,
          "nothing is sent to a session that is gone", session.id, message.index());
-  if (const auto* goodbye = std::get_if<core::Goodbye>(&message))
-    session.told_closed |= goodbye->closed;
+  if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) sent_goodbye(session, *goodbye);
   if (const auto* task = std::get_if<core::Task>(&message)) sent_task(now, session, *task);
   if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
   if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     demand(heartbeat->session == session.id, "a heartbeat names its session", session.id);
     check_acknowledged(session, heartbeat->acknowledged);
   }
+}
+
+void SessionOracle::sent_goodbye(Session& session, const core::Goodbye& goodbye) {
+  session.told_closed |= goodbye.closed;
+  if (!goodbye.drain) return;
+  const bool asked = !leaving_.insert(session.hello.uuid).second;
+  session.draining = true;
+  if (asked) return;
+  demand(failed_row_[session.hello.uuid] >= options_.failing.tasks_min,
+         "a worker is only drained on request, or if all its tasks fail", session.id);
+  const bool others = std::any_of(sessions_.begin(), sessions_.end(), [&](const Session& other) {
+    return other.id != session.id && other.open && !other.lost && !other.draining;
+  });
+  demand(others, "the last worker that takes tasks is not drained for its failures", session.id);
 }
 
 /// From here on in the list of orders the connection is nobody's.
@@ -293,6 +322,7 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
     demand(false, "a task has one attempt at a time", task.attempt, "and", other.id);
   }
   groups_.sent(index, task);
+  check_tried_elsewhere(now, session, task, index);
   attempts_.push_back({.id = task.attempt,
                        .task = index,
                        .worker = session.hello.uuid,
@@ -301,6 +331,25 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
                        .bytes = task.payload.bytes.size(),
                        .sequence = ++session.tasks_sent});
   session.held.push_back(task.attempt);
+}
+
+/// Only idle workers of which nothing is doubtful are looked at.
+void SessionOracle::check_tried_elsewhere(Instant now, const Session& session,
+                                          const core::Task& task, TaskIndex index) const {
+  const auto failed = failed_at_.find(index);
+  if (failed == failed_at_.end() || failed->second != session.hello.uuid) return;
+  const std::string& function = session.hello.functions[task.function];
+  for (const Session& other : sessions_) {
+    const bool there = other.open && !other.ending && !other.lost && !other.draining &&
+                       !other.told_closed && other.peer.valid();
+    if (!there || &other == &session || !other.held.empty()) continue;
+    if (!other.hello.holdings.empty()) continue;  // it may be held up by what nobody asked of it
+    if (attentive(now) - other.heard >= options_.suspect) continue;
+    const std::vector<std::string>& functions = other.hello.functions;
+    demand(std::count(functions.begin(), functions.end(), function) == 0,
+           "a failed task is tried on another worker that idles", task.attempt, session.id,
+           other.id);
+  }
 }
 
 void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& kill) {
@@ -337,6 +386,7 @@ void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& k
     demand(heard || groups_.may_have_ended(attempt->task),
            "no time limit counts against a worker that can't be heard", kill.attempt, session.id);
     groups_.time_limit(attempt->task);
+    failed_at_.erase(attempt->task);
     return;
   }
   // The task may be over in a way that only its delivery, later in this step, tells.

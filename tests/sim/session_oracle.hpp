@@ -100,6 +100,10 @@ class SessionOracle {
     std::vector<AttemptId> results;
   };
 
+  void failed(Attempt& attempt, Session& session);
+  void check_tried_elsewhere(Instant now, const Session& session, const core::Task& task,
+                             TaskIndex index) const;
+  void sent_goodbye(Session& session, const core::Goodbye& goodbye);
   [[nodiscard]] Instant attentive(Instant now) const { return now - stalled_; }
   Session* session_of(PeerId peer);
   Attempt* find(AttemptId id);
@@ -133,6 +137,9 @@ class SessionOracle {
   std::map<core::Uuid, Voice> voices_;
   std::set<core::Uuid> distrusted_;
   std::vector<AttemptId> must_be_killed_;
+  std::map<TaskIndex, core::Uuid> failed_at_;       // the worker that told the latest failure
+  std::map<core::Uuid, std::uint32_t> failed_row_;  // tasks that ended there without a result
+  std::set<core::Uuid> leaving_;
 };
 
 }  // namespace fanmill::sim

@@ -72,7 +72,7 @@ void World::manager_turn() {
   manager_->tick(now, actions_);
   note_actions(before);
   oracle_.after_step(now, *manager_, actions_, before);
-  oracle_.turn_ended();
+  oracle_.turn_ended(*manager_);
   carry_out();
   plan_manager_wake();
 }
@@ -176,6 +176,7 @@ void World::tally_manager() {
   tally_.add(Count::session_suspected, counters.sessions_suspected);
   tally_.add(Count::worker_lost, counters.workers_lost);
   tally_.add(Count::worker_left, counters.workers_left);
+  tally_.add(Count::worker_failing, counters.workers_failing);
   tally_.add(Count::hello_refused, counters.hellos_refused);
   tally_.add(Count::hello_stale, counters.hellos_stale);
   tally_.add(Count::who_sent, counters.whos_sent);

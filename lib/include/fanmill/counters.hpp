@@ -24,6 +24,7 @@ struct Counters {
   std::uint64_t workers_returned = 0;  ///< sessions resumed after a lost connection
   std::uint64_t workers_left = 0;      ///< with a goodbye
   std::uint64_t workers_lost = 0;      ///< without one
+  std::uint64_t workers_failing = 0;   ///< told to leave because all their tasks failed
   std::uint64_t workers_refused = 0;   ///< wrong version, cookie or farm
   std::uint64_t messages_malformed = 0;  ///< from peers that do not speak this protocol
   std::uint64_t lines_dropped = 0;       ///< events not shown in time

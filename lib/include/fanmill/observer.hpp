@@ -29,10 +29,11 @@ struct Event {
     task_requeued,     ///< text: why
     group_ended,       ///< killed, dropped; text: why it was given up, if it was
     function_missing,  ///< text: tasks that none of the workers takes, and what workers offer
-    events_dropped,    ///< dropped: how many events were left out before this one
+    worker_failing,  ///< drained, because all its tasks fail; text: how many, beside others' results
+    events_dropped,  ///< dropped: how many events were left out before this one
   };
   Kind kind = Kind::worker_joined;  ///< what happened
-  int level = 1;  ///< 0: what keeps a run waiting, 1: workers, 2: tasks and groups
+  int level = 1;  ///< 0: what somebody should see to, 1: workers, 2: tasks and groups
   std::chrono::system_clock::time_point time;  ///< when it happened, for people
   std::string worker;         ///< "host:pid at address" of a worker; of a task's only "host:pid"
   std::string text;           ///< what Kind says, in words for people

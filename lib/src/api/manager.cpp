@@ -63,6 +63,7 @@ Counters counters_of(const core::Counters& from) {
           .workers_returned = from.sessions_resumed,
           .workers_left = from.workers_left,
           .workers_lost = from.workers_lost,
+          .workers_failing = from.workers_failing,
           .workers_refused = from.hellos_refused,
           .messages_malformed = from.messages_malformed,
           .busy = from.busy,

@@ -97,6 +97,8 @@ std::string words(const Event& event) {
       }
       return line;
     }
+    case Event::Kind::worker_failing:
+      return with_text("worker " + event.worker + " gets no more tasks", event.text);
     case Event::Kind::function_missing:
       return with_text("tasks wait that no worker takes", event.text);
     case Event::Kind::events_dropped:
@@ -130,6 +132,8 @@ const char* to_string(Event::Kind kind) noexcept {
       return "task_requeued";
     case Event::Kind::group_ended:
       return "group_ended";
+    case Event::Kind::worker_failing:
+      return "worker_failing";
     case Event::Kind::function_missing:
       return "function_missing";
     case Event::Kind::events_dropped:

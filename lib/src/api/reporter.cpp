@@ -33,6 +33,8 @@ Event::Kind kind_of(core::Observation::Kind kind) {
       return Event::Kind::task_requeued;
     case From::group_ended:
       return Event::Kind::group_ended;
+    case From::worker_failing:
+      return Event::Kind::worker_failing;
     case From::function_missing:
       return Event::Kind::function_missing;
   }

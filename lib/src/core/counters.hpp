@@ -28,8 +28,9 @@ struct Counters {
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_resumed = 0;
   std::uint64_t sessions_suspected = 0;
-  std::uint64_t workers_lost = 0;  // sessions that ended without a goodbye
-  std::uint64_t workers_left = 0;  // sessions that ended with one
+  std::uint64_t workers_lost = 0;     // sessions that ended without a goodbye
+  std::uint64_t workers_left = 0;     // sessions that ended with one
+  std::uint64_t workers_failing = 0;  // drained because all their tasks failed
   std::uint64_t hellos_refused = 0;
   std::uint64_t hellos_stale = 0;  // replayed from an older connection, or repeated
   std::uint64_t whos_sent = 0;

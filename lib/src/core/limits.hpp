@@ -94,7 +94,25 @@ static_assert(tasks_held_in(header_bytes_max) >= 1 && results_held_in(header_byt
 // Failures.
 inline constexpr std::uint32_t lost_attempts_max =
     3;  // lost workers or crashes per task, then quarantine
-inline constexpr std::size_t errors_kept_max = 8;  // errors of one task that an outcome carries
+// Errors of one task that an outcome carries; more if its lost_attempts_max is higher.
+inline constexpr std::size_t errors_kept_max = 8;
+// A task goes first to another worker than the one at which it went wrong. If none has room for so
+// long it goes there again: longer than most tasks, so that somebody has finished one; short beside
+// a long task, which must not keep it from a free slot.
+inline constexpr Duration retry_elsewhere_wait = 10s;
+
+// A worker is failing, and gets no more tasks, if so many in a row end there without a result...
+inline constexpr std::uint32_t failing_tasks_min = 10;
+// ...and as many for each of its slots, as one mishap may take all that run...
+inline constexpr std::uint32_t failing_rounds_min = 2;
+// ...of so many groups, as those of one group often fail together...
+inline constexpr std::uint32_t failing_groups_min = 3;
+// ...while the other workers of its profile gave so many results...
+inline constexpr std::uint64_t failing_results_min = 10;
+// ...and so many for each failure of theirs. Where one task in ten fails by itself, ten in a row do
+// once in 10^10 times.
+inline constexpr std::uint64_t failing_results_per_failure = 9;
+inline constexpr std::size_t failing_workers_kept_max = 1024;  // that left without a goodbye
 
 // Clients.
 inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;

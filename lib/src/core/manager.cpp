@@ -146,10 +146,7 @@ void ManagerState::on(ConnectionLost&& event) {
 
 void ManagerState::on(DrainRequested&& event) {
   const std::uint32_t index = session_of_id.find(event.session.value);
-  if (index == no_index || sessions[index].draining) return;
-  send(sessions[index],
-       Goodbye{.session = event.session, .drain = true, .words = "drained on request"});
-  drain(index);
+  if (index != no_index) ask_to_leave(index, "drained on request");
 }
 
 void ManagerState::on(ShutdownRequested&&) {

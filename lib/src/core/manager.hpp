@@ -25,6 +25,15 @@
 
 namespace fanmill::core {
 
+/// What makes a failing worker; limits.hpp has the reasons.
+struct FailingRule {
+  std::uint32_t tasks_min = limits::failing_tasks_min;
+  std::uint32_t rounds_min = limits::failing_rounds_min;
+  std::uint32_t groups_min = limits::failing_groups_min;
+  std::uint64_t results_min = limits::failing_results_min;
+  std::uint64_t results_per_failure = limits::failing_results_per_failure;
+};
+
 struct ManagerOptions {
   std::uint64_t farm = 1;  // not 0
   std::uint32_t incarnation =
@@ -36,6 +45,8 @@ struct ManagerOptions {
   Duration dead = limits::silence_dead;
   Duration grace_same_host = limits::grace_same_host;
   Duration grace_remote = limits::grace_remote;
+  Duration retry_elsewhere = limits::retry_elsewhere_wait;
+  FailingRule failing;
   std::uint32_t prefetch = limits::prefetch_default;
   std::size_t credit_bytes = limits::credit_bytes;
   std::uint32_t frame_bytes_max = limits::frame_bytes_max;  // at least header_bytes_max

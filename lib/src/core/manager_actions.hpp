@@ -61,6 +61,7 @@ struct Observation {
     task_ended,        // worker, item, task, attempt, text: how; payload: the result
     task_requeued,     // item, task, text: why
     group_ended,       // item, killed
+    worker_failing,    // worker, text: what failed there, and that it gets no more tasks
     function_missing,  // text: how many tasks wait for which function, and what workers offer
   };
   Kind kind;

@@ -1,4 +1,4 @@
-// Who gets what: kinds of tasks, profiles of workers, the hand-out and the recall.
+// Who gets what: kinds of tasks, profiles of workers and the hand-out.
 //
 // A task's kind is its function and the family of its payload's encoding; a worker's profile is the
 // set of kinds that it takes. There are few of either, so matching costs no look at any single task
@@ -61,7 +61,7 @@ void ManagerState::release_kind(std::uint32_t index) {
   KindRecord& kind = kinds[index];
   kind.users -= 1;
   if (kind.users > 0) return;
-  FANMILL_ASSERT(kind.ready.empty() && kind.profiles.empty(), kind.key);
+  FANMILL_ASSERT(!kind.has_ready() && kind.profiles.empty(), kind.key);
   kind_of_key.erase(kind.key);
   kinds.erase(index);
 }
@@ -115,7 +115,10 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
   TaskRecord& task = tasks[index];
   KindRecord& kind = kinds[task.kind];
   task.state = TaskRecord::State::ready;
-  if (front) {
+  task.retried = task.history != nullptr;
+  if (task.retried) {
+    kind.retried.push_back(tasks, index);  // its order is that of its first time
+  } else if (front) {
     task.order = --order_front;
     kind.ready.push_front(tasks, index);
   } else {
@@ -129,33 +132,35 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
 }
 
 void ManagerState::unqueue(std::uint32_t index) {
-  KindRecord& kind = kinds[tasks[index].kind];
-  kind.ready.erase(tasks, index);
+  const TaskRecord& task = tasks[index];
+  KindRecord& kind = kinds[task.kind];
+  (task.retried ? kind.retried : kind.ready).erase(tasks, index);
   ready_total -= 1;
-  if (kind.ready.empty()) kinds_with_ready.erase(kinds, tasks[index].kind);
+  if (!kind.has_ready()) kinds_with_ready.erase(kinds, task.kind);
 }
 
-/// Free slots first, then credit beyond them; among kinds that have a taker, the task that has
-/// waited longest.
+/// Free slots first, then credit beyond them. Each hand-out may bring a task to the front that a
+/// free slot can take, so all begins anew.
 void ManagerState::dispatch() {
-  for (const SessionRecord::Room room : {SessionRecord::Room::idle, SessionRecord::Room::spare}) {
-    while (ready_total > 0) {
-      std::uint32_t chosen = no_index;
-      std::uint32_t taker = no_index;
-      for (std::uint32_t kind = kinds_with_ready.front(); kind != no_index;
-           kind = kinds_with_ready.next(kinds, kind)) {
-        const std::uint32_t task = kinds[kind].ready.front();
-        if (room == SessionRecord::Room::spare && races(tasks[task])) continue;
-        if (chosen != no_index && tasks[chosen].order < tasks[task].order) continue;
-        const std::uint32_t session = session_with_room(kinds[kind], room);
-        if (session == no_index) continue;
-        chosen = task;
-        taker = session;
-      }
-      if (chosen == no_index) break;
-      assign(chosen, taker);
-    }
+  while (ready_total > 0) {
+    Match next = first_match(SessionRecord::Room::idle);
+    if (next.session == no_index) next = first_match(SessionRecord::Room::spare);
+    if (next.session == no_index) return;
+    assign(next.task, next.session);
   }
+}
+
+/// Among kinds that have a taker, the task that has waited longest.
+ManagerState::Match ManagerState::first_match(SessionRecord::Room room) const {
+  Match first;
+  for (std::uint32_t kind = kinds_with_ready.front(); kind != no_index;
+       kind = kinds_with_ready.next(kinds, kind)) {
+    const Match next = match(kinds[kind], room);
+    if (next.session == no_index) continue;
+    const bool longer = first.task == no_index || tasks[next.task].order < tasks[first.task].order;
+    if (longer) first = next;
+  }
+  return first;
 }
 
 /// Whether siblings of the task may decide its group. Such a task only goes to a free slot:
@@ -176,7 +181,7 @@ void ManagerState::tell_unserved() {
     if (!kind.profiles.empty() || kind.told_unserved) continue;
     if (now - kind.unserved_since < options.heartbeat) continue;
     kind.told_unserved = true;
-    std::string text = counted(kind.ready.size(), "task");
+    std::string text = counted(kind.ready.size() + kind.retried.size(), "task");
     const std::string_view name = name_of(kind.key);
     if (!name.empty()) (text += " for the function ") += name;
     out->push_back(Observation{.kind = Observation::Kind::function_missing,
@@ -206,12 +211,16 @@ std::string ManagerState::what_is_offered(char family) const {
   return "the workers that are here offer " + names;
 }
 
-std::uint32_t ManagerState::session_with_room(const KindRecord& kind,
-                                              SessionRecord::Room room) const {
+/// `but`: not the session of this worker.
+std::uint32_t ManagerState::session_with_room(const KindRecord& kind, SessionRecord::Room room,
+                                              const Uuid& but) const {
   for (const std::uint32_t index : kind.profiles) {
     const ProfileRecord& profile = profiles[index];
-    const std::uint32_t session =
-        room == SessionRecord::Room::idle ? profile.idle.front() : profile.spare.front();
+    const auto& list = room == SessionRecord::Room::idle ? profile.idle : profile.spare;
+    std::uint32_t session = list.front();
+    // A worker has one session at most, so what follows is another's.
+    if (session != no_index && sessions[session].worker == but)
+      session = list.next(sessions, session);
     if (session != no_index) return session;
   }
   return no_index;
@@ -320,6 +329,8 @@ void ManagerState::refresh_room(std::uint32_t index) {
     session.takes_tasks = takes;
     slots_total += takes ? session.slots : 0;
     slots_total -= takes ? 0 : session.slots;
+    profile.takers += takes ? 1 : 0;
+    profile.takers -= takes ? 0 : 1;
   }
   using Room = SessionRecord::Room;
   Room room = Room::none;
@@ -353,40 +364,6 @@ void ManagerState::refresh_backlog(std::uint32_t index) {
     profile.backlog.erase(sessions, index);
     backlog_total -= 1;
   }
-}
-
-/// When a worker is idle (so nothing is queued that it could take), what waits behind a long task
-/// elsewhere is asked back: one task for each idle worker at a time.
-void ManagerState::recall_for_idle() {
-  if (backlog_total == 0) return;
-  profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
-    std::size_t looks = profile.backlog.size();
-    while (looks-- > 0 && profile.recalls < profile.idle.size()) {
-      const std::uint32_t session = profile.backlog.front();
-      profile.backlog.erase(sessions, session);
-      profile.backlog.push_back(sessions, session);  // the next recall asks another worker
-      // Its slots are being freed by kills: what waits there is about to start.
-      if (sessions[session].room == SessionRecord::Room::idle) continue;
-      const std::uint32_t last = sessions[session].waiting.back();
-      if (!attempts[last].recalled && !attempts[last].killing) recall(last);
-    }
-  });
-}
-
-void ManagerState::recall(std::uint32_t index) {
-  AttemptRecord& attempt = attempts[index];
-  SessionRecord& session = sessions[attempt.session];
-  attempt.recalled = true;
-  attempt.asked_back = true;
-  profiles[session.profile].recalls += 1;
-  counters.recalls_sent += 1;
-  send(session, Kill{.attempt = attempt.id, .if_unstarted = true});
-}
-
-void ManagerState::end_recall(AttemptRecord& attempt) {
-  if (!attempt.recalled) return;
-  attempt.recalled = false;
-  profiles[sessions[attempt.session].profile].recalls -= 1;
 }
 
 /// Results that no Task acknowledged on its way are acknowledged by a heartbeat.

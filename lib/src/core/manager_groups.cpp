@@ -203,11 +203,9 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
                                     .session = session});
   }
   if (!has_result) {
-    for (TaskError& error : outcome.errors) {
-      std::vector<TaskError>& errors = group.result.errors;
-      if (errors.size() == limits::errors_kept_max) errors.erase(errors.begin());
-      errors.push_back(std::move(error));
-    }
+    const std::uint32_t lost_attempts_max = jobs[group.job].options.lost_attempts_max;
+    for (TaskError& error : outcome.errors)
+      keep_error(group.result.errors, std::move(error), lost_attempts_max);
   }
 
   if (decided) {

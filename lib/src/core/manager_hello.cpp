@@ -71,7 +71,8 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
 
   const std::uint16_t version = std::min(hello.protocol_max, limits::protocol_max);
   const std::uint32_t index = open_session(peer, hello, std::move(address), version);
-  const bool drains = former != no_index && sessions[former].draining;
+  const bool drains =
+      (former != no_index && sessions[former].draining) || failing_workers.contains(hello.uuid);
   if (former != no_index) {
     counters.sessions_resumed += 1;
     sessions[former].lost = true;  // nothing starts there any more
@@ -99,7 +100,7 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
   refresh_room(index);
   refresh_backlog(index);
   // It may not have heard of the drain, or have forgotten it with the session.
-  if (drains) on(DrainRequested{session.id});
+  if (drains) ask_to_leave(index, "drained before");
   observe(
       former == no_index ? Observation::Kind::worker_joined : Observation::Kind::worker_returned,
       session,
@@ -301,6 +302,7 @@ void ManagerState::retire_session(std::uint32_t former, PeerId successor) {
   SessionRecord& current = sessions[session_of_worker[session.worker]];
   current.tasks_done += session.tasks_done;
   current.busy += session.busy;
+  if (current.profile == session.profile) current.failures = session.failures;
   // What the worker did not name never reached it, or its Killed was lost on the way: nobody is to
   // blame.
   end_session(former, Departure::left, "its worker does not hold it");

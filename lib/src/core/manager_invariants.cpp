@@ -126,23 +126,32 @@ class Check {
 
   void kind(const KindRecord& k) {
     must(k.users > 0, k.key, "has no user");
-    must(k.with_ready.linked == !k.ready.empty(), k.key, "and its ready list do not agree");
+    must(k.with_ready.linked == k.has_ready(), k.key, "and its ready lists do not agree");
     std::int64_t before = INT64_MIN;
     k.ready.for_each(state.tasks, [&](std::uint32_t t) {
       must(before < state.tasks[t].order, k.key, "has ready tasks out of order");
+      must(!state.tasks[t].retried, state.tasks[t].id, "is in the wrong list");
       before = state.tasks[t].order;
+    });
+    k.retried.for_each(state.tasks, [&](std::uint32_t t) {
+      must(state.tasks[t].retried && state.tasks[t].history != nullptr, state.tasks[t].id,
+           "is in the wrong list");
     });
   }
 
   void profile(std::uint32_t index, const ProfileRecord& p) {
     std::uint32_t sessions = 0;
+    std::uint32_t takers = 0;
     std::uint32_t recalls = 0;
-    state.sessions.for_each(
-        [&](std::uint32_t, const SessionRecord& s) { sessions += s.profile == index ? 1 : 0; });
+    state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
+      sessions += s.profile == index ? 1 : 0;
+      takers += s.profile == index && s.takes_tasks ? 1 : 0;
+    });
     state.attempts.for_each([&](std::uint32_t, const AttemptRecord& a) {
       recalls += a.recalled && state.sessions[a.session].profile == index ? 1 : 0;
     });
     must(sessions == p.sessions, p.key, "counts", p.sessions, "sessions, has", sessions);
+    must(takers == p.takers, p.key, "counts", p.takers, "takers, has", takers);
     must(recalls == p.recalls, p.key, "counts", p.recalls, "recalls, has", recalls);
   }
 
@@ -151,7 +160,8 @@ class Check {
     std::size_t slots = 0;
     std::size_t present = 0;
     std::size_t timers = 0;
-    state.kinds.for_each([&](std::uint32_t, const KindRecord& k) { ready += k.ready.size(); });
+    state.kinds.for_each(
+        [&](std::uint32_t, const KindRecord& k) { ready += k.ready.size() + k.retried.size(); });
     state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
       slots += s.takes_tasks ? s.slots : 0;
       present += s.peer.valid() ? s.slots : 0;
@@ -179,6 +189,24 @@ std::vector<std::string> ManagerInvariants::check(const Manager& manager) {
   Check check(*manager.state_);
   check.all();
   return std::move(check.broken);
+}
+
+std::vector<std::string> ManagerInvariants::check_handed_out(const Manager& manager) {
+  const ManagerState& state = *manager.state_;
+  constexpr auto idle = SessionRecord::Room::idle;
+  std::vector<std::string> broken;
+  state.kinds.for_each([&](std::uint32_t, const KindRecord& kind) {
+    const std::uint32_t free = state.session_with_room(kind, idle);
+    if (!kind.has_ready() || free == no_index) return;
+    if (!kind.ready.empty()) broken.push_back("a task waits for " + state.sessions[free].name);
+    if (kind.retried.empty()) return;
+    const TaskHistory& history = *state.tasks[kind.retried.front()].history;
+    if (state.session_with_room(kind, idle, history.avoided) != no_index)
+      broken.emplace_back("a task waits that another worker could try");
+    if (state.now >= history.avoided_until)
+      broken.emplace_back("a task has waited long enough for another worker");
+  });
+  return broken;
 }
 
 std::vector<std::string> ManagerInvariants::leftovers(const Manager& manager) {

@@ -13,6 +13,8 @@ class ManagerInvariants {
  public:
   /// The statements that do not hold, in words; empty if all is well.
   static std::vector<std::string> check(const Manager& manager);
+  /// The same of what holds only after a tick: no task waits that a free slot could take.
+  static std::vector<std::string> check_handed_out(const Manager& manager);
   /// What is left in the tables of a manager whose jobs have all ended and whose workers hold
   /// nothing; empty if nothing.
   static std::vector<std::string> leftovers(const Manager& manager);

@@ -169,6 +169,13 @@ void ManagerState::send_passed(std::uint32_t index) {
   tell_unserved();
 }
 
+void ManagerState::ask_to_leave(std::uint32_t index, std::string words) {
+  SessionRecord& session = sessions[index];
+  if (session.draining) return;
+  send(session, Goodbye{.session = session.id, .drain = true, .words = std::move(words)});
+  drain(index);
+}
+
 void ManagerState::drain(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   if (session.draining) return;
@@ -217,14 +224,16 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
   forget_peer(session);
   session.lost = true;  // so that what waits is not taken for started while the list empties
   refresh_room(index);
-  // The last first: each goes to the front of the queue, so there they stand in their old order.
+  // So that they are queued in their old order: those to blame queue up with other retries, the
+  // rest goes to the front of the queue one by one.
   for (auto* list : {&session.waiting, &session.running}) {
     const bool started = list == &session.running;
+    const bool blamed =
+        (lost || FANMILL_PLANTED(leaving_blamed)) && (started || FANMILL_PLANTED(waiting_blamed));
     while (!list->empty()) {
-      const std::uint32_t attempt = list->back();
+      const std::uint32_t attempt = blamed ? list->front() : list->back();
       release_attempt(attempt);
-      attempt_lost(attempt, session.name, lost && (started || FANMILL_PLANTED(waiting_blamed)),
-                   departure == Departure::lost, why);
+      attempt_lost(attempt, session.name, blamed, departure == Departure::lost, why);
     }
   }
   refresh_backlog(index);
@@ -234,6 +243,7 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
                                             : Observation::Kind::worker_left,
             session, killed_itself ? "it ended with the task that it was told to kill" : why);
     session_of_worker.erase(session.worker);
+    if (departure == Departure::left) failing_workers.erase(session.worker);  // it has ended
   }
   if (session.owing.linked) sessions_owing.erase(sessions, index);
   timers.cancel(session.silence_timer);

@@ -1,6 +1,7 @@
 // The inside of core::Manager. Its functions are spread over manager_sessions.cpp (who is there),
 // manager_hello.cpp (who comes, with what), manager_tasks.cpp (how attempts and tasks end),
-// manager_groups.cpp (jobs, groups, policies) and manager_dispatch.cpp (who gets what).
+// manager_groups.cpp (jobs, groups, policies), manager_dispatch.cpp (who gets what),
+// manager_recall.cpp (who gives what back) and manager_blame.cpp (what is learnt from failures).
 //
 // All times inside are attentive time: the clock less the time for which the loop did not run
 // (LoopStalled), so a stall of the manager ages nobody.
@@ -8,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +41,7 @@ struct ManagerState {
   FlatMap session_of_id;
   FlatMap session_of_peer;
   std::map<Uuid, std::uint32_t> session_of_worker;
+  std::set<Uuid> failing_workers;  // drained for it; while they may come back
   std::map<std::string, std::uint32_t, std::less<>> kind_of_key;
   std::map<std::string, std::uint32_t, std::less<>> profile_of_key;
 
@@ -108,6 +111,7 @@ struct ManagerState {
   enum class Departure : std::uint8_t { lost, left, refused };
   void end_session(std::uint32_t session, Departure departure, const std::string& why);
   void forget_peer(SessionRecord& session);
+  void ask_to_leave(std::uint32_t session, std::string words);
   void drain(std::uint32_t session);
   void violation(std::uint32_t session, RefuseCode code, const std::string& words);
 
@@ -124,7 +128,6 @@ struct ManagerState {
                     const std::string& why);
   void attempt_failed(std::uint32_t attempt, TaskError error);
   void judge_task(std::uint32_t task, const char* why);
-  void add_error(TaskRecord& task, TaskError error);
   void finish_task(std::uint32_t task, Outcome outcome, SessionId session = {});
   void erase_task(std::uint32_t task);
   void time_limit_passed(std::uint32_t attempt);
@@ -149,9 +152,15 @@ struct ManagerState {
   void release_profile(std::uint32_t profile);
   void make_ready(std::uint32_t task, bool front);
   void unqueue(std::uint32_t task);
+  struct Match {
+    std::uint32_t task = no_index;
+    std::uint32_t session = no_index;
+  };
   void dispatch();
+  [[nodiscard]] Match first_match(SessionRecord::Room room) const;
   [[nodiscard]] bool races(const TaskRecord& task) const;
-  std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room) const;
+  std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room,
+                                  const Uuid& but = {}) const;
   void assign(std::uint32_t task, std::uint32_t session);
   void hold(std::uint32_t session, std::uint32_t attempt, bool running);
   void fill_running(std::uint32_t session);
@@ -161,10 +170,24 @@ struct ManagerState {
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
   [[nodiscard]] std::string what_is_offered(char family) const;
+  void acknowledge_owed();
+
+  // manager_recall.cpp
   void recall_for_idle();
   void recall(std::uint32_t attempt);
   void end_recall(AttemptRecord& attempt);
-  void acknowledge_owed();
+  [[nodiscard]] bool waits_elsewhere(const ProfileRecord& profile,
+                                     const AttemptRecord& attempt) const;
+
+  // manager_blame.cpp
+  void add_error(TaskRecord& task, TaskError error, const Uuid& worker);
+  [[nodiscard]] Match match(const KindRecord& kind, SessionRecord::Room room) const;
+  std::uint32_t session_for_retry(const KindRecord& kind, const TaskRecord& task,
+                                  SessionRecord::Room room) const;
+  void count_result(SessionRecord& session);
+  void count_failure(SessionRecord& session, GroupId group);
+  [[nodiscard]] bool is_failing(const SessionRecord& session) const;
+  void drain_if_failing(std::uint32_t session);
 
   // Observations.
   [[nodiscard]] bool observes(int level) const { return options.observe_level >= level; }
@@ -172,6 +195,12 @@ struct ManagerState {
   void observe_task(Observation::Kind kind, const TaskRecord& task, const SessionRecord* session,
                     const AttemptRecord* attempt, std::string text, const Payload& payload = {});
 };
+
+/// Failures that the function reports and time limits use up retries; what takes a worker or an
+/// executor with it, or was never run, uses up lost attempts.
+[[nodiscard]] bool uses_up_retries(TaskError::Kind kind);
+/// Of many errors the last few are kept; but all that a task was quarantined for.
+void keep_error(std::vector<TaskError>& errors, TaskError&& error, std::uint32_t lost_attempts_max);
 
 /// The words for a number of things: "1 task", "3 tasks".
 std::string counted(std::uint64_t count, const char* thing);

@@ -41,6 +41,13 @@ struct AttemptRecord {
   Links of_task;
 };
 
+/// What went wrong with a task. Most tasks never have one.
+struct TaskHistory {
+  std::vector<TaskError> errors;  // see keep_error
+  Uuid avoided;                   // the worker at which it went wrong last
+  Instant avoided_until;          // from then on it goes there again, if nobody else has room
+};
+
 struct TaskRecord {
   enum class State : std::uint8_t { waiting, ready, assigned };
   TaskId id;
@@ -53,12 +60,13 @@ struct TaskRecord {
   std::uint32_t lost = 0;    // attempts that ended with their worker or executor
   std::uint32_t failed = 0;  // attempts that the function failed
   State state = State::ready;
+  bool retried = false;    // ready: in its kind's list of those
   std::int64_t order = 0;  // among ready tasks, the lower first
   Payload payload;
   Duration time_limit{};
   Duration busy{};
-  std::unique_ptr<std::vector<TaskError>> errors;
-  Links queued;  // in its kind's ready list, or in its group's waiting list
+  std::unique_ptr<TaskHistory> history;
+  Links queued;  // in one of its kind's ready lists, or in its group's waiting list
   Links member;
   IndexList<AttemptRecord, &AttemptRecord::of_task> attempts;
 };
@@ -74,10 +82,23 @@ struct KindRecord {
   std::string key;
   std::uint32_t users = 0;  // jobs and profiles that name it
   IndexList<TaskRecord, &TaskRecord::queued> ready;
+  // Ready, too, and handed out before the others: tasks with a history, the first to return first.
+  IndexList<TaskRecord, &TaskRecord::queued> retried;
+  [[nodiscard]] bool has_ready() const { return !ready.empty() || !retried.empty(); }
   std::vector<std::uint32_t> profiles;  // that can take it
   Instant unserved_since;               // no later than when a task waits and nobody takes it
   bool told_unserved = false;           // people know of it
   Links with_ready;                     // in the list of kinds that have ready tasks
+};
+
+/// Tasks that ended at a worker in a row, none of them with a result, and how many results and
+/// failures the workers of its profile had had before.
+struct FailureRow {
+  std::uint32_t tasks = 0;
+  std::uint32_t groups = 0;  // of so many groups at least
+  GroupId newest_group;
+  std::uint64_t results_before = 0;
+  std::uint64_t failures_before = 0;
 };
 
 struct SessionRecord {
@@ -117,8 +138,9 @@ struct SessionRecord {
   std::uint32_t results_acknowledged = 0;
   std::uint64_t tasks_done = 0;
   Duration busy{};
+  FailureRow failures;
   Room room = Room::none;
-  bool takes_tasks = false;  // its slots are counted in slots_total
+  bool takes_tasks = false;  // its slots are counted in slots_total, itself in its profile's takers
   Links with_room;           // in its profile's idle or spare list
   Links with_waiting;        // in its profile's backlog list
   Links owing;               // in the list of sessions with results to acknowledge
@@ -132,6 +154,9 @@ struct ProfileRecord {
   };
   std::string key;
   std::uint32_t sessions = 0;
+  std::uint32_t takers = 0;    // sessions that take tasks
+  std::uint64_t results = 0;   // tasks that ended at its sessions with one
+  std::uint64_t failures = 0;  // and without
   std::vector<Serves> serves;
   IndexList<SessionRecord, &SessionRecord::with_room> idle;   // a slot is free
   IndexList<SessionRecord, &SessionRecord::with_room> spare;  // slots are busy, but credit is left

@@ -29,12 +29,6 @@ std::string crash_text(const Result& result) {
                               : "signal " + std::to_string(result.detail);
 }
 
-/// Failures that the function reports and time limits use up retries; what takes a worker or an
-/// executor with it, or was never run, uses up lost attempts.
-bool uses_up_retries(TaskError::Kind kind) {
-  return kind == TaskError::Kind::failed || kind == TaskError::Kind::time_limit;
-}
-
 }  // namespace
 
 void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index, Result&& result) {
@@ -47,6 +41,7 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
 
   AttemptRecord& attempt = attempts[index];
   release_attempt(index);
+  if (result.outcome == AttemptOutcome::ok) count_result(session);
   if (attempt.task == no_index) {
     // Its group was decided, or the task was answered by another worker, while this result was
     // under way.
@@ -61,6 +56,7 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
     if (kind == TaskError::Kind::crashed) result.error_text = crash_text(result);
     observe_task(Observation::Kind::task_ended, task, &session, &attempt,
                  std::string(to_string(kind)) + ": " + result.error_text);
+    count_failure(session, groups[task.group].id);
     attempt_failed(index, TaskError{.kind = kind,
                                     .type = std::move(result.error_type),
                                     .text = std::move(result.error_text),
@@ -70,6 +66,7 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
                                     .wall = result.busy,
                                     .cpu = result.cpu,
                                     .memory = result.memory});
+    drain_if_failing(session_index);
     return;
   }
   observe_task(Observation::Kind::task_ended, task, &session, &attempt,
@@ -98,10 +95,12 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   }
   const std::uint32_t task = attempt.task;
   if (!asked) {
+    count_failure(session, groups[tasks[task].group].id);
     attempt_failed(index, TaskError{.kind = TaskError::Kind::crashed,
                                     .text = "the worker gave the task up without being asked",
                                     .worker = session.name,
                                     .attempt = attempt.number});
+    drain_if_failing(session_index);
     return;
   }
   detach_from_task(index);
@@ -199,10 +198,12 @@ void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, 
   if (blamed && !attempt.blamed && !FANMILL_PLANTED(blame_ignored)) {
     attempt.blamed = true;
     task.lost += 1;
-    add_error(task, TaskError{.kind = TaskError::Kind::lost_worker,
-                              .text = why,
-                              .worker = worker,
-                              .attempt = attempt.number});
+    add_error(task,
+              TaskError{.kind = TaskError::Kind::lost_worker,
+                        .text = why,
+                        .worker = worker,
+                        .attempt = attempt.number},
+              attempt.worker);
   }
   if (task.live == index) task.live = no_index;
   if (!may_return) {
@@ -219,7 +220,7 @@ void ManagerState::attempt_failed(std::uint32_t index, TaskError error) {
   const std::uint32_t task_index = attempts[index].task;
   TaskRecord& task = tasks[task_index];
   (uses_up_retries(error.kind) ? task.failed : task.lost) += 1;
-  add_error(task, std::move(error));
+  add_error(task, std::move(error), attempts[index].worker);
   detach_from_task(index);
   erase_attempt(index);
   judge_task(task_index, "it failed");
@@ -241,19 +242,13 @@ void ManagerState::judge_task(std::uint32_t index, const char* why) {
   }
 }
 
-void ManagerState::add_error(TaskRecord& task, TaskError error) {
-  if (!task.errors) task.errors = std::make_unique<std::vector<TaskError>>();
-  if (task.errors->size() == limits::errors_kept_max) task.errors->erase(task.errors->begin());
-  task.errors->push_back(std::move(error));
-}
-
 /// `session`: of the worker that gave the result, if it is one.
 void ManagerState::finish_task(std::uint32_t index, Outcome outcome, SessionId session) {
   TaskRecord& task = tasks[index];
   const std::uint32_t group = task.group;
   const std::uint32_t number = task.number;
   outcome.busy = task.busy;
-  if (task.errors) outcome.errors = std::move(*task.errors);
+  if (task.history) outcome.errors = std::move(task.history->errors);
   switch (outcome.kind) {
     case OutcomeKind::result:
       counters.tasks_ok += 1;
@@ -302,10 +297,12 @@ void ManagerState::time_limit_passed(std::uint32_t index) {
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
   task.failed += 1;
-  add_error(task, TaskError{.kind = TaskError::Kind::time_limit,
-                            .text = "the worker did not end it at its time limit",
-                            .worker = session.name,
-                            .attempt = attempt.number});
+  add_error(task,
+            TaskError{.kind = TaskError::Kind::time_limit,
+                      .text = "the worker did not end it at its time limit",
+                      .worker = session.name,
+                      .attempt = attempt.number},
+            attempt.worker);
   detach_from_task(index);
   kill_attempt(index, true);
   judge_task(task_index, "it ran longer than its time limit");

@@ -47,7 +47,13 @@
   X(look_ahead_ignored, "the client pulls without end")                                         \
   X(concluded_early, "the client concludes a group while a task runs")                          \
   X(replaced_task_told, "the client asks about a task that was replaced")                       \
-  X(drain_takes_begun, "a drained job gives up groups that have begun")
+  X(drain_takes_begun, "a drained job gives up groups that have begun")                         \
+  X(retried_in_place, "a failed task goes back to its worker though another one idles")         \
+  X(retry_waits_on, "a failed task waits for another worker without end")                       \
+  X(retry_blocks, "a task that waits for another worker keeps the others waiting")              \
+  X(leaving_blamed, "what a worker runs that says goodbye counts as lost")                      \
+  X(failing_unreset, "a result does not end a worker's row of failures")                        \
+  X(failing_last, "the last worker that takes tasks is drained for its failures")
 
 namespace fanmill::core {
 

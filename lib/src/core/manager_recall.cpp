@@ -1,0 +1,51 @@
+// The recall: what waits at a busy worker is asked back when another one is free.
+#include "core/manager_state.hpp"
+
+namespace fanmill::core {
+
+/// When a worker is idle (so nothing is queued that it could take), what waits behind a long task
+/// elsewhere is asked back: one task for each idle worker at a time.
+void ManagerState::recall_for_idle() {
+  if (backlog_total == 0) return;
+  profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
+    std::size_t looks = profile.backlog.size();
+    while (looks-- > 0 && profile.recalls < profile.idle.size()) {
+      const std::uint32_t session = profile.backlog.front();
+      profile.backlog.erase(sessions, session);
+      profile.backlog.push_back(sessions, session);  // the next recall asks another worker
+      // Its slots are being freed by kills: what waits there is about to start.
+      if (sessions[session].room == SessionRecord::Room::idle) continue;
+      const std::uint32_t last = sessions[session].waiting.back();
+      const AttemptRecord& attempt = attempts[last];
+      if (attempt.recalled || attempt.killing || waits_elsewhere(profile, attempt)) continue;
+      recall(last);
+    }
+  });
+}
+
+void ManagerState::recall(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  SessionRecord& session = sessions[attempt.session];
+  attempt.recalled = true;
+  attempt.asked_back = true;
+  profiles[session.profile].recalls += 1;
+  counters.recalls_sent += 1;
+  send(session, Kill{.attempt = attempt.id, .if_unstarted = true});
+}
+
+void ManagerState::end_recall(AttemptRecord& attempt) {
+  if (!attempt.recalled) return;
+  attempt.recalled = false;
+  profiles[sessions[attempt.session].profile].recalls -= 1;
+}
+
+/// Whether the attempt, which waits at its worker, should stay there although a slot is free
+/// elsewhere: the free slot is that of the worker to avoid.
+bool ManagerState::waits_elsewhere(const ProfileRecord& profile,
+                                   const AttemptRecord& attempt) const {
+  const TaskRecord& task = tasks[attempt.task];
+  return task.history != nullptr && now < task.history->avoided_until && profile.idle.size() == 1 &&
+         sessions[profile.idle.front()].worker == task.history->avoided;
+}
+
+}  // namespace fanmill::core
