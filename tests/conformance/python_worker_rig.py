@@ -94,7 +94,9 @@ def parse(frames, kinds=(HELLO, RESULT, KILLED, HEARTBEAT, GOODBYE)):
     check(zero == 0 and magic == 0x6D66 and version == 1, "prefix")
     check(kind in kinds, "a kind that may not be sent")
     own_words, fields, texts, may_have_payload = TABLES[kind]
-    check((words, count) == (own_words, len(texts)), "D and P")
+    measured = kind == RESULT and words == 6
+    check(measured or words == own_words, "D")
+    check(count == len(texts), "P")
     check(flags in {RESULT: (0, 1), KILLED: (0, 1), HEARTBEAT: (0, 1), GOODBYE: (0, 1)}.get(kind, (0,)), "flags")
     check(8 + 8 * words + 8 * count <= len(header), "sections")
     message = types.SimpleNamespace(kind=kind, name=NAMES[kind], flags=flags, ident=ident, frames=frames,
@@ -124,7 +126,8 @@ def parse(frames, kinds=(HELLO, RESULT, KILLED, HEARTBEAT, GOODBYE)):
         check(ident and message.outcome <= 4 and message.encoding <= 3, "numbers")
         check((message.payload is None) == (message.encoding == NONE), "payload and encoding")
         check(flags == 0 or message.outcome == OK, "flagNothing")
-        check(message.detail == 0 or message.outcome == CRASHED, "detail")
+        check(message.detail == 0 or message.outcome in (FAILED, CRASHED), "detail")
+        check(not measured or any(header[40:56]), "what was not measured is left out")
     if kind == HELLO:
         message.held = {}
         if message.payload is not None:
