@@ -228,6 +228,21 @@ TEST_CASE("a quarantine tells every attempt that led to it, whatever failed in b
   CHECK(farm.take() == "1: heartbeat 40");
 }
 
+TEST_CASE("a client may answer a quarantine with the same task again, which starts afresh",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.open_job({.lost_attempts_max = 2});
+  farm.join(1);
+  farm.race(1, client);
+  farm.say(1, failure_of(1, AttemptOutcome::crashed));
+  farm.say(1, failure_of(2, AttemptOutcome::crashed));
+  CHECK(farm.take() == "1: task 1 (0.0), 1: task 2 (0.0), end 0.0 quarantined, 1: heartbeat 2");
+  farm.update(0, 1);
+  farm.say(1, failure_of(3, AttemptOutcome::crashed));
+  farm.say(1, result_of(4));
+  CHECK(farm.take() == "1: task 3 (0.1), 1: task 4 (0.1), end 0.1 result, 1: heartbeat 4");
+}
+
 TEST_CASE("a worker whose tasks all fail while others succeed is drained and named",
           "[unit][manager]") {
   ManagerFixture farm(watched());

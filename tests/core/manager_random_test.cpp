@@ -18,7 +18,10 @@ class Monkey {
   void act() {
     now_ += std::chrono::milliseconds(below(32) == 0 ? below(9000) : below(200));
     step(event());
-    if (below(2) == 0) carry_out([&](ManagerActions& out) { manager_.tick(now_, out); });
+    if (below(2) == 0) {
+      carry_out([&](ManagerActions& out) { manager_.tick(now_, out); });
+      REQUIRE(ManagerInvariants::check_handed_out(manager_) == std::vector<std::string>{});
+    }
   }
 
   void finish() {

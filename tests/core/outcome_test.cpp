@@ -33,8 +33,10 @@ TEST_CASE("an error tells what was measured, and nothing of what was not", "[out
         "signal 11 (SIGSEGV)");
   error = {.kind = TaskError::Kind::time_limit, .attempt = 1, .wall = 3600s};
   CHECK(to_string(error) == "attempt 1 ran past its time limit after 3600 s");
-  error = {.attempt = 1, .cpu = 250us};
-  CHECK(to_string(error) == "attempt 1 failed with 0.25 ms of cpu");
+  error = {.attempt = 1, .wall = 999us, .cpu = 12345us};
+  CHECK(to_string(error) == "attempt 1 failed with 12.3 ms of cpu");
+  error = {.attempt = 1, .wall = 999us, .memory = 1536};
+  CHECK(to_string(error) == "attempt 1 failed with at most 1.5 KiB");
 }
 
 TEST_CASE("outcomes and kinds of errors are called as in their header", "[outcome]") {

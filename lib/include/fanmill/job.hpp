@@ -51,8 +51,8 @@ class Job {
   [[nodiscard]] Job functions(std::vector<std::string> names) const {
     return changed([&](detail::RunSettings& settings) { settings.functions = std::move(names); });
   }
-  /// How often a task is tried again after its function reported an error. Default 0: the first
-  /// error counts.
+  /// How often a task is tried again after its function reported an error, or ran past its time
+  /// limit: on another worker first, if one has room soon. Default 0: the first error counts.
   [[nodiscard]] Job retries(std::uint32_t count) const {
     return changed([&](detail::RunSettings& settings) { settings.retries = count; });
   }

@@ -18,7 +18,7 @@ struct TaskError {
   /// What became of the attempt.
   enum class Kind : std::uint8_t {
     failed,       ///< the function threw, or reported an error: `type` and `text` are its own
-    crashed,      ///< the process that ran it died; `text` tells the signal or exit status
+    crashed,      ///< the process that ran it died; `detail` and `text` tell of what
     lost_worker,  ///< the worker that had started it vanished
     time_limit,   ///< it ran longer than its time limit and was ended
     rejected,     ///< the worker could not run it at all (unknown function, payload encoding)
@@ -40,7 +40,7 @@ struct TaskError {
 /// The kind's name as it stands above, for logs; "unknown" for a number that is none.
 FANMILL_EXPORT const char* to_string(TaskError::Kind kind) noexcept;
 /// One line: "attempt 2 on node7:4711 failed after 1.5 s, 1.4 s of cpu, at most 312 MiB: ValueError:
-/// negative size". What was not measured is not said.
+/// negative size". What was not measured is not said, nor are times below a millisecond.
 FANMILL_EXPORT std::string to_string(const TaskError& error);
 
 /// How a task ended.
@@ -61,7 +61,8 @@ struct Outcome {
   bool nothing = false;  ///< a result: the function ran to its end and found nothing
   Payload payload;       ///< a result's value
   std::vector<TaskError>
-      errors;  ///< one for each attempt that gave no result (the last few), oldest first
+      errors;  ///< one for each attempt that gave no result, oldest first: the last few; if
+               ///< quarantined, all those that led to it
   std::chrono::nanoseconds busy{0};  ///< time that the function ran, over all attempts that told it
 
   friend bool operator==(const Outcome&, const Outcome&) = default;

@@ -49,7 +49,7 @@ struct GroupResult {
   bool withdrawn = false;  // its job was drained, and nobody had a task of it; says nothing else
   std::vector<Answer>
       answers;  // in order of arrival; those that the policy counted (for all: every result)
-  std::vector<TaskError> errors;    // of the tasks that ended without a result, the last few
+  std::vector<TaskError> errors;    // of the tasks that ended without a result: see keep_error
   std::uint32_t tasks_killed = 0;   // attempts that were on a worker when the group ended
   std::uint32_t tasks_dropped = 0;  // tasks that were still queued
   bool operator==(const GroupResult&) const = default;

@@ -47,8 +47,10 @@ std::string measured(const TaskError& error) {
   const auto add = [&words](const std::string& more) {
     (words += words.empty() ? " with " : ", ") += more;
   };
-  if (error.wall.count() > 0) words = " after " + in_words(error.wall);
-  if (error.cpu.count() > 0) add(in_words(error.cpu) + " of cpu");
+  // What took less tells people nothing.
+  constexpr std::chrono::milliseconds least{1};
+  if (error.wall >= least) words = " after " + in_words(error.wall);
+  if (error.cpu >= least) add(in_words(error.cpu) + " of cpu");
   if (error.memory > 0) add("at most " + in_words(error.memory));
   return words;
 }
