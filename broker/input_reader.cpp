@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fanmill/error.hpp>
-#include <fanmill/json.hpp>
 #include <string_view>
+#include <utility>
 
 namespace fanmill::broker {
 namespace {
@@ -39,28 +39,23 @@ bool is_blank(std::string_view text) {
 
 }  // namespace
 
-InputReader::InputReader(const std::string& path, Inlet<InputLine>& inlet)
+InputReader::InputReader(const std::string& path, LineSink sink)
     : name_(path == "-" ? "standard input" : "--input " + path),
       input_(open_input(path)),
       stop_event_(eventfd(0, EFD_CLOEXEC)),
       owns_input_(input_ != STDIN_FILENO),
-      inlet_(inlet),
+      sink_(std::move(sink)),
       thread_([this] { read_all(); }) {}
 
 InputReader::~InputReader() {
-  stop();
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(stop_event_, &one, sizeof one);
   thread_.join();
   if (owns_input_) close(input_);
   close(stop_event_);
 }
 
-void InputReader::stop() {
-  inlet_.close();
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(stop_event_, &one, sizeof one);
-}
-
-/// False once `stop` was called.
+/// False once this is being destroyed.
 bool InputReader::wait_readable() const {
   std::array<pollfd, 2> watched = {{{input_, POLLIN, 0}, {stop_event_, POLLIN, 0}}};
   while (poll(watched.data(), watched.size(), -1) < 0) {
@@ -69,7 +64,10 @@ bool InputReader::wait_readable() const {
   return (watched[1].revents & POLLIN) == 0;
 }
 
-void InputReader::read_all() {
+void InputReader::read_all() { sink_.end(read_lines()); }
+
+/// Whether the input was read to its end.
+bool InputReader::read_lines() {
   std::array<char, 1U << 16> buffer{};
   std::string line;
   bool going = true;
@@ -81,10 +79,11 @@ void InputReader::read_all() {
       if (!line.empty()) take(line);
       // Not the end: what comes behind it is missing, and the run must not look complete.
       if (error != 0) {
-        inlet_.push(
-            {.number = line_ + 1, .error = name_ + " can't be read: " + std::strerror(error)});
+        sink_.take({.number = line_ + 1,
+                    .text = {},
+                    .error = name_ + " can't be read: " + std::strerror(error)});
       }
-      break;
+      return error == 0;
     }
     std::string_view rest(buffer.data(), static_cast<std::size_t>(got));
     while (going && !rest.empty()) {
@@ -98,26 +97,21 @@ void InputReader::read_all() {
       line.clear();
     }
   }
-  inlet_.close();
+  return false;
 }
 
-/// Pushes one line. False if the run wants no more.
+/// Hands on one line. False if no more are wanted.
 bool InputReader::take(std::string_view text) {
   line_ += 1;
   if (is_blank(text)) return true;
-  InputLine line{.number = line_};
-  try {
-    if (text.size() > line_bytes_max) {
-      throw FarmError(ErrorCode::payload_too_large,
-                      "an item has at most " + std::to_string(line_bytes_max) +
-                          " bytes; put large data into a file and its name into the item");
-    }
-    json_to_object(text);  // checks it; what travels is the text, which every worker reads
-    line.payload = Payload::json(text);
-  } catch (const FarmError& error) {
-    line.error = "line " + std::to_string(line_) + ": " + error.what();
+  TextLine line{.number = line_, .text = text, .error = {}};
+  if (text.size() > line_bytes_max) {
+    line.text = {};
+    line.error = "line " + std::to_string(line_) + ": an item has at most " +
+                 std::to_string(line_bytes_max) +
+                 " bytes; put large data into a file and its name into the item";
   }
-  return inlet_.push(std::move(line));
+  return sink_.take(line);
 }
 
 }  // namespace fanmill::broker

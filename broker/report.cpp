@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 
@@ -23,11 +24,24 @@ void Report::item_ended(bool with_result) {
   if (!progress_) return;
   const auto now = std::chrono::steady_clock::now();
   if (shown_ && now - drawn_ < std::chrono::milliseconds(100)) return;
+  draw(now);
+}
+
+void Report::draw(std::chrono::steady_clock::time_point now) {
   drawn_ = now;
   shown_ = true;
   const double rate = static_cast<double>(ended_) / std::max(Seconds(now - begin_).count(), 1e-9);
-  std::fprintf(stderr, "\r%" PRIu64 " items done, %" PRIu64 " failed, %.0f a second\x1b[K", ended_,
-               failed_, rate);
+  const std::uint64_t items = items_;
+  std::string line = std::to_string(ended_);
+  if (items >= ended_ && items > 0) line += " of " + std::to_string(items);
+  std::fprintf(stderr, "\r%s items done, %" PRIu64 " failed, %.0f a second", line.c_str(), failed_,
+               rate);
+  if (items >= ended_ && items > 0) {
+    const auto left = static_cast<std::uint64_t>(static_cast<double>(items - ended_) / rate);
+    std::fprintf(stderr, ", %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 " left", left / 3600,
+                 left / 60 % 60, left % 60);
+  }
+  std::fputs("\x1b[K", stderr);
 }
 
 void Report::say(const std::string& line) {

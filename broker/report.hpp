@@ -2,6 +2,7 @@
 // output.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <fanmill/counters.hpp>
@@ -17,6 +18,8 @@ class Report {
   Report(const Report&) = delete;
   Report& operator=(const Report&) = delete;
 
+  /// So many items there are. From any thread.
+  void items_counted(std::uint64_t items) { items_ = items; }
   /// An item has ended. Writes the progress line, at most ten times a second.
   void item_ended(bool with_result);
   /// Before something is written to standard output: on the same terminal the progress line would
@@ -33,10 +36,12 @@ class Report {
 
  private:
   void clear_progress();
+  void draw(std::chrono::steady_clock::time_point now);
 
   bool progress_;
   bool shares_terminal_;
   bool shown_ = false;
+  std::atomic<std::uint64_t> items_ = 0;  // 0: not known
   std::uint64_t ended_ = 0;
   std::uint64_t failed_ = 0;
   std::chrono::steady_clock::time_point begin_;

@@ -1,31 +1,11 @@
-// `fanmill-broker run`: works on one list of JSON lines and ends.
+// `fanmill-broker run`: works on one list and ends. Its options, and which of its modes they mean.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
-#include <string>
-#include <vector>
+
+#include "run_arguments.hpp"
 
 namespace fanmill::broker {
-
-struct RunArguments {
-  std::string input = "-";
-  std::vector<std::string> bind;
-  std::string join_file;
-  std::size_t local = 0;
-  std::vector<std::string> command;
-  std::string function;
-  std::uint32_t retries = 0;
-  double time_limit = 0;
-  std::uint32_t prefetch = 1;
-  std::size_t lookahead = 1024;
-  bool insecure_plaintext = false;
-  bool unordered = false;
-  bool keep_going = false;
-  bool quiet = false;
-  int verbose = 0;
-  bool timestamps = false;
-};
 
 class RunCommand {
  public:
@@ -36,6 +16,9 @@ class RunCommand {
   int execute();
 
  private:
+  void add_list_options(CLI::App& app);
+  void add_farm_options(CLI::App& app);
+
   RunArguments arguments_;
 };
 

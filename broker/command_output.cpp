@@ -1,0 +1,180 @@
+#include "command_output.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fanmill/error.hpp>
+#include <fanmill/json.hpp>
+#include <fanmill/object.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include "json_text.hpp"
+
+namespace fanmill::broker {
+namespace {
+
+// Of an item's text in a line for people.
+constexpr std::size_t shown_item_max = 80;
+
+/// "item 3 (a.cnf)".
+std::string name_of(const CommandItem& item) {
+  std::string text = item.words.text;
+  if (text.size() > shown_item_max) text = text.substr(0, shown_item_max) + "...";
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return "item " + std::to_string(item.words.seq) + (text.empty() ? "" : " (" + text + ")");
+}
+
+std::string error_words(const ItemEnd& end) {
+  std::string words = end.error;
+  for (const TaskEnd& task : end.ends) {
+    if (task.solved || task.killed) continue;
+    words += (words.empty() ? "" : "; ") + task.command + ": " + task.error;
+  }
+  return words;
+}
+
+std::string result_members(const TaskEnd& task) {
+  const CommandResult& result = task.result;
+  std::string json = R"("command":)" + json_of(task.command) + R"(,"exit":)" +
+                     std::to_string(task.exit) + R"(,"output":)" + json_of(result.output) +
+                     R"(,"wall":)" + to_json(encode(result.wall)) + R"(,"cpu":)" +
+                     to_json(encode(result.cpu)) + R"(,"memory":)" + std::to_string(result.memory) +
+                     R"(,"host":)" + json_of(result.host);
+  if (result.output_bytes) json += R"(,"output_bytes":)" + std::to_string(*result.output_bytes);
+  if (result.output_file) json += R"(,"output_file":)" + json_of(*result.output_file);
+  return json;
+}
+
+/// `text` with `before` at the front of each line.
+std::string with_prefix(std::string_view text, std::string_view before) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    lines += before;
+    lines += text.substr(0, end);
+    text.remove_prefix(end);
+  }
+  return lines;
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(text.data(), static_cast<std::streamsize>(text.size()));
+  file.close();
+  if (!file)
+    throw FarmError(ErrorCode::io_error, "--results: " + path.string() + " can't be written");
+}
+
+}  // namespace
+
+std::string to_json_line(const CommandItem& item, const ItemEnd& end) {
+  std::string json = R"({"item":)" + item.json + R"(,"seq":)" + std::to_string(item.words.seq);
+  if (!end.solved) json += R"(,"error":)" + json_of(error_words(end));
+  std::string results;
+  std::size_t solved = 0;
+  for (const TaskEnd& task : end.ends) {
+    if (!task.solved) continue;
+    results += (solved++ == 0 ? "{" : ",{") + result_members(task) + "}";
+  }
+  const bool several = item.policy && (item.policy->kind == GroupPolicy::Kind::all ||
+                                       item.policy->kind == GroupPolicy::Kind::count);
+  if (several) {
+    json += R"(,"results":[)" + results + "]";
+  } else if (end.solved && solved > 0) {
+    json += "," + results.substr(1, results.size() - 2);
+  }
+  return json + "}";
+}
+
+void CommandOutput::item_ended(const CommandItem& item, const ItemEnd& end) {
+  if (options_.results.empty()) return;
+  keep(item, end);
+  log(item, end);
+}
+
+void CommandOutput::write(const CommandItem& item, const ItemEnd& end) {
+  report_.item_ended(end.solved);
+  const std::string text = output_of(item, end);
+  if (!text.empty()) {
+    report_.make_way();
+    // Somebody may read along, and the next result may be long in coming.
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+      throw FarmError(ErrorCode::io_error, "standard output can't be written");
+  }
+  for (const TaskEnd& task : end.ends) {
+    if (!task.result.output_file) continue;
+    report_.say(name_of(item) + ": only the beginning of its output is here; all of it is on " +
+                task.result.host + " in " + *task.result.output_file);
+  }
+  if (!end.solved) tell_failure(item, end);
+  // A line in the job log says that --resume need not run the item again. So it waits until the
+  // item's output is safe: in the folder of results, or, without one, here.
+  if (options_.results.empty()) log(item, end);
+  if (!end.solved && options_.halt)
+    throw FarmError(ErrorCode::stopped, "stopped, as an item has failed (--halt)");
+}
+
+std::string CommandOutput::output_of(const CommandItem& item, const ItemEnd& end) const {
+  if (options_.json) return to_json_line(item, end) + "\n";
+  std::string text;
+  for (const TaskEnd& task : end.ends) {
+    if (!task.solved) continue;
+    text +=
+        options_.tag ? with_prefix(task.result.output, item.words.text + "\t") : task.result.output;
+  }
+  return text;
+}
+
+void CommandOutput::tell_failure(const CommandItem& item, const ItemEnd& end) {
+  std::string words = name_of(item) + ": " + error_words(end);
+  for (const TaskEnd& task : end.ends) {
+    if (task.solved || task.result.errors.empty()) continue;
+    words += "\n" + with_prefix(task.result.errors, "  ");
+    while (words.ends_with('\n')) words.pop_back();
+  }
+  report_.say(words);
+}
+
+/// All lines of an item in one piece, and those of its winners first: an item that stands in the
+/// job log is decided, wherever the run was cut off.
+void CommandOutput::log(const CommandItem& item, const ItemEnd& end) {
+  if (joblog_ == nullptr) return;
+  std::string won;
+  std::string others;
+  for (const TaskEnd& task : end.ends) {
+    (task.solved ? won : others) += to_text({.seq = item.words.seq,
+                                             .host = task.result.host,
+                                             .started = task.result.started,
+                                             .wall = task.result.wall,
+                                             .sent = task.input_bytes,
+                                             .received = task.result.output.size(),
+                                             .exit = task.exit,
+                                             .signal = task.signal,
+                                             .command = task.command});
+  }
+  joblog_->append(won + others);
+}
+
+void CommandOutput::keep(const CommandItem& item, const ItemEnd& end) const {
+  const std::filesystem::path folder =
+      std::filesystem::path(options_.results) / std::to_string(item.words.seq);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    throw FarmError(ErrorCode::io_error, "--results: " + folder.string() + ": " + error.message());
+  std::string output;
+  std::string errors;
+  for (const TaskEnd& task : end.ends) {
+    if (task.solved) output += task.result.output;
+    // Beside a solution, what those said that did not find it is noise.
+    if (task.solved || !end.solved) errors += task.result.errors;
+  }
+  write_file(folder / "stdout", output);
+  write_file(folder / "stderr", errors);
+  write_file(folder / "outcome.json", to_json_line(item, end) + "\n");
+}
+
+}  // namespace fanmill::broker

@@ -1,0 +1,46 @@
+// FarmHost: hosts the manager of one run: signals, local workers, the summary and the exit status.
+#pragma once
+
+#include <fanmill/inlet.hpp>
+#include <fanmill/manager.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "report.hpp"
+#include "run_arguments.hpp"
+
+namespace fanmill::broker {
+
+inline constexpr int exit_all_results = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_interrupted = 2;
+
+/// Closes an inlet when it goes, so that whoever waits to push is let go.
+template <typename Item>
+class InletCloser {
+ public:
+  explicit InletCloser(Inlet<Item>& inlet) : inlet_(inlet) {}
+  ~InletCloser() { inlet_.close(); }
+  InletCloser(const InletCloser&) = delete;
+  InletCloser& operator=(const InletCloser&) = delete;
+
+ private:
+  Inlet<Item>& inlet_;
+};
+
+/// What is done in a farm.
+struct HostedRun {
+  /// Workers to start here: so many of this command. 0: none.
+  std::size_t workers = 0;
+  std::vector<std::string> worker_command;
+  /// Reads no more of the input. From any thread, at any time.
+  std::function<void()> discard_input;
+  /// The run; called once. What it throws is told and makes the run a failure.
+  std::function<void(Manager&)> work;
+};
+
+/// Makes the manager, runs, cleans up. Returns the exit status.
+int host_farm(const RunArguments& arguments, Report& report, const HostedRun& run);
+
+}  // namespace fanmill::broker
