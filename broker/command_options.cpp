@@ -2,6 +2,7 @@
 
 #include <fanmill/error.hpp>
 #include <functional>
+#include <limits>
 #include <string_view>
 
 #include "quantity.hpp"
@@ -99,10 +100,11 @@ void CommandOptions::add_commands(CLI::App& run) {
 
 void CommandOptions::add_limits(CLI::App& run) {
   TaskLimits& limits = settings.limits;
-  const auto add_count = [&](const char* name, const char* help,
-                             std::optional<std::uint64_t>& count) {
-    mine(run.add_option_function<std::uint64_t>(
-        name, [&count](const std::uint64_t& value) { count = value; }, help));
+  const auto add_count = [&](const char* name, const char* help, const char* form,
+                             std::optional<std::uint64_t>& count, std::uint64_t most) {
+    mine(add(run, name, help, form, [&count, most](const std::string& text) {
+      return set(count, count_of(text)) && *count <= most;
+    }));
   };
   mine(add(run, "--memory", "bytes that an attempt may use: 500M, 2G", bytes_form,
            [&limits](const std::string& text) { return set(limits.memory, bytes_of(text)); }));
@@ -110,19 +112,16 @@ void CommandOptions::add_limits(CLI::App& run) {
            [&limits](const std::string& text) {
              return set(limits.cpu, seconds_of(text)) && *limits.cpu > 0;
            }));
-  add_count("--processes", "processes that an attempt may have", limits.processes);
-  add_count("--files", "files that a process of an attempt may have open", limits.files);
-  mine(add(run, "--nice", "niceness of the commands, 0 to 19", "a number from 0 to 19",
-           [&limits](const std::string& text) {
-             const std::optional<double> value = seconds_of(text);
-             if (!value || text.find_first_not_of("0123456789") != std::string::npos) return false;
-             limits.nice = static_cast<std::uint64_t>(*value);
-             return *value <= 19;
-           }));
+  constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+  add_count("--processes", "processes that an attempt may have", "a number", limits.processes, any);
+  add_count("--files", "files that a process of an attempt may have open", "a number", limits.files,
+            any);
+  add_count("--nice", "niceness of the commands, 0 to 19", "a number from 0 to 19", limits.nice,
+            19);
   mine(run.add_option_function<std::string>(
            "--workdir", [this](const std::string& text) { settings.directory = text; },
            "folder to run in (default: the worker's own)"))
-      ->type_name("TEXT");
+      ->type_name("DIR");
   mine(run.add_option_function<std::vector<std::string>>(
            "--env",
            [this](const std::vector<std::string>& texts) {
@@ -142,9 +141,11 @@ void CommandOptions::add_output(CLI::App& run) {
       run.add_flag("--json", json, "one JSON line for each item instead of the commands' output");
   mine(as_json)->excludes("--tag");
   mine(run.add_option("--results", results,
-                      "keep DIR/SEQ/stdout, stderr and outcome.json of each item in this folder"));
+                      "keep DIR/SEQ/stdout, stderr and outcome.json of each item in this folder"))
+      ->type_name("DIR");
   mine(run.add_option("--joblog", joblog,
-                      "write a line for each command that has ended, in GNU parallel's columns"));
+                      "write a line for each command that has ended, in GNU parallel's columns"))
+      ->type_name("FILE");
   mine(run.add_flag("--resume", resume, "leave out items whose number stands in the joblog"));
   mine(run.add_flag("--resume-failed", resume_failed,
                     "leave out items that the joblog shows solved, and run the failed ones again"));

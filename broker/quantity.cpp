@@ -47,4 +47,12 @@ std::optional<std::uint64_t> bytes_of(std::string_view text) {
   return static_cast<std::uint64_t>(bytes);
 }
 
+std::optional<std::uint64_t> count_of(std::string_view text) {
+  std::uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [behind, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || behind != end) return std::nullopt;
+  return count;
+}
+
 }  // namespace fanmill::broker

@@ -15,5 +15,7 @@ std::optional<double> seconds_of(std::string_view text);
 /// "4096", "64K", "1.5G": steps of 1024, a small letter or a B behind it does not matter. Nothing
 /// for another text, or less than 1.
 std::optional<std::uint64_t> bytes_of(std::string_view text);
+/// A whole number of digits alone.
+std::optional<std::uint64_t> count_of(std::string_view text);
 
 }  // namespace fanmill::broker

@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Commands on items by `fanmill-broker run`: what comes out, who wins, what is kept, what a cut-off run resumes.
+
+What commands do to their workers, and how they are killed, the tests of the worker show.
+"""
+
+import json
+import re
+import signal
+import socket
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from farm_process import WORKER, Farm, values, wait_until  # noqa: E402
+
+# Never ends by itself; nobody waits for it.
+FOREVER = "sleep 1000"
+
+
+class CommandTest(unittest.TestCase):
+    def check_run(self, *arguments, items="", status=0, slots=2):
+        """One run from start to end; returns (standard output, standard error)."""
+        with Farm() as farm:
+            ended, output, errors = farm.run("--local", str(slots), *arguments, items=items)
+        self.assertEqual(ended, status, errors)
+        return output, errors
+
+    def ends(self, *arguments, **options):
+        """The JSON lines of a run."""
+        return values(self.check_run("--json", *arguments, **options)[0])
+
+
+class Output(CommandTest):
+    def test_output_comes_as_it_is_in_the_order_of_the_items(self):
+        output, _ = self.check_run("--", "printf", "%s\\n.", "{}", items="".join(f"{n}\n" for n in range(50)))
+        self.assertEqual(output, "".join(f"{n}\n." for n in range(50)))
+
+    def test_without_a_number_of_slots_there_is_one_for_each_core(self):
+        with Farm() as farm:
+            self.assertEqual(farm.run("--", "echo", "{}", ":::", "a", "b")[:2], (0, "a\nb\n"))
+
+    def test_unordered_output_comes_as_items_end(self):
+        with Farm() as farm:
+            go_on = farm.folder / "go-on"
+            process = farm.broker("--local", "2", "--unordered", "--race", "until [ -e {} ]; do sleep 0.01; done; echo {/}",
+                                  ":::", go_on, "/usr")
+            self.assertEqual(process.lines(1), ["usr"])
+            go_on.touch()
+            self.assertEqual(process.end()[:2], (0, "usr\ngo-on\n"))
+
+    def test_tag_names_the_item_on_each_line(self):
+        self.assertEqual(self.check_run("--tag", "--race", "printf 'x\\ny'; echo {}", ":::", "a", "b c")[0],
+                         "a\tx\na\tya\nb c\tx\nb c\tyb c\n")
+
+    def test_json_tells_all_of_each_item(self):
+        first, second, failed = self.ends("--race", "printf 'x\\n'; exit {}", "--until", "exit:0,3",
+                                          items='"0"\n3\n4\n', status=1)
+        self.assertEqual(set(first), {"item", "seq", "command", "exit", "output", "wall", "cpu", "memory", "host"})
+        self.assertEqual((first["item"], first["seq"], first["exit"], first["output"]), ("0", 1, 0, "x\n"))
+        self.assertEqual(first["host"], socket.gethostname())
+        self.assertEqual((second["item"], second["exit"], second["command"]), (3, 3, "printf 'x\\n'; exit 3"))
+        self.assertEqual({key: failed[key] for key in ("item", "seq")}, {"item": 4, "seq": 3})
+        self.assertRegex(failed["error"], r"^printf .*; exit 4: exit 4 on \S+:\d+$")
+        self.assertEqual(set(failed), {"item", "seq", "error"})
+
+    def test_bytes_that_are_no_text_come_as_they_are(self):
+        with Farm() as farm:
+            process = farm.broker("--local", "1", "--", "printf", "\\377\\n", ":::", "x")
+            process.wait()
+            self.assertEqual(process.end()[0], 0)
+            self.assertEqual(process.text["out"], b"\xff\n")
+        self.assertEqual(self.ends("--", "printf", "\\377", ":::", "x")[0]["output"], {"$bytes": "/w=="})
+
+    def test_a_long_output_is_cut_and_the_rest_named(self):
+        group = {"item": "x", "command": "seq 1000", "output_max": 10}
+        output, errors = self.check_run("--commands", items=json.dumps(group))
+        self.assertEqual(output, "1\n2\n3\n4\n5\n")
+        path = Path(re.search(r"item 1 \(x\): only the beginning .* on \S+ in (\S+)$", errors, re.MULTILINE)[1])
+        self.assertEqual(path.read_text(), "".join(f"{n}\n" for n in range(1, 1001)))
+        path.unlink()
+
+
+class Inputs(CommandTest):
+    def test_pipe_puts_the_item_on_standard_input(self):
+        self.assertEqual(self.check_run("--pipe", "--", "cat", items='a b\n"c\\td"\n[1, 2]\n')[0], "a b\nc\td\n[1,2]\n")
+
+    def test_without_it_standard_input_is_at_its_end(self):
+        self.assertEqual(self.check_run("--race", "cat; echo {}", ":::", "a")[0], "a\n")
+
+    def test_a_shell_sees_the_item_as_one_word(self):
+        items = ["$(echo no)", "a'b", "; exit 3", "-", "\u00fc"]
+        self.assertEqual(self.check_run("--race", "echo {} | cat", ":::", *items)[0], "".join(f"{i}\n" for i in items))
+
+    def test_folder_and_environment(self):
+        self.assertEqual(self.check_run("--workdir", "/", "--env", "A=1", "--env", "B=x y", "--race",
+                                        'pwd; echo "$A $B" {}', ":::", "z")[0], "/\n1 x y z\n")
+
+    def test_a_command_knows_its_item_and_task(self):
+        self.assertRegex(self.check_run("--race", 'echo "$FANMILL_ITEM $FANMILL_TASK $FANMILL_ATTEMPT" {#}', ":::", "x")[0],
+                         r"^\d+ \d+ \d+ 1\n$")
+
+
+class Races(CommandTest):
+    def test_the_first_to_succeed_wins_and_the_others_are_ended(self):
+        output, errors = self.check_run("--race", f"{FOREVER} {{#}}", "--race", "echo won {}", ":::", "a", "b", "c")
+        self.assertEqual(output, "won a\nwon b\nwon c\n")
+        self.assertIn("3 items (0 failed), 6 tasks", errors)
+
+    def test_until_says_what_success_is(self):
+        for until, won in [("exit-zero", "0"), ("exit:3,4", "3"), ("match:^o[ne]+$", "one")]:
+            with self.subTest(until=until):
+                race = [f"--race=sh -c 'echo {word}; exit {status}' {{}}"
+                        for word, status in [("0", 0), ("3", 3), ("one", 0)] if word == won or until != "match:^o[ne]+$"
+                        and word != "one"]
+                end, = self.ends("--until", until, *race, ":::", "x")
+                self.assertEqual(end["output"], f"{won}\n")
+
+    def test_any_end_is_a_success_if_that_is_said(self):
+        self.assertEqual([end["exit"] for end in self.ends("--until", "any", "--race", "exit {}", ":::", "0", "7")], [0, 7])
+
+    def test_stages_give_more_time_until_solved(self):
+        with Farm() as farm:
+            # Solves its item when it is run for the second time, and leaves a mark each time.
+            race = f"echo x >> {farm.folder}/{{}}; [ $(wc -l < {farm.folder}/{{}}) -gt 1 ] || {FOREVER}; echo {{}}"
+            log = farm.folder / "log"
+            status, output, errors = farm.run("--local", "1", "--stages", "0.2s,1h", "--joblog", log, "--race", race,
+                                              ":::", "a", "b")
+            self.assertEqual((status, output), (0, "a\nb\n"), errors)
+            rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
+            self.assertEqual([(row[0], row[6], row[7]) for row in rows],
+                             [("1", "0", "0"), ("1", "-1", "9"), ("2", "0", "0"), ("2", "-1", "9")])
+
+    def test_an_item_that_no_stage_solves_fails(self):
+        errors = self.check_run("--stages", "0.05s,0.1s", "--race", f"{FOREVER} {{#}}", ":::", "a", status=1)[1]
+        self.assertEqual(errors.count("time limit"), 2, errors)
+
+    def test_policies_of_groups(self):
+        groups = [{"item": "all", "policy": "all", "tasks": ["echo a {}", "echo b {}"]},
+                  {"item": "k", "policy": {"k": 2}, "tasks": [FOREVER, "echo c", "echo d"]},
+                  {"item": "stages", "policy": "stages", "tasks": ["exit 1", "echo e", "echo f"]}]
+        lines = "".join(json.dumps(group) + "\n" for group in groups)
+        every, several, stages = self.ends("--commands", items=lines, slots=3)
+        self.assertEqual([result["output"] for result in every["results"]], ["a all\n", "b all\n"])
+        self.assertEqual({result["output"] for result in several["results"]}, {"c\n", "d\n"})
+        self.assertEqual((stages["output"], "results" in stages), ("e\n", False))
+
+    def test_a_group_that_can_no_longer_be_solved_fails_at_once(self):
+        group = {"item": 1, "policy": {"k": 2}, "tasks": ["exit 1", FOREVER]}
+        self.assertIn("exit 1", self.ends("--commands", items=json.dumps(group), status=1)[0]["error"])
+
+    def test_of_all_each_runs_and_one_failure_counts(self):
+        group = {"item": 1, "policy": "all", "tasks": ["exit 1", "echo a"]}
+        end, = self.ends("--commands", items=json.dumps(group), status=1)
+        self.assertRegex(end["error"], "^exit 1: exit 1 on ")
+        self.assertEqual([result["output"] for result in end["results"]], ["a\n"])
+
+
+class Failures(CommandTest):
+    def test_the_run_goes_on_and_says_what_was_wrong(self):
+        output, errors = self.check_run("--race", "echo out; echo deep trouble >&2; exit {}", ":::", "0", "3", "0", status=1)
+        self.assertEqual(output, "out\nout\n")
+        self.assertRegex(errors, r"(?m)^fanmill-broker: item 2 \(3\): echo .*: exit 3 on \S+:\d+\n  deep trouble$")
+        self.assertIn("3 items (1 failed)", errors)
+
+    def test_each_loser_of_a_lost_race_is_named(self):
+        errors = self.check_run("--race", "exit 3", "--race", "kill -9 $$", "--race", "/no/such/solver", ":::", "x",
+                                status=1)[1]
+        for pattern in (r"exit 3 x: exit 3 on ", r"kill -9 \$\$ x: .*signal 9 \(SIGKILL\)", r"/no/such/solver x: could not start"
+                        r".*No such file"):
+            self.assertRegex(errors, pattern)
+
+    def test_halt_stops_at_the_first(self):
+        output, errors = self.check_run("--halt", "--race", f"[ {{}} = a ] && exit; [ {{}} = b ] && exit 1; {FOREVER}",
+                                        ":::", "a", "b", "c", status=1)
+        self.assertEqual(output, "")
+        self.assertIn("--halt", errors)
+
+    def test_a_bad_line_fails_alone(self):
+        output, errors = self.check_run("--", "echo", "{}", items='a\n{"item":1,"nope":2}\nb\n', status=1)
+        self.assertEqual(output, "a\nb\n")
+        self.assertRegex(errors, r'fanmill-broker: item 2 \(1\): line 2: "nope": unknown')
+
+    def test_retries(self):
+        with Farm() as farm:
+            race = f"echo x >> {farm.folder}/{{}}; [ $(wc -l < {farm.folder}/{{}}) -gt 2 ]"
+            self.assertEqual(farm.run("--local", "1", "--retries", "2", "--race", race, ":::", "a")[0], 0)
+            status, _, errors = farm.run("--local", "1", "--retries", "1", "--race", race, ":::", "b")
+            self.assertEqual(status, 1)
+            self.assertIn(", 2 attempts", errors)
+
+    def test_a_time_limit(self):
+        self.assertIn("time limit on", self.check_run("--timeout", "100ms", "--", "sleep", "{}", ":::", "1000", status=1)[1])
+
+    def test_an_item_that_is_too_large(self):
+        output, errors = self.check_run("--pipe", "--", "cat", items=f"a\n{'x' * (1 << 20)}\nb\n{'x' * (2 << 20)}\n", status=1)
+        self.assertEqual(output, "a\nb\n")
+        self.assertRegex(errors, r"item 2 \(xxx.*\.\.\.\): .*1048576")
+        self.assertIn("item 4: line 4: an item has at most 1048576 bytes", errors)
+        self.assertLess(len(errors), 4000)
+
+
+class Keeping(CommandTest):
+    def test_results_are_kept_by_number(self):
+        with Farm() as farm:
+            results = farm.folder / "a" / "results"
+            status, output, _ = farm.run("--local", "2", "--results", results, "--race", "echo {}; echo e >&2; exit {}", ":::",
+                                         "0", "3")
+            self.assertEqual((status, output), (1, "0\n"))
+            texts = {str(path.relative_to(results)): path.read_text() for path in results.rglob("*") if path.is_file()}
+        self.assertEqual(json.loads(texts.pop("1/outcome.json"))["exit"], 0)
+        self.assertIn("exit 3", json.loads(texts.pop("2/outcome.json"))["error"])
+        self.assertEqual(texts, {"1/stdout": "0\n", "1/stderr": "e\n", "2/stdout": "", "2/stderr": "e\n"})
+
+    def test_results_that_cannot_be_kept(self):
+        errors = self.check_run("--results", "/dev/null", "--", "echo", ":::", "a", status=1)[1]
+        self.assertIn("--results: /dev/null/1: ", errors)
+
+    def test_the_job_log_has_a_line_for_each_command(self):
+        with Farm() as farm:
+            log = farm.folder / "log"
+            log.write_text("what was there\n")
+            race = f"case {{}} in 1) echo won;; 2) exit 3;; 3) kill -9 $$;; 4) {FOREVER};; esac"
+            farm.run("--local", "2", "--joblog", log, "--timeout", "2", "--race", race, ":::", *"1234")
+            header, *rows = [line.split("\t") for line in log.read_text().splitlines()]
+        self.assertEqual(header, "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command".split())
+        host = socket.gethostname()
+        self.assertEqual([(row[0], row[1], row[4], row[5], row[6], row[7]) for row in rows],
+                         [("1", host, "0", "4", "0", "0"), ("2", host, "0", "0", "3", "0"), ("3", host, "0", "0", "0", "9"),
+                          ("4", host, "0", "0", "-1", "9")])
+        for row in rows:
+            self.assertRegex("\t".join(row[2:4]), r"^\d{10}\.\d{3}\t *\d+\.\d{3}$")
+        self.assertEqual(rows[1][8], race.replace("{}", "2"))
+
+    def test_killed_losers_stand_behind_their_winner(self):
+        with Farm() as farm:
+            log = farm.folder / "log"
+            farm.run("--local", "2", "--joblog", log, "--race", f"{FOREVER} {{#}}", "--race", "echo won {}", ":::", "a")
+            rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
+        self.assertEqual([(row[0], row[6], row[7], row[8]) for row in rows],
+                         [("1", "0", "0", "echo won a"), ("1", "-1", "9", f"{FOREVER} 1")])
+
+    def test_a_job_log_that_cannot_be_written(self):
+        errors = self.check_run("--joblog", "/no/such/log", "--", "echo", ":::", "a", status=1)[1]
+        self.assertIn("--joblog /no/such/log: No such file", errors)
+
+
+class Resuming(CommandTest):
+    def test_a_run_that_was_killed_goes_on_where_its_output_ended(self):
+        with Farm() as farm:
+            log, gate = farm.folder / "log", farm.folder / "gate"
+            arguments = ["--local", "2", "--joblog", log, "--race", f"[ {{}} -lt 5 ] || until [ -e {gate} ]; do sleep 0.01; done; "
+                         "echo {}", ":::", *map(str, range(10))]
+            process = farm.broker(*arguments)
+            first = process.lines(5)
+            wait_until(lambda: log.read_text().count("\n") == 6, "the job log to follow")
+            process.signal(signal.SIGKILL)
+            process.wait()
+            wait_until(lambda: not farm.processes(), farm.processes)
+            with open(log, "a") as file:
+                file.write("6\tnode7\t13763")  # and the power failed
+            gate.touch()
+            status, output, errors = farm.run("--resume", *arguments)
+            self.assertEqual(status, 0, errors)
+            self.assertIn(f"--joblog {log}: its last line was torn and is cut off", errors)
+            self.assertEqual(first + output.splitlines(), [str(n) for n in range(10)])
+            rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
+            self.assertEqual([row[0] for row in rows], [str(n) for n in range(1, 11)])
+
+    def test_resume_failed_runs_what_failed_again(self):
+        with Farm() as farm:
+            log, cured = farm.folder / "log", farm.folder / "cured"
+            arguments = ["--local", "2", "--joblog", log, "--race", f"[ {{}} != b ] || [ -e {cured} ] && echo {{}}", ":::",
+                         "a", "b", "c"]
+            self.assertEqual(farm.run(*arguments)[:2], (1, "a\nc\n"))
+            self.assertEqual(farm.run("--resume", *arguments)[:2], (0, ""))
+            cured.touch()
+            self.assertEqual(farm.run("--resume-failed", *arguments)[:2], (0, "b\n"))
+            self.assertEqual(farm.run("--resume-failed", *arguments)[:2], (0, ""))
+            self.assertEqual([line[0] for line in log.read_text().splitlines()[1:]], list("1232"))
+
+
+class Workers(CommandTest):
+    def test_workers_may_join_from_elsewhere(self):
+        with Farm() as farm:
+            process = farm.broker("--bind", farm.endpoint, "--", "echo", "{}", ":::", "a", "b")
+            process.says("waiting for workers")
+            farm.worker("command")
+            self.assertEqual(process.end()[:2], (0, "a\nb\n"))
+
+    def test_local_workers_and_others_may_work_together(self):
+        with Farm() as farm:
+            process = farm.broker("--bind", farm.endpoint, "--local", "1", "--", "echo", "{}", ":::", "a", "b")
+            self.assertEqual(process.end()[:2], (0, "a\nb\n"))
+
+    def test_ctrl_c_once_finishes_what_has_begun(self):
+        with Farm() as farm:
+            gate = farm.folder / "gate"
+            process = farm.broker("--local", "1", "--prefetch", "0", "--verbose", "2", "--race",
+                                  f"until [ -e {gate} ]; do sleep 0.01; done; echo {{}}", ":::", "a", "b", "c")
+            process.says("task 1 of group 1 goes to")
+            process.signal(signal.SIGINT)
+            process.says("finishing what workers have")
+            gate.touch()
+            self.assertEqual(process.end()[:2], (2, "a\n"))
+
+    def test_ctrl_c_twice_ends_the_commands(self):
+        with Farm() as farm:
+            process = farm.broker("--local", "2", "--verbose", "2", "--", "sleep", "{}", ":::", "1000", "1001", "1002")
+            process.says("goes to", 2)
+            process.ctrl_c()
+            process.says("finishing what workers have")
+            process.ctrl_c()
+            self.assertEqual(process.end()[0], 2)
+
+    def test_the_worker_beside_the_broker_is_started(self):
+        with Farm() as farm:
+            process = farm.broker("--local", "3", "--race", "cat", ":::", "/dev/zero", PATH="/nowhere")
+            wait_until(lambda: f"{WORKER} command --slots 3" in " ".join(farm.processes().values()), farm.processes)
+            process.ctrl_c()
+            process.ctrl_c()
+            self.assertEqual(process.end()[0], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
