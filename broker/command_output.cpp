@@ -27,6 +27,16 @@ std::string name_of(const CommandItem& item) {
   return "item " + std::to_string(item.words.seq) + (text.empty() ? "" : " (" + text + ")");
 }
 
+/// About what it takes in memory.
+std::size_t bytes_of(const ItemEnd& end) {
+  std::size_t bytes = sizeof end;
+  for (const TaskEnd& task : end.ends) {
+    bytes +=
+        sizeof task + task.command.size() + task.result.output.size() + task.result.errors.size();
+  }
+  return bytes;
+}
+
 std::string error_words(const ItemEnd& end) {
   std::string words = end.error;
   for (const TaskEnd& task : end.ends) {
@@ -90,12 +100,14 @@ std::string to_json_line(const CommandItem& item, const ItemEnd& end) {
 }
 
 void CommandOutput::item_ended(const CommandItem& item, const ItemEnd& end) {
+  backlog_.add(bytes_of(end));
   if (options_.results.empty()) return;
   keep(item, end);
   log(item, end);
 }
 
 void CommandOutput::write(const CommandItem& item, const ItemEnd& end) {
+  backlog_.remove(bytes_of(end));
   report_.item_ended(end.solved);
   const std::string text = output_of(item, end);
   if (!text.empty()) {

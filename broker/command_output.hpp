@@ -7,6 +7,7 @@
 #include "command_item.hpp"
 #include "command_options.hpp"
 #include "joblog.hpp"
+#include "output_backlog.hpp"
 #include "report.hpp"
 #include "task_end.hpp"
 
@@ -17,6 +18,9 @@ class CommandOutput {
   /// `joblog` may be null. All must outlive this.
   CommandOutput(const CommandOptions& options, Joblog* joblog, Report& report)
       : options_(options), joblog_(joblog), report_(report) {}
+
+  /// What waits for its turn, for those who bring more.
+  [[nodiscard]] OutputBacklog& backlog() { return backlog_; }
 
   /// As soon as an item has ended: what need not wait for its turn.
   void item_ended(const CommandItem& item, const ItemEnd& end);
@@ -33,6 +37,7 @@ class CommandOutput {
   const CommandOptions& options_;
   Joblog* joblog_;
   Report& report_;
+  OutputBacklog backlog_;
 };
 
 /// The item's end as one JSON line, without a newline.

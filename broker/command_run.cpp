@@ -183,16 +183,25 @@ int host_commands(const CommandRun& run) {
       run.arguments, run.report,
       {.workers = worker.empty() ? 0U : 1U,
        .worker_command = std::move(worker),
-       .discard_input = [&inlet] { inlet.discard(); },
+       .discard_input =
+           [&] {
+             inlet.discard();
+             output.backlog().close();
+           },
        .work =
            [&](Manager& manager) {
              const ItemFeeder feeder(
                  run.arguments.input, run.words.lists,
                  {.skips = [&](const CommandItem& item) { return is_done(run, item); },
-                  .take = [&](CommandItem item) { return inlet.push(std::move(item)); },
+                  .take =
+                      [&](CommandItem item) {
+                        output.backlog().wait_for_room();
+                        return inlet.push(std::move(item));
+                      },
                   .end = [&] { inlet.close(); },
                   .count = [&](std::uint64_t items) { run.report.items_counted(items); }});
-             const InletCloser closer(inlet);
+             const Closer no_more_items(inlet);
+             const Closer no_more_output(output.backlog());
              run_items(run, manager, inlet, output);
            }});
 }

@@ -1,7 +1,6 @@
 // FarmHost: hosts the manager of one run: signals, local workers, the summary and the exit status.
 #pragma once
 
-#include <fanmill/inlet.hpp>
 #include <fanmill/manager.hpp>
 #include <functional>
 #include <string>
@@ -16,17 +15,17 @@ inline constexpr int exit_all_results = 0;
 inline constexpr int exit_failed = 1;
 inline constexpr int exit_interrupted = 2;
 
-/// Closes an inlet when it goes, so that whoever waits to push is let go.
-template <typename Item>
-class InletCloser {
+/// Closes an inlet, or whatever else a feeding thread waits for, when it goes.
+template <typename Closable>
+class Closer {
  public:
-  explicit InletCloser(Inlet<Item>& inlet) : inlet_(inlet) {}
-  ~InletCloser() { inlet_.close(); }
-  InletCloser(const InletCloser&) = delete;
-  InletCloser& operator=(const InletCloser&) = delete;
+  explicit Closer(Closable& closable) : closable_(closable) {}
+  ~Closer() { closable_.close(); }
+  Closer(const Closer&) = delete;
+  Closer& operator=(const Closer&) = delete;
 
  private:
-  Inlet<Item>& inlet_;
+  Closable& closable_;
 };
 
 /// What is done in a farm.

@@ -148,7 +148,7 @@ int run_json_lines(const RunArguments& arguments, Report& report) {
                  arguments.input,
                  {.take = [&](const TextLine& text) { return inlet.push(read_line(text)); },
                   .end = [&inlet](bool) { inlet.close(); }});
-             const InletCloser closer(inlet);
+             const Closer closer(inlet);
              run_list(manager, arguments, inlet, report);
            }});
 }
