@@ -7,7 +7,8 @@ namespace fanmill::broker {
 
 using Kind = GroupPolicy::Kind;
 
-CommandGroup::CommandGroup(PlannedGroup plan) : plan_(std::move(plan)) {}
+CommandGroup::CommandGroup(PlannedGroup plan, std::uint64_t item, AttemptStarts* starts)
+    : plan_(std::move(plan)), item_(item), starts_(starts) {}
 
 std::vector<Payload> CommandGroup::next_step() {
   std::vector<Payload> payloads;
@@ -53,6 +54,12 @@ void CommandGroup::describe(std::size_t place, TaskEnd& end) const {
   end.task = tasks_begun_ + place;
   end.command = task.shown;
   end.input_bytes = task.input_bytes;
+  if (end.solved || end.result.wall > 0 || starts_ == nullptr) return;
+  const auto start = starts_->of(item_, static_cast<std::uint32_t>(end.task));
+  if (!start) return;  // it waited for a worker
+  end.result.host = start->host;
+  end.result.wall = std::max(0.0, end.result.started - start->time);
+  end.result.started = start->time;
 }
 
 ItemEnd CommandGroup::take(bool solved) {
@@ -63,6 +70,7 @@ ItemEnd CommandGroup::take(bool solved) {
     item.ends.push_back(std::move(end));
   }
   open_.clear();
+  if (starts_ != nullptr) starts_->forget(item_);
   if (plan_.policy.kind == Kind::all) {
     std::sort(item.ends.begin(), item.ends.end(),
               [](const TaskEnd& a, const TaskEnd& b) { return a.task < b.task; });

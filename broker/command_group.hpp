@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <fanmill/payload.hpp>
 #include <vector>
 
+#include "attempt_starts.hpp"
 #include "command_plan.hpp"
 #include "task_end.hpp"
 
@@ -12,7 +14,8 @@ namespace fanmill::broker {
 
 class CommandGroup {
  public:
-  explicit CommandGroup(PlannedGroup plan);
+  /// `item`: its number in this run, from 0. `starts` may be null, and must outlive this.
+  CommandGroup(PlannedGroup plan, std::uint64_t item, AttemptStarts* starts);
 
   /// The tasks of the next step.
   [[nodiscard]] std::vector<Payload> next_step();
@@ -29,6 +32,8 @@ class CommandGroup {
   void describe(std::size_t place, TaskEnd& end) const;
 
   PlannedGroup plan_;
+  std::uint64_t item_;
+  AttemptStarts* starts_;
   std::size_t step_ = 0;           // the next one
   std::size_t tasks_begun_ = 0;    // of the steps before it
   std::vector<std::size_t> open_;  // places of the present step's tasks that have not ended

@@ -14,7 +14,7 @@ constexpr const char* group_name = "Commands instead of a worker program";
 
 /// An option whose text `read` takes apart; false: it is not what `form` says.
 CLI::Option* add(CLI::App& run, const std::string& name, const std::string& help, const char* form,
-                 std::function<bool(const std::string&)> read) {
+                 const std::function<bool(const std::string&)>& read) {
   return run
       .add_option_function<std::string>(
           name,

@@ -104,10 +104,11 @@ ItemUpdate answer(CommandGroup::Next next, const CommandItem& item, CommandGroup
 }
 
 void run_items(const CommandRun& run, Manager& manager, Inlet<CommandItem>& inlet,
-               CommandOutput& output) {
+               AttemptStarts* starts, CommandOutput& output) {
   const RunArguments& arguments = run.arguments;
+  std::uint64_t items = 0;
   const auto begin = [&](const CommandItem& item) {
-    CommandGroup group(run.plan.group(item));
+    CommandGroup group(run.plan.group(item), items++, starts);
     std::vector<Payload> tasks = group.next_step();
     return Group{std::move(group), std::move(tasks)};
   };
@@ -177,12 +178,16 @@ int host_commands(const CommandRun& run) {
   if (run.past.is_torn())
     run.report.say("--joblog " + options.joblog + ": its last line was torn and is cut off");
   CommandOutput output(options, joblog ? &*joblog : nullptr, run.report);
+  // Only the job log tells what killed commands cost.
+  AttemptStarts starts;
+  const Observer observer = [&starts](const Event& event) { starts.saw(event); };
   Inlet<CommandItem> inlet;
   std::vector<std::string> worker = worker_command(run.arguments);
   return host_farm(
       run.arguments, run.report,
       {.workers = worker.empty() ? 0U : 1U,
        .worker_command = std::move(worker),
+       .observer = joblog ? observer : Observer(),
        .discard_input =
            [&] {
              inlet.discard();
@@ -202,7 +207,7 @@ int host_commands(const CommandRun& run) {
                   .count = [&](std::uint64_t items) { run.report.items_counted(items); }});
              const Closer no_more_items(inlet);
              const Closer no_more_output(output.backlog());
-             run_items(run, manager, inlet, output);
+             run_items(run, manager, inlet, joblog ? &starts : nullptr, output);
            }});
 }
 

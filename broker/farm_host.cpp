@@ -36,12 +36,13 @@ class ManagerInReach {
   Manager* manager_ = nullptr;
 };
 
-ManagerOptions manager_options(const RunArguments& arguments) {
+ManagerOptions manager_options(const RunArguments& arguments, const Observer& observer) {
   ManagerOptions options{.endpoints = arguments.bind,
                          .insecure_plaintext = arguments.insecure_plaintext,
                          .prefetch = arguments.prefetch,
                          .verbose = arguments.verbose,
-                         .timestamps = arguments.timestamps};
+                         .timestamps = arguments.timestamps,
+                         .observer = observer};
   if (!arguments.join_file.empty()) options.join_file = arguments.join_file;
   return options;
 }
@@ -70,7 +71,7 @@ int host_farm(const RunArguments& arguments, Report& report, const HostedRun& ru
       std::fputs("\nfanmill-broker: finishing what workers have; again to stop at once\n", stderr);
   });
   try {
-    Manager manager(manager_options(arguments));
+    Manager manager(manager_options(arguments, run.observer));
     const auto lease = in_reach.lend(manager);
     start_or_await_workers(manager, arguments, report, run);
     std::exception_ptr failure;

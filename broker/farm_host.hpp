@@ -33,6 +33,8 @@ struct HostedRun {
   /// Workers to start here: so many of this command. 0: none.
   std::size_t workers = 0;
   std::vector<std::string> worker_command;
+  /// May be empty.
+  Observer observer;
   /// Reads no more of the input. From any thread, at any time.
   std::function<void()> discard_input;
   /// The run; called once. What it throws is told and makes the run a failure.

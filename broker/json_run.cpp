@@ -141,6 +141,7 @@ int run_json_lines(const RunArguments& arguments, Report& report) {
       arguments, report,
       {.workers = arguments.local,
        .worker_command = arguments.command,
+       .observer = {},
        .discard_input = [&inlet] { inlet.discard(); },
        .work =
            [&](Manager& manager) {

@@ -5,15 +5,17 @@ What commands do to their workers, and how they are killed, the tests of the wor
 """
 
 import json
+import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import WORKER, Farm, values, wait_until  # noqa: E402
+from farm_process import BROKER, WORKER, Farm, values, wait_until  # noqa: E402
 
 # Never ends by itself; nobody waits for it.
 FOREVER = "sleep 1000"
@@ -199,6 +201,25 @@ class Failures(CommandTest):
         self.assertRegex(errors, r"item 2 \(xxx.*\.\.\.\): .*1048576")
         self.assertIn("item 4: line 4: an item has at most 1048576 bytes", errors)
         self.assertLess(len(errors), 4000)
+
+
+class Progress(CommandTest):
+    def test_a_terminal_is_told_how_many_of_how_many_and_the_time_left(self):
+        with Farm() as farm:
+            terminal, end = os.openpty()
+            race = f"touch {farm.folder}/on-{{}}; until [ -e {farm.folder}/gate-{{}} ]; do sleep 0.01; done"
+            broker = subprocess.Popen([BROKER, "run", "--local", "2", "--race", race, ":::", "a", "b"], stderr=end,
+                                      env=farm.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            os.close(end)
+            wait_until(lambda: len(list(farm.folder.glob("on-*"))) == 2, "both to run")
+            (farm.folder / "gate-a").touch()
+            shown = b""
+            while b"left" not in shown:
+                shown += os.read(terminal, 4096)
+            self.assertRegex(shown.decode(), r"\r1 of 2 items done, 0 failed, \d+ a second, 0:\d\d:\d\d left")
+            (farm.folder / "gate-b").touch()
+            self.assertEqual(broker.wait(), 0)
+            os.close(terminal)
 
 
 class Keeping(CommandTest):
