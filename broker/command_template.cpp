@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fanmill/error.hpp>
 #include <functional>
 #include <optional>
 
@@ -109,6 +110,32 @@ bool needs_shell(std::string_view line, const std::vector<std::string>& words) {
          std::find(shell_words.begin(), shell_words.end(), first) != shell_words.end();
 }
 
+/// A placeholder between quotes of the line's own: there the item's quotes would end them, and what
+/// is in the item would be the shell's to read. Numbers need no quotes.
+std::optional<std::string_view> placeholder_in_quotes(std::string_view line) {
+  std::string open;  // quotes and the $( in them, innermost last
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    const char c = line[at];
+    const char inner = open.empty() ? '(' : open.back();
+    if (c == '\\' && inner != '\'') {
+      ++at;
+    } else if ((c == '\'' || c == '"') && c == inner) {
+      open.pop_back();
+    } else if (inner == '(' && (c == '\'' || c == '"' || c == '(')) {
+      open += c;
+    } else if (inner == '"' && line.substr(at, 2) == "$(") {
+      open += '(';
+      ++at;
+    } else if (c == ')' && !open.empty() && inner == '(') {
+      open.pop_back();
+    } else if (c == '{' && inner != '(') {
+      const std::optional<Placeholder> place = placeholder_at(line, at);
+      if (place && place->form != "#") return line.substr(at, place->size);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool has_placeholder(std::string_view text) {
@@ -145,6 +172,11 @@ CommandTemplate CommandTemplate::of_line(std::string line) {
   CommandTemplate made;
   std::vector<std::string> words = split(line);
   if (needs_shell(line, words)) {
+    if (const auto place = placeholder_in_quotes(line)) {
+      throw FarmError(ErrorCode::invalid_argument,
+                      std::string(*place) + " stands between quotes in " + json_of(line) +
+                          ": leave them out, what stands for it is one word for the shell anyway");
+    }
     made.line_ = std::move(line);
   } else {
     made.arguments_ = std::move(words);

@@ -164,8 +164,13 @@ bool read_setting(const std::string& key, const Place& value, TaskSettings& sett
 
 CommandTemplate command_at(const Place& place) {
   constexpr const char* form = "a command: a text, or a list of texts";
-  if (place.is(ObjectKind::text) && !place.value.text().empty())
-    return CommandTemplate::of_line(std::string(place.value.text()));
+  if (place.is(ObjectKind::text) && !place.value.text().empty()) {
+    try {
+      return CommandTemplate::of_line(std::string(place.value.text()));
+    } catch (const FarmError& error) {
+      place.refuse(error.what());
+    }
+  }
   if (!place.is(ObjectKind::list) || place.value.size() == 0) place.expected(form);
   std::vector<std::string> arguments;
   each_element(place, [&](const Place& word) { arguments.push_back(text_at(word)); });

@@ -29,7 +29,7 @@ worker program. Each line is an item, or with ':::' each value (of several lists
 A command without one gets the item as its last argument. Behind '--' stand arguments, and what is
 put into one stays there, whatever its characters. A command line of --race is split at blanks; if
 a character or word in it means something to a shell, /bin/sh runs it, and items are put into it
-quoted, so write no quotes around {}. Standard output of the commands that succeed comes out, in
+quoted: quotes of your own around {} are refused. Standard output of the commands that succeed comes out, in
 the order of the items. A failed item does not end the run (--halt does): its words are on standard
 error, and the exit status is 1. Workers for commands elsewhere: fanmill-worker command.
 
@@ -61,7 +61,7 @@ void RunCommand::add_list_options(CLI::App& app) {
       "worker program and its arguments, for --local; or a command with a placeholder for "
       "items, and lists of them behind ':::'");
   run->add_option("--function", arguments_.function,
-                  "name of the workers' function (default: their first)");
+                  "name of the workers' function (default: their first; for commands: command)");
   run->add_option("--retries", arguments_.retries,
                   "how often an item is tried again after its function failed")
       ->capture_default_str();
@@ -79,9 +79,10 @@ void RunCommand::add_list_options(CLI::App& app) {
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
   run->add_flag("--unordered", arguments_.unordered,
-                R"(write results as they come: {"item":0,"line":1,"result":...})");
+                R"(write results as they come; of JSON lines: {"item":0,"line":1,"result":...})");
   run->add_flag("--keep-going", arguments_.keep_going,
-                "an item without a result does not end the run: its line is null, the reason is on "
+                "an item without a result does not end the run (with commands, it never does): its "
+                "line is null, the reason is on "
                 "standard error");
 }
 

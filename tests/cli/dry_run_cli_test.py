@@ -78,6 +78,16 @@ class Lines(DryRunTest):
                 self.assertEqual(self.commands("--race", line, ":::", "a 'b"),
                                  [line.replace("{}", "'a '\\''b'")])
 
+    def test_quotes_around_a_placeholder_would_undo_its_own_and_are_refused(self):
+        for line in ("grep '{}' x", 'grep "{}" x', 'x="a{.}b"; y', "sh -c 'cat {1}'", "echo \"'{}'\"", '"$(a) {}"'):
+            with self.subTest(line=line):
+                self.check_refused("--dry-run", "--race", line, ":::", "a", words=["stands between quotes", "leave them out"])
+        for line in ("grep 'x' {}", 'n="$(wc -l < {})"; x', "echo '{a}' {}", 'echo "no {#}" {}', "echo \\' {}", '(a; "b") {}',
+                     "case {} in x) y {};; esac", "awk '{print}' {}"):
+            with self.subTest(line=line):
+                self.assertEqual(len(self.commands("--race", line, ":::", "a")), 1)
+        self.check_bad_line('{"item":1,"tasks":["cat \'{}\'"]}', '"tasks[0]": {} stands between quotes')
+
     def test_a_race_runs_each_on_every_item(self):
         self.assertEqual(self.commands("--race", "a {}", "--race", "b {}", ":::", "1", "2"), ["a 1", "b 1", "a 2", "b 2"])
 
