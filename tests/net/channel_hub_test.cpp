@@ -176,6 +176,11 @@ TEST_CASE("a channel that is lost before it was accepted is not given to anybody
     peer.send(frames_of_channel(some_open()));
     CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("second time"));
   }
+  // A refusal is under way before the listener forgets; whoever knocks after it, is heard after it.
+  RawPeer good(scene.listener.endpoint());
+  good.send(frames_of_channel(some_open()));
+  wait_for<core::ChannelOpened>(good);
+  CHECK(scene.listener.accept().state() == ChannelState::open);
   CHECK_FALSE(scene.listener.try_accept());
 }
 

@@ -44,19 +44,19 @@ struct Place {
                                                     ", got " + describe(place.view));
 }
 
-std::string text_of(const Place& place) {
-  if (place.view.kind() != ObjectKind::text) refuse(place, "text");
-  const std::string text(place.view.text());
-  if (text.find('\0') != std::string::npos)
-    throw FarmError(ErrorCode::malformed_payload, "the task's " + place.path + " has a NUL in it");
-  return text;
-}
-
+// Text that is not UTF-8, the name of a file say, comes as bytes.
 std::string bytes_of(const Place& place) {
   if (place.view.kind() == ObjectKind::text) return std::string(place.view.text());
   if (place.view.kind() != ObjectKind::bytes) refuse(place, "text or bytes");
   const auto bytes = place.view.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string text_of(const Place& place) {
+  std::string text = bytes_of(place);
+  if (text.find('\0') != std::string::npos)
+    throw FarmError(ErrorCode::malformed_payload, "the task's " + place.path + " has a NUL in it");
+  return text;
 }
 
 std::uint64_t count_of(const Place& place) {
@@ -156,7 +156,8 @@ struct Wanted {
 };
 
 std::vector<std::string> arguments_of(const Place& place) {
-  if (place.view.kind() == ObjectKind::text) return {"/bin/sh", "-c", text_of(place)};
+  if (place.view.kind() == ObjectKind::text || place.view.kind() == ObjectKind::bytes)
+    return {"/bin/sh", "-c", text_of(place)};
   if (place.view.kind() != ObjectKind::list || place.view.size() == 0)
     refuse(place, "text for the shell, or a list of texts: a program and its arguments");
   std::vector<std::string> arguments;
