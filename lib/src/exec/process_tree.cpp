@@ -100,30 +100,31 @@ std::size_t ProcessTree::kill(pid_t main, std::span<const pid_t> spared) const {
   for (;;) {
     // All of a process group in one step: whoever stays in it can't outrun this by forking.
     if (main > 0) ::kill(-main, SIGKILL);
-    const bool main_lives = main > 0 && !has_ended(main);
-    const std::size_t left =
-        grade_ == Grade::process_group ? (main_lives ? 1 : 0) : kill_found(main, spared);
+    // Asked before anybody is looked for: at its end its children become ours.
+    const std::size_t main_lives = main > 0 && !has_ended(main) ? 1 : 0;
+    const std::size_t found = grade_ == Grade::process_group ? 0 : kill_found(main, spared);
+    const std::size_t left = main_lives + found;
     if (left == 0 || std::chrono::steady_clock::now() > give_up) return left;
     wait_for_child();
   }
 }
 
-// Looks once for what lives of the tree, and kills it. How many there were.
+// Looks once for what there is of the tree beside `main`, and kills it. How many there were; those
+// that had ended already are among them, for their children have become ours since we looked.
 std::size_t ProcessTree::kill_found(pid_t main, std::span<const pid_t> spared) const {
   std::vector<pid_t> found;
   add_children(::getpid(), found);
   std::erase_if(found, [&](pid_t pid) { return contains(spared, pid); });
-  std::size_t alive = 0;
+  std::size_t others = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const pid_t pid = found[i];
-    if (pid == main && has_ended(main)) continue;  // somebody wants to ask how
-    // An orphan that we have adopted; others are their parents' to reap.
-    if (pid != main && ::waitpid(pid, nullptr, WNOHANG) == pid) continue;
-    alive += 1;
     add_children(pid, found);
-    ::kill(pid, SIGKILL);
+    if (pid == main) continue;  // its keeper wants to ask how it ended
+    others += 1;
+    // An orphan that we have adopted; others are their parents' to reap.
+    if (::waitpid(pid, nullptr, WNOHANG) != pid) ::kill(pid, SIGKILL);
   }
-  return alive;
+  return others;
 }
 
 }  // namespace fanmill::exec
