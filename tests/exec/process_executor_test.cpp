@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +44,8 @@ enum : std::uint32_t {
   prints,
   eats,
   names,
-  breeds
+  breeds,
+  hops
 };
 
 FunctionResult call_echo(const Invocation& invocation, const std::stop_token&) {
@@ -101,9 +103,21 @@ FunctionResult call_breeds(const Invocation&, const std::stop_token&) {
   }
 }
 
+// One process after another, each the child of one that has ended, in a session of its own.
+FunctionResult call_hops(const Invocation&, const std::stop_token&) {
+  if (::fork() == 0) {
+    for (;;) {
+      if (::fork() > 0) ::_exit(0);
+      ::setsid();
+      ::prctl(PR_SET_NAME, "hopper");
+    }
+  }
+  for (;;) ::pause();
+}
+
 std::vector<Function> functions() {
-  return {call_echo, call_throws, call_segfaults, call_exits, call_spins,
-          call_deaf, call_flees,  call_prints,    call_eats,  call_names, call_breeds};
+  return {call_echo,  call_throws, call_segfaults, call_exits, call_spins,  call_deaf,
+          call_flees, call_prints, call_eats,      call_names, call_breeds, call_hops};
 }
 
 constexpr const char* mark_name = "FANMILL_TEST_MARK";
@@ -346,8 +360,19 @@ TEST_CASE("ten thousand functions ended in a row leave nothing behind", "[proces
   wait_until([&] { return ours().size() <= processes; });
 }
 
-// A process that ended between two looks left its children to the keeper, which did not look again:
-// one process of a fork loop in five hundred outlived it.
+// A process that ended between two looks left its child to the keeper, which did not look again.
+TEST_CASE("who flees from process to process is caught", "[processes]") {
+  const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
+  Fixture farm = with_functions(1, {}, best);
+  for (int round = 0; round < 20; ++round) {
+    farm.start(0, hops);
+    wait_until([] { return !named("hopper").empty(); });
+    farm.executor().stop(0);
+    CHECK(farm.take(1).front().kind == Kind::died);
+    CHECK(named("hopper").empty());
+  }
+}
+
 TEST_CASE("not one process of a fork loop is left", "[processes]") {
   const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
   Fixture farm = with_functions(1, {}, best);
