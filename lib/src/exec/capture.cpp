@@ -8,6 +8,7 @@
 namespace fanmill::exec {
 
 void Tail::take(std::string_view chunk) {
+  total_ += chunk.size();
   if (chunk.size() >= bytes_max) {
     bytes_ = chunk.substr(chunk.size() - bytes_max);
     return;

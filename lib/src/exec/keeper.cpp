@@ -1,6 +1,7 @@
 #include "exec/keeper.hpp"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -78,6 +79,12 @@ pollfd item_of(const Link& link) {
   return {link.fd(), static_cast<short>(POLLIN | (link.has_unsent() ? POLLOUT : 0)), 0};
 }
 
+// Of a pipe: it takes PIPE_BUF bytes at once.
+bool is_writable(int descriptor) {
+  pollfd item{descriptor, POLLOUT, 0};
+  return ::poll(&item, 1, 0) == 1;
+}
+
 class Keeper {
  public:
   Keeper(Link link, const KeeperOptions& options,
@@ -127,6 +134,7 @@ class Keeper {
   TaskLimits rlimits_;  // of the task: what the tree's cgroup can't do
   std::string line_;    // of a resident program, begun
   std::uint64_t survivors_ = 0;
+  bool errors_held_ = false;   // our own standard error takes no more for now
   std::vector<pid_t> spared_;  // children that are no task's: wardens
 };
 
@@ -153,7 +161,8 @@ void Keeper::turn() {
   if (child_) {
     items[ended].fd = child_->pidfd.get();
     items[output].fd = child_->output.get();
-    items[errors].fd = child_->errors.get();
+    items[errors] =
+        errors_held_ ? pollfd{STDERR_FILENO, POLLOUT, 0} : pollfd{child_->errors.get(), POLLIN, 0};
     if (child_->link) items[function] = item_of(*child_->link);
     if (running_ && !running_->unsent.empty()) items[input] = {child_->input.get(), POLLOUT, 0};
   }
@@ -165,7 +174,7 @@ void Keeper::turn() {
   // What it gave before it ended counts.
   if (is_ready(input)) write_input();
   if (is_ready(output)) read_output();
-  if (is_ready(errors) && child_) read_errors();
+  if (is_ready(errors) && child_ && !std::exchange(errors_held_, false)) read_errors();
   if (is_ready(function) && child_) read_link();
   if (is_ready(ended) && child_) end_child();
   pass_deadline();
@@ -384,14 +393,20 @@ void Keeper::read_output() {
 }
 
 void Keeper::read_errors() {
-  std::array<char, read_bytes_max> buffer;
+  // What functions say is said, as far as our own standard error takes it: a kill must not wait for
+  // whoever reads that. A program's comes with its result.
+  const bool passes_on = child_->link.has_value();
+  if (passes_on && !is_writable(STDERR_FILENO)) {
+    errors_held_ = true;
+    return;
+  }
+  std::array<char, PIPE_BUF> buffer;
   const ssize_t count = ::read(child_->errors.get(), buffer.data(), buffer.size());
   if (count == 0) child_->errors.reset();
   if (count <= 0) return;
   const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
   child_->tail.take(chunk);
-  // A command's comes with its result; what functions say is said.
-  if (child_->link) (void)write_all(STDERR_FILENO, chunk);
+  if (passes_on) (void)write_all(STDERR_FILENO, chunk);
 }
 
 void Keeper::read_link() {
@@ -430,10 +445,10 @@ void Keeper::end_child() {
   if (!child_) return;
   Evidence evidence;
   reap(evidence);
-  while (child_->errors.valid()) {
-    const std::size_t before = child_->tail.text().size();
+  for (std::uint64_t before = 0; child_->errors.valid();) {
+    before = child_->tail.total();
     read_errors();
-    if (child_->errors.valid() && child_->tail.text().size() == before) break;
+    if (child_->tail.total() == before) break;
   }
   if (running_ && running_->output) {
     while (child_->output.valid()) {
@@ -444,6 +459,7 @@ void Keeper::end_child() {
   }
   Child gone = std::move(*child_);
   child_.reset();
+  errors_held_ = false;
   line_.clear();
   if (running_) {
     Running ended = std::move(*running_);
@@ -479,7 +495,7 @@ void Keeper::reap(Evidence& evidence) {
   } else {
     survivors_ = tree_.kill(child_->pid, spared);
   }
-  int status = 0;
+  int status = SIGKILL;  // what it is waiting to die of, if it can't be reaped
   rusage used{};
   ::wait4(child_->pid, &status, survivors_ == 0 ? 0 : WNOHANG, &used);
   // Often it has left nothing behind; then there is nobody to look for.

@@ -93,8 +93,8 @@ class ProcessExecutor final : public Executor {
   KeeperOptions keeper_options_;
   Grade grade_ = Grade::process_group;
   bool is_graded_ = false;  // a keeper has told
-  Descriptor events_;  // an epoll instance: readable when one of the links has something to do
-  Wakeup wakeup_;      // for completions that no link brings
+  Descriptor events_;       // an epoll instance: readable when one of the links has something to do
+  Wakeup wakeup_;           // for completions that no link brings
   std::optional<Link> warden_;
   pid_t first_warden_ = -1;
   bool warden_ordered_ = false;

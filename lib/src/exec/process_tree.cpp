@@ -85,13 +85,18 @@ void ProcessTree::enter() const {
 void ProcessTree::limit(const TaskLimits& wanted, TaskLimits& left) {
   left = wanted;
   if (!cgroup_) return;
-  if (cgroup_->limit_memory(wanted.memory)) left.memory = 0;
-  if (cgroup_->limit_processes(wanted.processes)) left.processes = 0;
-  oom_kills_before_ = cgroup_->oom_kills();
+  // Most tasks have the limits of the one before.
+  if (wanted.memory != memory_limit_ && cgroup_->limit_memory(wanted.memory))
+    memory_limit_ = wanted.memory;
+  if (wanted.processes != processes_limit_ && cgroup_->limit_processes(wanted.processes))
+    processes_limit_ = wanted.processes;
+  if (wanted.memory == memory_limit_) left.memory = 0;
+  if (wanted.processes == processes_limit_) left.processes = 0;
+  if (memory_limit_ > 0) oom_kills_before_ = cgroup_->oom_kills();
 }
 
 bool ProcessTree::ran_out_of_memory() const {
-  return cgroup_ && cgroup_->oom_kills() > oom_kills_before_;
+  return memory_limit_ > 0 && cgroup_->oom_kills() > oom_kills_before_;
 }
 
 std::size_t ProcessTree::kill(pid_t main, std::span<const pid_t> spared) const {

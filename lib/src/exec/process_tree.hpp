@@ -58,6 +58,8 @@ class ProcessTree {
 
   Grade grade_;
   std::optional<Cgroup> cgroup_;
+  std::uint64_t memory_limit_ = 0;  // as set, of the cgroup
+  std::uint64_t processes_limit_ = 0;
   std::uint64_t oom_kills_before_ = 0;
 };
 
