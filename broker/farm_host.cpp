@@ -80,7 +80,7 @@ int host_farm(const RunArguments& arguments, Report& report, const HostedRun& ru
     } catch (...) {
       failure = std::current_exception();
     }
-    if (!arguments.quiet) report.print_summary(manager.counters());
+    if (!arguments.quiet) report.print_summary(manager.counters(), manager.workers());
     if (failure) std::rethrow_exception(failure);
   } catch (const std::exception& error) {
     report.say(error.what());

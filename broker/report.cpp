@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <set>
+#include <utility>
 
 namespace fanmill::broker {
 
@@ -55,7 +57,7 @@ void Report::clear_progress() {
   std::fputs("\r\x1b[K", stderr);
 }
 
-void Report::print_summary(const Counters& counters) {
+void Report::print_summary(const Counters& counters, const std::vector<WorkerInfo>& workers) {
   clear_progress();
   const double wall = Seconds(std::chrono::steady_clock::now() - begin_).count();
   std::fprintf(stderr,
@@ -68,6 +70,12 @@ void Report::print_summary(const Counters& counters) {
     const double share = std::min(1.0, Seconds(counters.busy) / Seconds(counters.present));
     std::fprintf(stderr, ", workers busy %.0f %% of the time that they were there", 100 * share);
   }
+  // What a kill left running would be found here.
+  std::set<std::string> reaches;
+  for (const WorkerInfo& worker : workers) reaches.insert(worker.kills_reach);
+  const char* before = ", kills reach ";
+  for (const std::string& reach : reaches)
+    std::fprintf(stderr, "%s%s", std::exchange(before, " or "), reach.c_str());
   std::fputc('\n', stderr);
 }
 

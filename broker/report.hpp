@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstdint>
 #include <fanmill/counters.hpp>
+#include <fanmill/worker_info.hpp>
 #include <string>
+#include <vector>
 
 namespace fanmill::broker {
 
@@ -29,7 +31,8 @@ class Report {
   }
   /// A line of its own.
   void say(const std::string& line);
-  void print_summary(const Counters& counters);
+  /// `workers`: those that are there at the end.
+  void print_summary(const Counters& counters, const std::vector<WorkerInfo>& workers);
 
   [[nodiscard]] std::uint64_t ended() const { return ended_; }
   [[nodiscard]] std::uint64_t failed() const { return failed_; }

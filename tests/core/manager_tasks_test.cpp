@@ -227,6 +227,21 @@ TEST_CASE("crashes and lost workers together lead to quarantine, with the eviden
   farm.check_empty();
 }
 
+TEST_CASE("what a task died of is told once", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.open_job({.lost_attempts_max = 1});
+  farm.race(1, client);
+  Result crash = failure_of(1, AttemptOutcome::crashed);
+  crash.error_type = "signal 11 (SIGSEGV)";
+  crash.error_text.clear();
+  crash.detail = 11;
+  farm.say(1, crash);
+  CHECK(texts(farm.expect<DeliverTaskEnd>().outcome.errors) ==
+        std::vector<std::string>{"attempt 1 on node:1 crashed: signal 11 (SIGSEGV)"});
+  (void)farm.take();
+}
+
 TEST_CASE("crashes use up no retries, and failures no lost attempts", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);

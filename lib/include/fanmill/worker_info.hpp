@@ -25,6 +25,7 @@ struct WorkerInfo {
   std::uint32_t held = 0;        ///< tasks that it was given and has not answered
   std::uint64_t tasks_done = 0;  ///< tasks that it has answered, with a result or an error
   std::chrono::nanoseconds busy{0};  ///< time that its functions ran
+  std::string kills_reach;           ///< in words: "all descendants at once"
 };
 
 /// The state's name as it stands above; "unknown" for a number that is none.

@@ -30,7 +30,8 @@ WorkerInfo info_of(core::WorkerInfo&& from) {
                   .slots = from.slots,
                   .held = from.held,
                   .tasks_done = from.tasks_done,
-                  .busy = from.busy};
+                  .busy = from.busy,
+                  .kills_reach = core::in_words(from.containment)};
   switch (from.state) {
     case core::WorkerInfo::State::live:
       break;

@@ -89,6 +89,7 @@ std::vector<WorkerInfo> Manager::workers() const {
          .slots = session.slots,
          .held = static_cast<std::uint32_t>(session.running.size() + session.waiting.size()),
          .tasks_done = session.tasks_done,
+         .containment = session.containment,
          .busy = session.busy});
   });
   return list;

@@ -70,6 +70,7 @@ struct WorkerInfo {
   std::uint32_t slots = 0;
   std::uint32_t held = 0;  // attempts that it has been given and has not answered
   std::uint64_t tasks_done = 0;
+  Containment containment = Containment::none;
   Duration busy{};
 };
 

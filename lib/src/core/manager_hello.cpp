@@ -27,25 +27,6 @@ std::string functions_of(const Hello& hello) {
   return list.empty() ? "its only function" : list;
 }
 
-/// What a kill reaches at a worker, in words.
-const char* reach_of(Containment containment) {
-  switch (containment) {
-    case Containment::none:
-      return "nothing that runs";
-    case Containment::stop_token:
-      return "the function's stop token";
-    case Containment::process:
-      return "its process";
-    case Containment::process_group:
-      return "the task's process group";
-    case Containment::subreaper:
-      return "all descendants, one by one";
-    case Containment::cgroup:
-      return "all descendants at once";
-  }
-  return "something newer than this manager";
-}
-
 }  // namespace
 
 void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
@@ -105,7 +86,7 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
       former == no_index ? Observation::Kind::worker_joined : Observation::Kind::worker_returned,
       session,
       hello.software + ", " + counted(session.slots, "slot") + ", " + functions_of(hello) +
-          ", kills reach " + reach_of(hello.containment));
+          ", kills reach " + in_words(hello.containment));
 }
 
 std::optional<Refuse> ManagerState::reason_to_refuse(const Hello& hello) const {

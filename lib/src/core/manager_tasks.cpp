@@ -22,8 +22,17 @@ TaskError::Kind kind_of(AttemptOutcome outcome) {
   return TaskError::Kind::failed;
 }
 
+std::string in_words(TaskError::Kind kind, const Result& result) {
+  std::string words = to_string(kind);
+  for (const std::string& part : {result.error_type, result.error_text}) {
+    if (!part.empty()) words.append(": ").append(part);
+  }
+  return words;
+}
+
 std::string crash_text(const Result& result) {
-  if (!result.error_text.empty()) return result.error_text;
+  // What it died of may stand in the type, in better words.
+  if (!result.error_text.empty() || !result.error_type.empty()) return result.error_text;
   if (result.detail == 0) return "its process ended";
   return result.detail >= 256 ? "exit status " + std::to_string(result.detail - 256)
                               : "signal " + std::to_string(result.detail);
@@ -54,8 +63,7 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
   if (result.outcome != AttemptOutcome::ok) {
     const TaskError::Kind kind = kind_of(result.outcome);
     if (kind == TaskError::Kind::crashed) result.error_text = crash_text(result);
-    observe_task(Observation::Kind::task_ended, task, &session, &attempt,
-                 std::string(to_string(kind)) + ": " + result.error_text);
+    observe_task(Observation::Kind::task_ended, task, &session, &attempt, in_words(kind, result));
     count_failure(session, groups[task.group].id);
     attempt_failed(index, TaskError{.kind = kind,
                                     .type = std::move(result.error_type),

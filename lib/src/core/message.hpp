@@ -48,6 +48,8 @@ enum class Containment : std::uint16_t {
   subreaper,
   cgroup
 };
+/// "all descendants at once".
+const char* in_words(Containment containment);
 
 /// What a worker holds when it says hello.
 enum class HoldingState : std::uint32_t { running = 1, unstarted = 2, result = 3 };
