@@ -258,7 +258,7 @@ TEST_CASE("joins, returns, refusals and departures are observed", "[unit][manage
   const Observation joined = farm.expect<Observation>();
   CHECK(joined.kind == Observation::Kind::worker_joined);
   CHECK(joined.worker == "node:1 at 10.0.0.1:5");
-  CHECK(joined.text == "bench 1, 2 slots, square, cube");
+  CHECK(joined.text == "bench 1, 2 slots, square, cube, kills reach all descendants at once");
   farm.greet(1);
   CHECK(farm.take() == "1: welcome, saw returned");
   farm.pass(7s);

@@ -236,10 +236,11 @@ TEST_CASE("what a task died of is told once", "[unit][manager]") {
   crash.error_type = "signal 11 (SIGSEGV)";
   crash.error_text.clear();
   crash.detail = 11;
+  CHECK(farm.take() == "1: task 1 (0.0)");
   farm.say(1, crash);
   CHECK(texts(farm.expect<DeliverTaskEnd>().outcome.errors) ==
         std::vector<std::string>{"attempt 1 on node:1 crashed: signal 11 (SIGSEGV)"});
-  (void)farm.take();
+  CHECK(farm.take() == "1: heartbeat 1");
 }
 
 TEST_CASE("crashes use up no retries, and failures no lost attempts", "[unit][manager]") {
