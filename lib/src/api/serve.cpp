@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <fanmill/error.hpp>
 #include <fanmill/version.hpp>
@@ -152,19 +153,36 @@ int run(const Join& join, std::vector<std::string> names, exec::Executor& execut
   return net::run_worker(std::move(loop), executor);
 }
 
-/// Until the worker can leave in order: ended by a signal before, it would leave the ends of its
+/// Holds SIGTERM and SIGINT back while it lives: net::SignalWatch lets them through as long as the
+/// worker can leave in order. Ended by one before or after that, it would leave the ends of its
 /// processes to chance.
-void hold_signals_back() {
-  sigset_t both;
-  ::sigemptyset(&both);
-  ::sigaddset(&both, SIGTERM);
-  ::sigaddset(&both, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &both, nullptr);
-}
+class SignalsHeldBack {
+ public:
+  SignalsHeldBack() {
+    ::sigemptyset(&both_);
+    ::sigaddset(&both_, SIGTERM);
+    ::sigaddset(&both_, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &both_, &before_);
+  }
+  ~SignalsHeldBack() {
+    // What they ask for is done.
+    constexpr timespec at_once{};
+    while (::sigtimedwait(&both_, nullptr, &at_once) > 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  SignalsHeldBack(const SignalsHeldBack&) = delete;
+  SignalsHeldBack& operator=(const SignalsHeldBack&) = delete;
+
+ private:
+  sigset_t both_{};
+  sigset_t before_{};
+};
 
 int run_forked(const Join& join, std::vector<std::string> names,
                exec::ProcessExecutorOptions&& executor_options, const ServeOptions& options) {
-  if (options.handle_signals) hold_signals_back();
+  std::optional<SignalsHeldBack> held_back;
+  if (options.handle_signals) held_back.emplace();
   exec::ProcessExecutor executor(std::move(executor_options));
   if (options.verbose >= 2)
     log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
