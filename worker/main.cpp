@@ -33,6 +33,24 @@ int usage_status(const CLI::App& program, const CLI::ParseError& error) {
   return is_question ? status : fanmill::launch::exit_do_not_restart;
 }
 
+/// Words before a subcommand that mean nothing to it would be lost without a word.
+void check_alone(const CLI::App& program) {
+  const auto subcommands = program.get_subcommands();
+  if (subcommands.empty()) return;
+  const std::string word = subcommands.front()->get_name();
+  for (const CLI::Option* option : program.get_options()) {
+    if (option->count() == 0) continue;
+    const std::string name = option->get_name(option->get_positional());
+    // Those of the program that the subcommand has, too, are shared.
+    if (subcommands.front()->get_option_no_throw(option->get_name()) != nullptr &&
+        word != "supervise")
+      continue;
+    throw fanmill::FarmError(
+        fanmill::ErrorCode::invalid_argument,
+        name + " means nothing to `" + word + "`; see fanmill-worker " + word + " --help");
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -44,13 +62,15 @@ int main(int argc, char** argv) {
     return std::string("fanmill-worker: ") + error.what() + "; see fanmill-worker --help\n";
   });
   program.require_subcommand(0, 1);
-  const fanmill::worker::ServeCommand serve(program);
+  fanmill::worker::WorkerOptions options;
+  const fanmill::worker::ServeCommand serve(program, options);
   using fanmill::worker::ProgramCommand;
-  const ProgramCommand run(program, ProgramCommand::Kind::run);
-  const ProgramCommand pipe(program, ProgramCommand::Kind::pipe);
+  const ProgramCommand run(program, ProgramCommand::Kind::run, options);
+  const ProgramCommand pipe(program, ProgramCommand::Kind::pipe, options);
   const fanmill::worker::SuperviseCommand supervise(program);
   try {
     program.parse(argc, argv);
+    check_alone(program);
     if (supervise.was_typed()) return supervise.run();
     for (const ProgramCommand* each : {&run, &pipe}) {
       if (each->was_typed()) return each->run();

@@ -69,7 +69,12 @@ Function plugin_function(const std::string& file) {
       throw std::runtime_error(out.view().empty() ? "fanmill_run returned " + std::to_string(status)
                                                   : std::string(out.view()));
     }
-    return is_raw ? Payload::raw(out.view()) : json_to_object(out.view());
+    if (is_raw) return Payload::raw(out.view());
+    try {
+      return json_to_object(out.view());
+    } catch (const FarmError& error) {
+      throw std::runtime_error(std::string("what fanmill_run gave: ") + error.what());
+    }
   };
 }
 

@@ -29,12 +29,13 @@ Example:
 
 }  // namespace
 
-ProgramCommand::ProgramCommand(CLI::App& program, Kind kind)
+ProgramCommand::ProgramCommand(CLI::App& program, Kind kind, WorkerOptions& options)
     : kind_(kind),
       app_(kind == Kind::run
                ? program.add_subcommand("run", "Work with a program that is run for each item")
                : program.add_subcommand("pipe", "Work with a program that answers line for line")),
-      options_(*app_) {
+      options_(options) {
+  options.add_to(*app_);
   app_->add_option("PROGRAM", command_, "The program and its arguments, behind `--`")
       ->type_name("")
       ->required();

@@ -13,8 +13,8 @@ namespace fanmill::worker {
 class ProgramCommand {
  public:
   enum class Kind { run, pipe };
-  /// Adds the subcommand.
-  ProgramCommand(CLI::App& program, Kind kind);
+  /// Adds the subcommand. It shares `options`, which must outlive it, with the program.
+  ProgramCommand(CLI::App& program, Kind kind, WorkerOptions& options);
 
   [[nodiscard]] bool was_typed() const { return app_->parsed(); }
   /// Returns the exit status. Throws FarmError for what a user can mend.
@@ -23,7 +23,7 @@ class ProgramCommand {
  private:
   Kind kind_;
   CLI::App* app_;
-  WorkerOptions options_;
+  const WorkerOptions& options_;
   std::vector<std::string> command_;
 };
 

@@ -28,8 +28,9 @@ Functions functions_named(const std::vector<std::string>& names) {
 
 }  // namespace
 
-ServeCommand::ServeCommand(CLI::App& program) : options_(program) {
-  options_.add_execution(program);
+ServeCommand::ServeCommand(CLI::App& program, WorkerOptions& options) : options_(options) {
+  options.add_to(program);
+  options.add_execution(program);
   program
       .add_option("--plugin", plugin_,
                   "A shared library that exports fanmill_run\n"

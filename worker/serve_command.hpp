@@ -12,13 +12,14 @@ namespace fanmill::worker {
 
 class ServeCommand {
  public:
-  /// Adds its options to the program itself; they are filled in by parsing.
-  explicit ServeCommand(CLI::App& program);
+  /// Adds its options to the program itself; they are filled in by parsing. `options` must outlive
+  /// it.
+  ServeCommand(CLI::App& program, WorkerOptions& options);
   /// Returns the exit status. Throws FarmError for what a user can mend.
   [[nodiscard]] int run() const;
 
  private:
-  WorkerOptions options_;
+  const WorkerOptions& options_;
   std::vector<std::string> functions_;
   std::string plugin_;
 };

@@ -26,15 +26,26 @@ Join find_manager() {
   }
 }
 
+[[noreturn]] void refuse(const std::string& words) {
+  throw FarmError(ErrorCode::invalid_argument, words);
+}
+
 const std::map<std::string, Containment> containments = {
     {"group", Containment::process_group},
     {"subreaper", Containment::subreaper},
     {"cgroup", Containment::cgroup},
 };
 
+// CLI11 reads -5 as an unsigned number, and a very large one.
+const CLI::Validator no_minus(
+    [](std::string& text) {
+      return text.find('-') == std::string::npos ? std::string() : text + " is below 0";
+    },
+    "");
+
 }  // namespace
 
-WorkerOptions::WorkerOptions(CLI::App& app) {
+void WorkerOptions::add_to(CLI::App& app) {
   auto* connect = app.add_option("-c,--connect", connect_,
                                  "The manager's endpoint, such as tcp://node3:5557 or\n"
                                  "node3:5557. Without it and --join: FANMILL_JOIN, else\n"
@@ -78,25 +89,36 @@ WorkerOptions::WorkerOptions(CLI::App& app) {
   app.add_option("--memory", memory_, "Memory, such as 500M or 4G")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false).description(""))
+      ->transform(no_minus)
       ->group(group);
   app.add_option("--processes", processes_, "Processes at the same time")
       ->type_name("N")
+      ->transform(no_minus)
       ->group(group);
-  app.add_option("--files", files_, "Open files of each process")->type_name("N")->group(group);
+  app.add_option("--files", files_, "Open files of each process")
+      ->type_name("N")
+      ->transform(no_minus)
+      ->group(group);
   app.add_option("--core", core_, "Size of a core file; 0: none")
       ->type_name("SIZE")
       ->transform(CLI::AsSizeValue(false).description(""))
+      ->transform(no_minus)
       ->group(group);
   app.add_option("--nice", nice_, "Added to the niceness: 0 to 19")
       ->type_name("N")
       ->check(CLI::Range(0, 19).description(""))
       ->group(group);
-  app.add_option("--containment", containment_,
-                 "What a kill reaches, at best: group (the task's\n"
-                 "process group), subreaper (its descendants, one by\n"
-                 "one), cgroup (all of them at once; the default)")
+  app.add_option_function<std::string>(
+         "--containment",
+         [this](const std::string& grade) { containment_ = containments.at(grade); },
+         "What a kill reaches, at best: group (the task's\n"
+         "process group), subreaper (its descendants, one by\n"
+         "one), cgroup (all of them at once; the default)")
       ->type_name("GRADE")
-      ->transform(CLI::CheckedTransformer(containments, CLI::ignore_case).description(""))
+      ->check([](const std::string& grade) {
+        return containments.count(grade) != 0 ? std::string()
+                                              : grade + " is none of group, subreaper, cgroup";
+      })
       ->group(group);
 }
 
@@ -111,6 +133,7 @@ void WorkerOptions::add_execution(CLI::App& app) {
 }
 
 Join WorkerOptions::join() const {
+  if (!connect_.empty() && !join_.empty()) refuse("--connect excludes --join");
   if (!connect_.empty()) return Join::parse(connect_);
   return join_.empty() ? find_manager() : Join::file(join_);
 }
@@ -125,7 +148,11 @@ ServeOptions WorkerOptions::serve_options() const {
                     .processes = processes_,
                     .files = files_,
                     .niceness = nice_};
-  if (core_ >= 0) options.limits.core = static_cast<std::uint64_t>(core_);
+  options.limits.core = core_;
+  if (options.execution == Execution::threads && options.limits != TaskLimits{})
+    refuse(
+        "tasks can't be limited in this process: leave --in-process and --monitored out, or the "
+        "limits");
   options.containment = containment_;
   options.monitored = monitored_;
   options.labels = labels_;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fanmill/join.hpp>
 #include <fanmill/serve.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace fanmill::worker {
 
 class WorkerOptions {
  public:
-  /// Adds them to `app`; they are filled in by parsing.
-  explicit WorkerOptions(CLI::App& app);
+  /// Adds them to `app`; they are filled in by parsing. One set of options may be added to a program
+  /// and to its subcommands: then it does not matter before or behind which word one stands.
+  void add_to(CLI::App& app);
   /// `--monitored` and `--in-process`: for functions only.
   void add_execution(CLI::App& app);
 
@@ -37,7 +39,7 @@ class WorkerOptions {
   std::uint64_t memory_ = 0;
   std::uint64_t processes_ = 0;
   std::uint64_t files_ = 0;
-  std::int64_t core_ = -1;  // -1: not given
+  std::optional<std::uint64_t> core_;
   int nice_ = 0;
   Containment containment_ = Containment::cgroup;
 };

@@ -30,6 +30,7 @@ constexpr std::uint64_t output_max_default = 65536;
 // A result with it must fit into a frame, whatever the rest of it needs.
 constexpr std::uint64_t output_max_most = limits::frame_bytes_max - 16384;
 constexpr double seconds_max = 10 * 365.0 * 86400.0;
+constexpr std::uint64_t niceness_max = 19;  // the kernel's
 
 // ---- What a task asks for.
 
@@ -75,6 +76,11 @@ Duration seconds_of(const Place& place) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }
 
+/// The name of an entry of a map, in quotes: "limits.wall".
+std::string path_in(const std::string& map, const std::string& key) {
+  return (map.empty() ? "\"" : map.substr(0, map.size() - 1) + ".") + key + "\"";
+}
+
 /// Calls `take(key, place)` for each entry of a map whose keys are texts.
 template <typename Take>
 void for_each_entry(const Place& map, const Take& take) {
@@ -83,8 +89,7 @@ void for_each_entry(const Place& map, const Take& take) {
   for (std::size_t i = 0; i + 1 < entries.size(); i += 2) {
     const Place key{entries[i], map.path + "'s key"};
     const std::string name = text_of(key);
-    take(name,
-         Place{entries[i + 1], map.path.empty() ? "\"" + name + "\"" : map.path + "." + name});
+    take(name, Place{entries[i + 1], path_in(map.path, name)});
   }
 }
 
@@ -110,7 +115,9 @@ TaskLimits limits_of(const Place& map) {
     } else if (key == "core") {
       limits.core = count_of(value);
     } else if (key == "nice") {
-      limits.niceness = static_cast<int>(std::min<std::uint64_t>(count_of(value), 19));
+      const std::uint64_t niceness = count_of(value);
+      if (niceness > niceness_max) refuse(value, "0 to " + std::to_string(niceness_max));
+      limits.niceness = static_cast<int>(niceness);
     } else {
       unknown(map, key, "wall, cpu, memory, processes, files, core, nice");
     }
@@ -127,10 +134,11 @@ struct Until {
 
 Until until_of(const Place& place) {
   Until until;
-  if (place.view.kind() == ObjectKind::text) {
-    const std::string word = text_of(place);
-    until.any = word == "any";
-    if (!until.any && word != "exit-zero") refuse(place, "\"exit-zero\", \"any\" or a map");
+  if (place.view.kind() != ObjectKind::map) {
+    const bool is_text = place.view.kind() == ObjectKind::text;
+    until.any = is_text && place.view.text() == "any";
+    if (!until.any && !(is_text && place.view.text() == "exit-zero"))
+      refuse(place, "\"exit-zero\", \"any\", or a map with \"exit\" or \"match\"");
     return until;
   }
   for_each_entry(place, [&](const std::string& key, const Place& value) {
@@ -163,6 +171,7 @@ std::vector<std::string> arguments_of(const Place& place) {
   std::vector<std::string> arguments;
   const ObjectList list = place.view.elements();
   for (std::size_t i = 0; i < list.size(); ++i) arguments.push_back(text_of({list[i], place.path}));
+  if (arguments.front().empty()) refuse(place, "a program and its arguments: the program is empty");
   return arguments;
 }
 
@@ -210,7 +219,7 @@ Wanted wanted_by(const Payload& payload) {
   return wanted;
 }
 
-void tell_environment(exec::CommandPlan& plan, const Invocation& invocation) {
+void tell_of_task(exec::CommandPlan& plan, const Invocation& invocation) {
   plan.environment.emplace_back("FANMILL_ITEM", std::to_string(invocation.item));
   plan.environment.emplace_back("FANMILL_TASK", std::to_string(invocation.task.value));
   plan.environment.emplace_back("FANMILL_ATTEMPT", std::to_string(invocation.number));
@@ -281,6 +290,12 @@ Payload json_or_text(std::string text) {
 }
 
 Completion conclude_line(Report& report) {
+  // Nobody looks at the end of a task that was killed; what counts are those that the keeper ends.
+  if (report.evidence.how == Evidence::How::stopped) {
+    return {.kind = Completion::Kind::failed,
+            .error_type = "no JSON",
+            .error_text = "the program's answer: a line of more than 16 MiB"};
+  }
   if (report.evidence.how != Evidence::How::returned) return failed(report);
   try {
     Payload answer = json_to_object(report.output);
@@ -308,7 +323,8 @@ template <typename Make>
 std::variant<Programs::Plan, Completion> planned(const Invocation& invocation, const Make& make) {
   try {
     Programs::Plan plan = make();
-    tell_environment(plan.command, invocation);
+    // A program that stays would know of its first task only.
+    if (!plan.line) tell_of_task(plan.command, invocation);
     return plan;
   } catch (const FarmError& error) {
     return bad_task(error.what());
@@ -331,8 +347,13 @@ exec::Programs programs_of_tasks() {
             const Until until = wanted_by(invocation.payload).until;
             if (report.match == exec::Match::not_found || report.match == exec::Match::failed) {
               Completion completion = failed(report);
-              completion.error_type =
-                  report.match == exec::Match::failed ? "bad pattern" : "no match";
+              completion.error_type = "no match";
+              if (report.match == exec::Match::failed) {
+                completion.error_type = "bad pattern";
+                completion.error_text = "\"" + until.match +
+                                        "\" is no extended regular expression, or took more than a "
+                                        "second to look for";
+              }
               return completion;
             }
             const bool wanted = until.any || std::find(until.exits.begin(), until.exits.end(),

@@ -179,11 +179,46 @@ class SignalsHeldBack {
   sigset_t before_{};
 };
 
+/// What tasks find in their environment, set in this process's own while the first of the processes
+/// is forked in which they run; then as it was before. This process has one thread.
+class TaskEnvironment {
+ public:
+  explicit TaskEnvironment(const Join& join) {
+    // A join file that is named there may be another manager's.
+    const char* file = std::getenv("FANMILL_JOIN");
+    if (file != nullptr && join.source() != file) set("FANMILL_JOIN", "");
+    set("FANMILL_ENDPOINT", join.endpoints().front());
+    set("FANMILL_COOKIE", join.cookie());
+  }
+  TaskEnvironment(const TaskEnvironment&) = delete;
+  TaskEnvironment& operator=(const TaskEnvironment&) = delete;
+  ~TaskEnvironment() {
+    for (const auto& [name, value] : before_) {
+      if (value) {
+        ::setenv(name, value->c_str(), 1);
+      } else {
+        ::unsetenv(name);
+      }
+    }
+  }
+
+ private:
+  void set(const char* name, const std::string& value) {
+    const char* before = std::getenv(name);
+    before_.emplace_back(name, before == nullptr ? std::optional<std::string>() : before);
+    ::setenv(name, value.c_str(), 1);
+  }
+
+  std::vector<std::pair<const char*, std::optional<std::string>>> before_;
+};
+
 int run_forked(const Join& join, std::vector<std::string> names,
                exec::ProcessExecutorOptions&& executor_options, const ServeOptions& options) {
   std::optional<SignalsHeldBack> held_back;
   if (options.handle_signals) held_back.emplace();
+  std::optional<TaskEnvironment> environment(join);
   exec::ProcessExecutor executor(std::move(executor_options));
+  environment.reset();
   if (options.verbose >= 2)
     log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
   return run(join, std::move(names), executor, options,

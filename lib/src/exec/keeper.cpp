@@ -215,6 +215,10 @@ void Keeper::perform(Order&& order) {
 
 void Keeper::start(Order&& order) {
   FANMILL_ASSERT(!running_, order.attempt);
+  if (order.kind == Order::Kind::run_line && child_) {
+    read_output();  // what it has said unasked ends it
+    if (child_ && !child_->output.valid()) stop();
+  }
   const TaskLimits limits = tighter(options_.limits, order.command.limits);
   tree_.limit(limits, rlimits_);
   const auto now = SteadyClock::now();
@@ -374,10 +378,11 @@ void Keeper::read_output() {
     }
     line_ += chunk;
     const std::size_t end = line_.find('\n');
-    if (end == std::string::npos && line_.size() <= line_bytes_max) continue;
+    if (running_ && end == std::string::npos && line_.size() <= line_bytes_max) continue;
     if (!running_ || end == std::string::npos) {
-      line_.clear();  // nobody asked for it, or it has no end
-      if (running_) stop();
+      // Nobody asked for it: what follows might be taken for the answer to another item. Or it has
+      // no end.
+      stop();
       return;
     }
     const auto now = SteadyClock::now();
@@ -385,9 +390,11 @@ void Keeper::read_output() {
                 .evidence = {.wall = now - running_->begun, .started = running_->started},
                 .output = line_.substr(0, end),
                 .errors = child_->tail.text()};
-    line_.erase(0, end + 1);
+    const bool in_step = end + 1 == line_.size();
+    line_.clear();
     running_.reset();
     report(std::move(done));
+    if (!in_step) stop();
     return;
   }
 }
