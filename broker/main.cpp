@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "base/plain_arguments.hpp"
 #include "run.hpp"
 
 int main(int argc, char** argv) {
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
   try {
     // Throws for a word that is no subcommand, and so names it; parsing would only miss one.
     if (argc > 1 && argv[1][0] != '-') static_cast<void>(app.get_subcommand(argv[1]));
-    app.parse(argc, argv);
+    const fanmill::PlainArguments arguments(argc, argv);
+    app.parse(arguments.count(), arguments.values());
   } catch (const CLI::OptionNotFound&) {
     std::cerr << "fanmill-broker: there is no subcommand '" << argv[1] << "'; see --help\n";
     return 1;

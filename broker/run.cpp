@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/plain_arguments.hpp"
 #include "command_run.hpp"
 #include "farm_host.hpp"
 #include "json_run.hpp"
@@ -117,6 +118,7 @@ void RunCommand::add_farm_options(CLI::App& app) {
 }
 
 int RunCommand::execute() {
+  arguments_.command = plain(std::move(arguments_.command));
   Report report(!arguments_.quiet && isatty(STDERR_FILENO) != 0 && arguments_.verbose == 0);
   if (runs_commands(arguments_)) return run_commands(arguments_, report);
   const std::string option = arguments_.commands.any_typed();

@@ -6,6 +6,7 @@
 #include <fanmill/version.hpp>
 #include <string>
 
+#include "base/plain_arguments.hpp"
 #include "launch/restart_rule.hpp"
 #include "program_command.hpp"
 #include "serve_command.hpp"
@@ -69,7 +70,8 @@ int main(int argc, char** argv) {
   const ProgramCommand pipe(program, ProgramCommand::Kind::pipe, options);
   const fanmill::worker::SuperviseCommand supervise(program);
   try {
-    program.parse(argc, argv);
+    const fanmill::PlainArguments arguments(argc, argv);
+    program.parse(arguments.count(), arguments.values());
     check_alone(program);
     if (supervise.was_typed()) return supervise.run();
     for (const ProgramCommand* each : {&run, &pipe}) {

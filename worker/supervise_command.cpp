@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/plain_arguments.hpp"
 #include "launch/supervisor.hpp"
 
 namespace fanmill::worker {
@@ -135,7 +136,7 @@ int SuperviseCommand::run() const {
   options.term_grace = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(grace_));
   options.on_notice = Teller(verbose_);
   Supervisor supervisor = Supervisor::open(std::move(options)).value_or_raise();
-  supervisor.start({.arguments = command_}, copies_);
+  supervisor.start({.arguments = plain(command_)}, copies_);
   signals.watch(supervisor);
   supervisor.wait();
   return supervisor.failures().empty() ? 0 : launch::exit_do_not_restart;

@@ -95,6 +95,9 @@ class Inputs(CommandTest):
         items = ["$(echo no)", "a'b", "; exit 3", "-", "\u00fc"]
         self.assertEqual(self.check_run("--race", "echo {} | cat", ":::", *items)[0], "".join(f"{i}\n" for i in items))
 
+    def test_words_in_brackets_are_no_lists(self):
+        self.assertEqual(self.check_run("--", "echo", "[a,b]", "{}", ":::", "[1,2]", "[]")[0], "[a,b] [1,2]\n[a,b] []\n")
+
     def test_folder_and_environment(self):
         self.assertEqual(self.check_run("--workdir", "/", "--env", "A=1", "--env", "B=x y", "--race",
                                         'pwd; echo "$A $B" {}', ":::", "z")[0], "/\n1 x y z\n")
