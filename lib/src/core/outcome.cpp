@@ -95,6 +95,8 @@ std::string to_string(const TaskError& error) {
   line += measured(error);
   if (!error.type.empty()) line += ": " + error.type;
   if (!error.text.empty()) line += ": " + error.text;
+  // The end of what a program said on standard error mostly ends with one.
+  while (line.back() == '\n') line.pop_back();
   return line;
 }
 
