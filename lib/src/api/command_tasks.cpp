@@ -313,6 +313,8 @@ Completion conclude_line(Report& report) {
     }
     return {.payload = std::move(answer)};
   } catch (const FarmError& error) {
+    // A greeting, say: the answer may follow, when another item waits for its own.
+    report.out_of_step = true;
     return {.kind = Completion::Kind::failed,
             .error_type = "no JSON",
             .error_text = std::string("the program's answer: ") + error.what()};

@@ -8,7 +8,6 @@
 namespace fanmill::exec {
 
 void Tail::take(std::string_view chunk) {
-  total_ += chunk.size();
   if (chunk.size() >= bytes_max) {
     bytes_ = chunk.substr(chunk.size() - bytes_max);
     return;

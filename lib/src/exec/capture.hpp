@@ -22,11 +22,8 @@ class Tail {
   void take(std::string_view chunk);
   /// The last `bytes_max` bytes.
   [[nodiscard]] std::string text() const;
-  /// All that came.
-  [[nodiscard]] std::uint64_t total() const { return total_; }
 
  private:
-  std::uint64_t total_ = 0;
   std::string bytes_;  // up to twice bytes_max, so that it is not moved for each chunk
 };
 

@@ -34,6 +34,9 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t read_bytes_max = 1U << 16;
+// After the end of a child: what its pipes may hold, and no more, since whoever has fled (in the
+// lowest grade) may go on writing.
+constexpr int last_reads_max = 16;
 // Of a resident program: far more than a result may have, so that this is what is told of a line
 // without an end.
 constexpr std::size_t line_bytes_max = 16U << 20;
@@ -87,8 +90,7 @@ bool is_writable(int descriptor) {
 
 class Keeper {
  public:
-  Keeper(Link link, const KeeperOptions& options,
-         const std::function<std::optional<NewWarden>()>& fork_warden)
+  Keeper(Link link, const KeeperOptions& options, const ForkWarden& fork_warden)
       : link_(std::move(link)),
         options_(options),
         fork_warden_(fork_warden),
@@ -111,7 +113,7 @@ class Keeper {
   [[noreturn]] void be_function_child(Link link, Descriptor errors, pid_t keeper);
 
   void read_output();
-  void read_errors();
+  bool read_errors();
   void read_link();
   void write_input();
   void pass_deadline();
@@ -126,7 +128,7 @@ class Keeper {
 
   Link link_;
   const KeeperOptions& options_;
-  const std::function<std::optional<NewWarden>()>& fork_warden_;
+  const ForkWarden& fork_warden_;
   ProcessTree tree_;
   std::optional<Child> child_;
   std::optional<Child> spare_;  // functions only
@@ -201,7 +203,12 @@ void Keeper::perform(Order&& order) {
       break;
     case Order::Kind::make_warden: {
       const Report made{.kind = Report::Kind::made};
-      auto warden = fork_warden_();
+      // Held by the warden, which may outlive this process, our link would not end with us.
+      auto warden = fork_warden_([this] {
+        (void)link_.release();
+        for (std::optional<Child>* child : {&child_, &spare_}) child->reset();
+        running_.reset();
+      });
       if (warden) spared_.push_back(warden->pid);
       link_.send(pack(made), warden ? warden->link.release() : Descriptor());
       break;
@@ -217,7 +224,7 @@ void Keeper::start(Order&& order) {
   FANMILL_ASSERT(!running_, order.attempt);
   if (order.kind == Order::Kind::run_line && child_) {
     read_output();  // what it has said unasked ends it
-    if (child_ && !child_->output.valid()) stop();
+    if (child_ && (order.command.afresh || !child_->output.valid())) stop();
   }
   const TaskLimits limits = tighter(options_.limits, order.command.limits);
   tree_.limit(limits, rlimits_);
@@ -399,21 +406,23 @@ void Keeper::read_output() {
   }
 }
 
-void Keeper::read_errors() {
+/// Whether there was something.
+bool Keeper::read_errors() {
   // What functions say is said, as far as our own standard error takes it: a kill must not wait for
   // whoever reads that. A program's comes with its result.
   const bool passes_on = child_->link.has_value();
   if (passes_on && !is_writable(STDERR_FILENO)) {
     errors_held_ = true;
-    return;
+    return false;
   }
   std::array<char, PIPE_BUF> buffer;
   const ssize_t count = ::read(child_->errors.get(), buffer.data(), buffer.size());
   if (count == 0) child_->errors.reset();
-  if (count <= 0) return;
+  if (count <= 0) return false;
   const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
   child_->tail.take(chunk);
   if (passes_on) (void)write_all(STDERR_FILENO, chunk);
+  return true;
 }
 
 void Keeper::read_link() {
@@ -452,13 +461,10 @@ void Keeper::end_child() {
   if (!child_) return;
   Evidence evidence;
   reap(evidence);
-  for (std::uint64_t before = 0; child_->errors.valid();) {
-    before = child_->tail.total();
-    read_errors();
-    if (child_->tail.total() == before) break;
+  for (int i = 0; i < last_reads_max && child_->errors.valid() && read_errors(); ++i) {
   }
   if (running_ && running_->output) {
-    while (child_->output.valid()) {
+    for (int i = 0; i < last_reads_max && child_->output.valid(); ++i) {
       const std::uint64_t before = running_->output->total();
       read_output();
       if (running_->output->total() == before) break;
@@ -552,8 +558,7 @@ void Keeper::sweep() {
 
 }  // namespace
 
-void run_keeper(Link link, const KeeperOptions& options,
-                const std::function<std::optional<NewWarden>()>& fork_warden) {
+void run_keeper(Link link, const KeeperOptions& options, const ForkWarden& fork_warden) {
   ::prctl(PR_SET_NAME, "fanmill-keeper");
   sigset_t blocked;
   ::sigemptyset(&blocked);

@@ -38,9 +38,12 @@ struct NewWarden {
   pid_t pid = -1;
 };
 
-/// Never returns. `fork_warden` makes another warden, as a child of this process, when the worker
-/// has lost its own.
+/// Makes another warden, as a child of this process; `in_child` is called there first, to let go of
+/// what is this process's alone.
+using ForkWarden = std::function<std::optional<NewWarden>(const std::function<void()>& in_child)>;
+
+/// Never returns. `fork_warden` is for when the worker has lost its own.
 [[noreturn]] void run_keeper(Link link, const KeeperOptions& options,
-                             const std::function<std::optional<NewWarden>()>& fork_warden);
+                             const ForkWarden& fork_warden);
 
 }  // namespace fanmill::exec

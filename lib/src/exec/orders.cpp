@@ -155,6 +155,7 @@ void order_fields(Archive& archive, Ordered& order) {
   limits_fields(archive, command.limits);
   archive(command.output_max);
   archive(command.match);
+  archive(command.afresh);
 }
 
 template <typename Archive, typename Reported>

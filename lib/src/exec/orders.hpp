@@ -27,6 +27,7 @@ struct CommandPlan {
   TaskLimits limits;             // tightened by the worker's own
   std::uint64_t output_max = 0;  // bytes of standard output that are reported
   std::string match;             // an extended regular expression to seek in them; empty: none
+  bool afresh = false;           // a resident program that runs is ended first
 };
 
 struct Order {
@@ -70,6 +71,8 @@ struct Report {
   std::uint64_t output_bytes = 0;  // all of it
   std::string output_file;         // where all of it is, if it did not fit
   std::uint64_t survivors = 0;     // processes of the task that could not be ended
+  // Not sent, but for who concludes to say: a resident program that is not to be asked again.
+  bool out_of_step = false;
 };
 
 /// What the end of a process means for its task, where nothing it gave says otherwise: words, and the

@@ -169,6 +169,7 @@ void ProcessExecutor::send_order(std::uint32_t index) {
   } else {
     order.kind = slot.line ? Order::Kind::run_line : Order::Kind::run_command;
     order.command = slot.command;
+    order.command.afresh = std::exchange(slot.out_of_step, false);
     if (slot.line) order.invocation.payload = Payload::json(*slot.line);
   }
   slot.sent = true;
@@ -257,6 +258,7 @@ void ProcessExecutor::take_from_spare() {
   while (auto message = spare_->receive()) take_made(std::move(*message));
   if (spare_->is_over()) {
     spare_.reset();
+    if (warden_maker_ == spare_tag) warden_maker_.reset();
     order_keeper();
   } else {
     update_watch(*spare_, spare_tag);
@@ -275,20 +277,20 @@ void ProcessExecutor::order_keeper() {
 
 /// Any keeper can make one: they are forks of the same process.
 void ProcessExecutor::order_warden() {
-  if (warden_ordered_) return;
+  if (warden_maker_) return;
   const std::string order = pack(Order{.kind = Order::Kind::make_warden});
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     if (!slots_[i].keeper) continue;
     slots_[i].keeper->send(order);
     update_watch(*slots_[i].keeper, first_slot_tag + i);
-    warden_ordered_ = true;
+    warden_maker_ = first_slot_tag + i;
     return;
   }
   if (!spare_)
     fail("every process that could start another was killed: the worker must be started again");
   spare_->send(order);
   update_watch(*spare_, spare_tag);
-  warden_ordered_ = true;
+  warden_maker_ = spare_tag;
 }
 
 void ProcessExecutor::take_from_warden() {
@@ -316,7 +318,7 @@ void ProcessExecutor::take_made(Link::Message&& message) {
   if (!message.passed.valid()) fail("a process for tasks could not be made: " + report->error_text);
   Link link(std::move(message.passed));
   if (!warden_) {
-    warden_ordered_ = false;
+    warden_maker_.reset();
     warden_ = std::move(link);
     watch(*warden_, warden_tag);
     for (std::size_t i = 0; i < keepers_ordered_; ++i)
@@ -361,6 +363,7 @@ void ProcessExecutor::take_from_keeper(std::uint32_t index) {
 void ProcessExecutor::keeper_lost(std::uint32_t index) {
   Slot& slot = slots_[index];
   slot.keeper.reset();
+  if (warden_maker_ == first_slot_tag + index) warden_maker_.reset();
   if (slot.busy && slot.sent) {
     Report report{.attempt = slot.invocation.attempt,
                   .evidence = {.how = Evidence::How::keeper_lost, .number = SIGKILL}};
@@ -369,6 +372,7 @@ void ProcessExecutor::keeper_lost(std::uint32_t index) {
   take_from_spare();  // maybe it was killed, too
   if (spare_) {
     slot.keeper = std::exchange(spare_, std::nullopt);
+    if (warden_maker_ == spare_tag) warden_maker_ = first_slot_tag + index;
     update_watch(*slot.keeper, first_slot_tag + index);
     if (slot.busy) send_order(index);
   }
@@ -386,6 +390,7 @@ Completion ProcessExecutor::completion_of(Slot& slot, Report& report) const {
                   .error_text = std::move(report.error_text)};
   } else if (options_.programs) {
     completion = options_.programs->conclude(slot.invocation, report);
+    slot.out_of_step = report.out_of_step;
   } else {
     completion = completion_of_end(report);
     // A function that ends its process has not returned.

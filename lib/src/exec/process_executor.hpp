@@ -73,6 +73,7 @@ class ProcessExecutor final : public Executor {
     Invocation invocation;
     CommandPlan command;
     std::optional<std::string> line;
+    bool out_of_step = false;  // its resident program
   };
 
   void order_keeper();
@@ -97,7 +98,7 @@ class ProcessExecutor final : public Executor {
   Wakeup wakeup_;           // for completions that no link brings
   std::optional<Link> warden_;
   pid_t first_warden_ = -1;
-  bool warden_ordered_ = false;
+  std::optional<std::uint64_t> warden_maker_;  // who was asked for another: the tag of its link
   std::size_t keepers_ordered_ = 0;
   std::optional<Link> spare_;  // a keeper without a slot
   std::vector<Slot> slots_;

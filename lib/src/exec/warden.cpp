@@ -69,7 +69,9 @@ void Warden::make_keeper() {
     (void)link_.release();
     ends->first.release().reset();
     const KeeperOptions& options = options_;
-    run_keeper(std::move(ends->second), options, [&options] { return fork_warden(options); });
+    run_keeper(std::move(ends->second), options, [&options](const std::function<void()>& in_child) {
+      return fork_warden(options, in_child);
+    });
   }
   if (pid < 0) {
     made.error_text = std::string("can't fork a process: ") + std::strerror(errno);
@@ -102,13 +104,15 @@ void Warden::sweep() {
 
 }  // namespace
 
-std::optional<NewWarden> fork_warden(const KeeperOptions& options) {
+std::optional<NewWarden> fork_warden(const KeeperOptions& options,
+                                     const std::function<void()>& in_child) {
   auto ends = Link::make_pair();
   if (!ends) return {};
   const pid_t pid = ::fork();
   if (pid < 0) return {};
   if (pid > 0) return NewWarden{.link = std::move(ends->first), .pid = pid};
   ends->first.release().reset();
+  if (in_child) in_child();
   ::setpgid(0, 0);  // a Ctrl-C in the terminal is for the worker, which then ends in order
   ::prctl(PR_SET_NAME, "fanmill-warden");
   drop_signal_handlers();

@@ -9,6 +9,7 @@
 // leave nothing behind.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "exec/keeper.hpp"
@@ -17,6 +18,8 @@ namespace fanmill::exec {
 
 /// Forks a warden. Nothing, with errno set, if that is not possible. This process must have one
 /// thread only. `options` and what they point to must live as long as this process.
-std::optional<NewWarden> fork_warden(const KeeperOptions& options);
+/// `in_child` is called in the warden before anything else.
+std::optional<NewWarden> fork_warden(const KeeperOptions& options,
+                                     const std::function<void()>& in_child = {});
 
 }  // namespace fanmill::exec
