@@ -143,11 +143,15 @@ class Portfolio(unittest.TestCase):
         self.check_right(REAL, *REAL)
 
     def test_wrong_answers_are_found_whoever_wins(self):
+        with tempfile.TemporaryDirectory() as folder:
+            small = make(Path(folder) / "new", "--size", "small")
+        few = {name: text for name, text in small.items() if name.startswith("random") or name == "planted-30-1.cnf"}
         for way, words in {"never": r": liar: UNSATISFIABLE, but it was made to be SATISFIABLE$",
                            "flipped": r": liar: the model breaks \d+ clauses",
                            "dies": r"signal 9 \(SIGKILL\)"}.items():
             with self.subTest(way):
-                status, output, errors = self.run_portfolio(f"honest={stand_in()}", f"liar={stand_in(way)}")
+                status, output, errors = self.run_portfolio(f"honest={stand_in()}", f"liar={stand_in(way)}",
+                                                            instances=few)
                 self.assertEqual(status, 1, output + errors)
                 self.assertRegex(output, f"(?m)^  .*planted-30-1.cnf{words if way != 'dies' else f': .*{words}'}")
                 self.assertNotIn("honest: ", output)
