@@ -13,7 +13,8 @@ constexpr char mark = '\x1f';
 PlainArguments::PlainArguments(int count, char** arguments) : words_(arguments, arguments + count) {
   bool is_others = false;
   for (std::string& word : words_) {
-    if (is_others && (word.starts_with('[') || word.starts_with(mark))) word.insert(0, 1, mark);
+    if (is_others && (word == "--" || word.starts_with('[') || word.starts_with(mark)))
+      word.insert(0, 1, mark);
     is_others = is_others || word == "--" || word == ":::";
     pointers_.push_back(word.c_str());
   }

@@ -1,6 +1,6 @@
 // PlainArguments: a command line for CLI11 in which the words of others stay whole.
 //
-// CLI11 takes a word "[a,b]" for a list, and gives "a" and "b". Behind `--` or `:::` stand programs,
+// CLI11 takes a word "[a,b]" for a list, and gives "a" and "b"; a second `--` it drops. Behind `--` or `:::` stand programs,
 // their arguments and items, which are none of its business: such words are marked before it sees
 // them, and the marks are taken away again by `plain`.
 #pragma once
