@@ -47,7 +47,7 @@ int run_manager(const char* program) {
     }
     const fanmill::TaskError& last = outcome.errors.back();
     std::cout << alone[outcome.item].first << ": attempt " << last.attempt << " "
-              << to_string(last.kind) << ' ' << last.type << '\n';
+              << to_string(last.kind) << (last.type.empty() ? "" : ": ") << last.type << '\n';
   }
 
   const fanmill::Counters counters = manager.counters();
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
 
 // Output, where <...> varies: how many were still running when they were not needed any more.
 // 1 4 9 16 25
-// crash: attempt 3 crashed signal 11 (SIGSEGV)
+// crash: attempt 3 crashed: signal 11 (SIGSEGV)
 // hang: attempt 1 time_limit
 // sound: 64
 // <6> tasks killed, 1 worker, 0 lost
