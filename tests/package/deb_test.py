@@ -17,6 +17,8 @@ CONTENTS = """
     usr/bin/fanmill-worker
     usr/include/fanmill/fanmill.hpp
     usr/include/fanmill/detail/run.hpp
+    usr/include/fanmill/plugin.h
+    usr/include/fanmill/task_limits.hpp
     usr/LIB/cmake/fanmill/fanmill-config.cmake
     usr/LIB/cmake/fanmill/fanmill-config-version.cmake
     usr/LIB/libfanmill.a
@@ -39,6 +41,8 @@ CONTENTS = """
     usr/share/man/man1/fanmill-broker.1
     usr/share/man/man1/fanmill-broker-run.1
     usr/share/man/man1/fanmill-worker.1
+    usr/share/man/man1/fanmill-worker-pipe.1
+    usr/share/man/man1/fanmill-worker-run.1
     usr/share/man/man1/fanmill-worker-supervise.1
 """
 EVERYTHING_BELOW = ("usr/include/fanmill/", "usr/LIB/cmake/fanmill/", "usr/share/doc/fanmill/docs/",

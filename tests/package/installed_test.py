@@ -23,7 +23,7 @@ class Installed(unittest.TestCase):
 
     def test_headers(self):
         headers = {path.relative_to(rig.SOURCE / "lib").as_posix()
-                   for path in (rig.SOURCE / "lib/include").rglob("*.hpp")}
+                   for path in (rig.SOURCE / "lib/include").rglob("*.h*")}
         self.assertEqual({name for name in self.files if name.startswith("include/")}, headers)
 
     def test_libraries_and_what_finds_them(self):
