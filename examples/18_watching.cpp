@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
 }
 
 // Output, where <...> varies: the worker's host and process, and which fanmill it is.
-// worker <node7:4711 at pid 4711> joined: fanmill <0.1.0>, 1 slot, its only function
+// worker <node7:4711 at pid 4711> joined: fanmill <0.1.0>, 1 slot, its only function, <...>
 // group 1 complete, ending 0 other workers
 // group 2 complete, ending 0 other workers
 // group 3 complete, ending 0 other workers

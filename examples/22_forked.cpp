@@ -1,7 +1,7 @@
 // Tasks that can be killed: with Execution::forked each function runs in a process of its own. It may
 // crash, or never end: that is its task's affair, and the worker goes on with the next.
 //
-//     build/release/bin/30_forked
+//     build/release/bin/22_forked
 #include <chrono>
 #include <csignal>
 #include <cstdint>
