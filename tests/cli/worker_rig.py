@@ -34,6 +34,8 @@ class WorkerTest(unittest.TestCase):
         path.write_text("".join(json.dumps(item) + "\n" for item in items))
         with open(path) as file:
             process = farm.broker("--bind", farm.endpoint, "--keep-going", *broker, stdin=file)
+        # A worker that is killed leaves its folder for long outputs behind.
+        environment = {"TMPDIR": str(farm.folder)} | environment
         return process, farm.start(WORKER, "--connect", farm.endpoint, *worker, stdin=subprocess.DEVNULL, **environment)
 
     def ended(self, broker, worker):
