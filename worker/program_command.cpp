@@ -3,7 +3,6 @@
 #include "api/command_tasks.hpp"
 #include "api/serve_worker.hpp"
 #include "base/plain_arguments.hpp"
-#include "spool_folder.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -44,11 +43,10 @@ ProgramCommand::ProgramCommand(CLI::App& program, Kind kind, WorkerOptions& opti
 }
 
 int ProgramCommand::run() const {
-  const SpoolFolder spool;
   return detail::serve_programs(options_.join(), "",
                                 kind_ == Kind::run ? detail::one_program(plain(command_))
                                                    : detail::resident_program(plain(command_)),
-                                spool.path(), options_.serve_options());
+                                options_.serve_options());
 }
 
 }  // namespace fanmill::worker

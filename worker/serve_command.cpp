@@ -7,7 +7,6 @@
 #include "api/serve_worker.hpp"
 #include "built_in.hpp"
 #include "plugin.hpp"
-#include "spool_folder.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -63,9 +62,8 @@ int ServeCommand::run() const {
     refuse("command runs programs: leave --in-process and --monitored out");
   const Join join = options_.join();
   if (commands) {
-    const SpoolFolder spool;
     return detail::serve_programs(join, detail::command_function, detail::programs_of_tasks(),
-                                  spool.path(), options);
+                                  options);
   }
   if (plugin_.empty()) return serve(join, functions_named(functions_), options);
   return serve(join, plugin_function(plugin_), options);

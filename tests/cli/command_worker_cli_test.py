@@ -62,10 +62,10 @@ class Payload(WorkerTest):
         with Farm() as farm:
             result = self.result({"command": "seq 1000", "output_max": 10}, TMPDIR=str(farm.folder))
             self.assertEqual((result["output"], result["output_bytes"]), ("1\n2\n3\n4\n5\n", 3893))
-            self.assertEqual(Path(result["output_file"]).parent.parent, farm.folder)
+            self.assertEqual(Path(result["output_file"]).parent, farm.folder)
             self.assertEqual(Path(result["output_file"]).read_text(), "".join(f"{n}\n" for n in range(1, 1001)))
             self.assertNotIn("output_file", self.result({"command": "seq 1000"}, TMPDIR=str(farm.folder)))
-            self.assertEqual(len(list(farm.folder.glob("fanmill-out.*"))), 1, "an empty folder is removed")
+            self.assertEqual(len(list(farm.folder.glob("fanmill-out*"))), 1, "only where it is needed")
 
     def test_a_program_that_cannot_be_run(self):
         for task, words in [({"command": ["/no/such"]}, "can't start /no/such: No such file"),

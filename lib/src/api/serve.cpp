@@ -264,12 +264,13 @@ int said_instead_of_thrown(const Call& call) {
 namespace detail {
 
 int serve_programs(const Join& join, std::string name, exec::Programs programs,
-                   std::string spool_folder, const ServeOptions& options) {
+                   const ServeOptions& options) {
   check(options);
   check_endpoints(join);
   exec::ProcessExecutorOptions forked = process_options(options);
   forked.programs = std::move(programs);
-  forked.spool_folder = std::move(spool_folder);
+  const char* folder = std::getenv("TMPDIR");
+  if (folder != nullptr && *folder != '\0') forked.spool_folder = folder;
   return run_forked(join, {std::move(name)}, std::move(forked), options);
 }
 

@@ -10,8 +10,8 @@
 namespace fanmill::inline v0::detail {
 
 /// As `serve`, with one function `name`. `options.execution` must be forked. Outputs that are too
-/// long go into `spool_folder`, which exists.
+/// long go into files in TMPDIR, else /tmp.
 int serve_programs(const Join& join, std::string name, exec::Programs programs,
-                   std::string spool_folder, const ServeOptions& options);
+                   const ServeOptions& options);
 
 }  // namespace fanmill::inline v0::detail

@@ -252,9 +252,9 @@ void Keeper::fail_to_start(AttemptId attempt, int error_number, std::string text
 }
 
 void Keeper::start_command(Order& order) {
-  running_->output.emplace(
-      order.command.output_max,
-      options_.spool_folder + "/attempt-" + std::to_string(order.attempt.value) + ".out");
+  running_->output.emplace(order.command.output_max, options_.spool_folder + "/fanmill-out-" +
+                                                         std::to_string(::getpid()) + "-" +
+                                                         std::to_string(order.attempt.value));
   if (auto failure = spawn(order.command, false))
     fail_to_start(order.attempt, failure->error_number, std::move(failure->text));
 }

@@ -24,7 +24,7 @@ struct KeeperOptions {
   TaskLimits limits;
   Grade best = Grade::cgroup;
   std::string cgroup_prefix;  // of its cgroups' names
-  std::string spool_folder;   // where long outputs go
+  std::string spool_folder;   // where long outputs go, in files that stay
 };
 
 /// Of the keeper with this process id.
