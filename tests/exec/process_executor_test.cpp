@@ -434,6 +434,34 @@ TEST_CASE("a killed keeper loses its task, no other, and is replaced", "[process
   }
 }
 
+TEST_CASE("when all its processes are killed at once, the executor says so and leaves no cgroup",
+          "[processes]") {
+  {
+    Fixture farm = with_functions(2);
+    farm.start(0, flees);
+    wait_until([] { return !named("sleep").empty() && named("fanmill-keeper").size() == 3; });
+    std::vector<pid_t> all = named("fanmill-warden");
+    for (const pid_t keeper : named("fanmill-keeper")) all.push_back(keeper);
+    for (const pid_t pid : all) ::kill(pid, SIGSTOP);
+    for (const pid_t pid : all) ::kill(pid, SIGKILL);
+    std::string words;
+    wait_until([&] {
+      try {
+        std::vector<Completion> none;
+        farm.executor().take(none);
+      } catch (const FarmError& error) {
+        words = error.what();
+      }
+      return !words.empty();
+    });
+    CHECK_THAT(words, ContainsSubstring("started again"));
+    if (farm.executor().grade() != Grade::cgroup) {
+      for (const pid_t pid : named("sleep")) ::kill(pid, SIGKILL);
+    }
+  }
+  wait_until([] { return ours().empty(); });
+}
+
 TEST_CASE("a killed warden costs nothing: a keeper makes another", "[processes]") {
   Fixture farm = with_functions(1);
   for (int round = 0; round < 3; ++round) {

@@ -6,9 +6,12 @@
 
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace fanmill::exec {
 namespace {
@@ -76,6 +79,18 @@ void Cgroup::remove_left(const std::string& name) {
   constexpr timespec moment{.tv_sec = 0, .tv_nsec = 1'000'000};
   for (int i = 0; i < tries_max && ::rmdir(folder.c_str()) != 0 && errno == EBUSY; ++i)
     ::nanosleep(&moment, nullptr);
+}
+
+void Cgroup::remove_all_left(const std::string& prefix) {
+  const std::string parent = own_folder();
+  if (parent.empty()) return;
+  std::error_code gone;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, gone))
+    names.push_back(entry.path().filename());
+  for (const std::string& name : names) {
+    if (name.starts_with(prefix)) remove_left(name);
+  }
 }
 
 Cgroup::Cgroup(std::string folder)

@@ -19,6 +19,8 @@ class Cgroup {
   static std::optional<Cgroup> make(const std::string& name);
   /// Removes a group whose owner was killed, if there is one, with all that lives in it.
   static void remove_left(const std::string& name);
+  /// The same for all whose names begin with `prefix`.
+  static void remove_all_left(const std::string& prefix);
   Cgroup(Cgroup&&) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept;
   /// Removes it, if it is empty.

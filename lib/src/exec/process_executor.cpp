@@ -129,6 +129,8 @@ ProcessExecutor::~ProcessExecutor() {
     while (::waitpid(first_warden_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
+  // Whoever was to remove these was killed, too.
+  Cgroup::remove_all_left(keeper_options_.cgroup_prefix);
 }
 
 std::uint32_t ProcessExecutor::slot_count() const {
