@@ -13,6 +13,8 @@
 namespace fanmill::exec {
 namespace {
 
+// Exit statuses from here on are our child's words; a sanitizer, say, has others.
+constexpr int first_status = 64;
 constexpr TaskLimits limits{.cpu = std::chrono::seconds(1), .memory = 1U << 30, .core = 0};
 
 Match seek_here(const std::string& pattern, const std::string& text) {
@@ -33,14 +35,15 @@ Match seek(const std::string& pattern, const std::string& text) {
   if (pid == 0) {
     std::signal(SIGXCPU, SIG_DFL);
     apply(limits);
-    ::_exit(static_cast<int>(seek_here(pattern, text)));
+    ::_exit(first_status + static_cast<int>(seek_here(pattern, text)));
   }
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) > static_cast<int>(Match::failed))
-    return Match::failed;
-  return static_cast<Match>(WEXITSTATUS(status));
+  const int word = WIFEXITED(status) ? WEXITSTATUS(status) - first_status : 0;
+  const bool is_ours =
+      word >= static_cast<int>(Match::found) && word <= static_cast<int>(Match::failed);
+  return is_ours ? static_cast<Match>(word) : Match::failed;
 }
 
 }  // namespace fanmill::exec
