@@ -13,8 +13,8 @@
 namespace fanmill::exec {
 namespace {
 
-// Exit statuses from here on are our child's words; a sanitizer, say, has others.
-constexpr int first_status = 64;
+// Exit statuses from here on are our child's words; those of the sanitizers, say, are lower.
+constexpr int first_status = 200;
 constexpr TaskLimits limits{.cpu = std::chrono::seconds(1), .memory = 1U << 30, .core = 0};
 
 Match seek_here(const std::string& pattern, const std::string& text) {
