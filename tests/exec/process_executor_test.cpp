@@ -45,7 +45,10 @@ enum : std::uint32_t {
   eats,
   names,
   breeds,
-  hops
+  hops,
+  regroups,
+  splits,
+  closes
 };
 
 FunctionResult call_echo(const Invocation& invocation, const std::stop_token&) {
@@ -115,9 +118,30 @@ FunctionResult call_hops(const Invocation&, const std::stop_token&) {
   for (;;) ::pause();
 }
 
+// Neither is in the group that it was started in.
+FunctionResult call_regroups(const Invocation&, const std::stop_token&) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) ::pause();
+  }
+  ::setpgid(child, child);
+  ::setpgid(0, child);
+  ::prctl(PR_SET_NAME, "regrouped");
+  for (;;) ::pause();
+}
+FunctionResult call_splits(const Invocation& invocation, const std::stop_token&) {
+  ::fork();
+  return {invocation.payload};
+}
+FunctionResult call_closes(const Invocation&, const std::stop_token&) {
+  ::close_range(3, ~0U, 0);
+  for (;;) ::pause();
+}
+
 std::vector<Function> functions() {
-  return {call_echo,  call_throws, call_segfaults, call_exits, call_spins,  call_deaf,
-          call_flees, call_prints, call_eats,      call_names, call_breeds, call_hops};
+  return {call_echo,   call_throws, call_segfaults, call_exits,  call_spins,
+          call_deaf,   call_flees,  call_prints,    call_eats,   call_names,
+          call_breeds, call_hops,   call_regroups,  call_splits, call_closes};
 }
 
 constexpr const char* mark_name = "FANMILL_TEST_MARK";
@@ -611,6 +635,69 @@ TEST_CASE("limits of a program hold", "[processes]") {
   CHECK(Fixture({.programs = shell({.core = 0})}).run("ulimit -c").payload == Payload::raw("0\n"));
   CHECK(Fixture({.programs = shell({.niceness = 7})}).run("nice").payload ==
         Payload::raw(std::to_string(::nice(0) + 7) + "\n"));
+}
+
+TEST_CASE("a resident program that answers early, or closes its output, harms no other task",
+          "[processes]") {
+  Programs programs = shell();
+  programs.plan = [](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
+    return Programs::Plan{
+        .command = {.arguments = {"/bin/sh", "-c",
+                                  "while :; do x=$(head -c 2); case $x in 'e\n'*|e*) echo early;; "
+                                  "c*) exec >&-; sleep 1000;; *) echo fine; esac; done"}},
+        .line = invocation.payload.bytes.str()};
+  };
+  programs.conclude = [](const Invocation&, Report& report) {
+    Completion completion = completion_of_end(report);
+    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
+    completion.payload = Payload::raw(report.output);
+    return completion;
+  };
+  Fixture farm({.programs = programs});
+  CHECK(farm.run("a").payload == Payload::raw("fine"));
+  CHECK(farm.run("e" + std::string(1'000'000, 'x')).payload == Payload::raw("early"));
+  CHECK(farm.run("a").payload == Payload::raw("fine"));
+  CHECK(farm.run("c").kind == Kind::died);
+  CHECK(farm.run("a").payload == Payload::raw("fine"));
+}
+
+TEST_CASE("a task's process that has left its group is ended at once", "[processes]") {
+  const Grade best = GENERATE(Grade::process_group, Grade::subreaper, Grade::cgroup);
+  Fixture farm = with_functions(1, {}, best);
+  farm.start(0, regroups);
+  wait_until([] { return !named("regrouped").empty(); });
+  farm.executor().stop(0);
+  CHECK(farm.take(1).front().error_type == "stopped");
+  wait_until([] { return named("regrouped").empty(); });
+  CHECK(farm.run(echo, "x").kind == Kind::returned);
+}
+
+TEST_CASE("a function's fork that returns is no second answer", "[processes]") {
+  Fixture farm = with_functions();
+  for (int round = 0; round < 20; ++round) {
+    farm.start(0, splits);
+    CHECK(farm.take(1).front().kind == Kind::returned);
+    CHECK(farm.run(echo, "x").payload == Payload::raw("x"));
+  }
+}
+
+TEST_CASE("a function that closes what it does not know is told of", "[processes]") {
+  Fixture farm = with_functions();
+  CHECK(farm.run(closes).kind == Kind::died);
+  CHECK(farm.run(echo, "x").kind == Kind::returned);
+}
+
+TEST_CASE("signals for the worker are not its keepers'", "[processes]") {
+  Fixture farm = with_functions();
+  farm.start(0, spins);
+  wait_until([] { return named("fanmill-keeper").size() == 2; });
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    for (const char* name : {"fanmill-keeper", "fanmill-warden"}) {
+      for (const pid_t pid : named(name)) ::kill(pid, number);
+    }
+  }
+  farm.executor().stop(0);
+  CHECK(farm.take(1).front().error_type == "stopped");
 }
 
 TEST_CASE("a resident program is given a line and answers with one", "[processes]") {

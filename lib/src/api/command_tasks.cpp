@@ -270,6 +270,12 @@ Completion failed(const Report& report) {
   // The end says more than the beginning.
   std::string& text = completion.error_text;
   if (text.size() > limits::error_text_max) text.erase(0, text.size() - limits::error_text_max);
+  if (!report.output_file.empty()) {
+    const std::string where = "\nall of its output is in " + report.output_file;
+    text =
+        std::string(cut_utf8(text, limits::error_text_max - std::min(where.size(), text.size()))) +
+        where;
+  }
   return completion;
 }
 

@@ -33,6 +33,9 @@ std::optional<Order> next_order(Link& link) {
   }
 }
 
+// Far beyond what a worker takes; it refuses with better words what fits between the processes.
+constexpr std::size_t payload_bytes_max = 1U << 30;
+
 struct Usage {
   Duration cpu{};
   std::uint64_t memory = 0;
@@ -71,6 +74,7 @@ Report report_of(Completion&& completion) {
 
 [[noreturn]] void run_function_process(Link link, const std::vector<Function>& functions,
                                        const TaskLimits& limits, const ProcessTree& tree) {
+  const pid_t self = ::getpid();
   bool entered = false;
   while (auto order = next_order(link)) {
     if (!std::exchange(entered, true)) tree.enter();
@@ -78,6 +82,15 @@ Report report_of(Completion&& completion) {
     limit_cpu(limits);
     const Usage before = usage();
     Completion completion = invoke(functions, order->invocation, {});
+    if (::getpid() != self) ::_exit(0);  // the function has forked, and its child came back here
+    if (completion.payload.bytes.size() > payload_bytes_max) {
+      completion = {.attempt = completion.attempt,
+                    .kind = Completion::Kind::failed,
+                    .error_type = "too large",
+                    .error_text = "the result has " +
+                                  std::to_string(completion.payload.bytes.size()) + " bytes",
+                    .busy = completion.busy};
+    }
     const Usage after = usage();
     const Duration wall = completion.busy;
     Report report = report_of(std::move(completion));

@@ -102,6 +102,7 @@ class Keeper {
 
  private:
   void turn();
+  void reap_orphans();
   void take_orders();
   void perform(Order&& order);
   void start(Order&& order);
@@ -149,13 +150,29 @@ void Keeper::run() {
 }
 
 int Keeper::poll_timeout() const {
-  if (!running_ || !running_->due) return -1;
+  constexpr int reap_interval_ms = 1000;
+  if (!running_ || !running_->due) return child_ ? reap_interval_ms : -1;
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(*running_->due - SteadyClock::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, reap_interval_ms));
+}
+
+/// What a task's descendants have left to us and has ended: else it would stay until the task's end.
+void Keeper::reap_orphans() {
+  const auto is_ours = [this](pid_t pid) {
+    return (child_ && child_->pid == pid) || (spare_ && spare_->pid == pid);
+  };
+  siginfo_t info{};
+  while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+    if (is_ours(info.si_pid)) return;  // in its turn
+    std::erase(spared_, info.si_pid);
+    ::waitpid(info.si_pid, nullptr, WNOHANG);
+    info.si_pid = 0;
+  }
 }
 
 void Keeper::turn() {
+  reap_orphans();
   enum { link, ended, output, errors, function, input, items_count };
   std::array<pollfd, items_count> items{};
   for (pollfd& item : items) item = {-1, POLLIN, 0};
@@ -325,8 +342,14 @@ std::optional<Child> Keeper::fork_function_child() {
     errors.read.reset();
     be_function_child(std::move(ends->second), std::move(errors.write), keeper);
   }
+  Descriptor pidfd(::pidfd_open(pid, 0));
+  if (!pidfd.valid()) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return {};
+  }
   Child child{.pid = pid,
-              .pidfd = Descriptor(::pidfd_open(pid, 0)),
+              .pidfd = std::move(pidfd),
               .output = {},
               .errors = std::move(errors.read),
               .input = {}};
@@ -377,6 +400,8 @@ void Keeper::read_output() {
     const ssize_t count = ::read(child_->output.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) child_->output.reset();
+    // No answer can come any more. If it is ending it will tell how.
+    if (count == 0 && running_ && !running_->output) ::kill(child_->pid, SIGKILL);
     if (count <= 0) return;
     const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
     if (running_ && running_->output) {
@@ -397,7 +422,8 @@ void Keeper::read_output() {
                 .evidence = {.wall = now - running_->begun, .started = running_->started},
                 .output = line_.substr(0, end),
                 .errors = child_->tail.text()};
-    const bool in_step = end + 1 == line_.size();
+    // Whoever answers before it has read all would take the rest for the next item.
+    const bool in_step = end + 1 == line_.size() && running_->unsent.empty();
     line_.clear();
     running_.reset();
     report(std::move(done));
@@ -430,7 +456,8 @@ void Keeper::read_link() {
   while (auto message = child_->link->receive()) {
     auto answer = unpack_report(message->bytes);
     if (!answer || !running_ || answer->attempt != running_->order.attempt) {
-      stop();  // its memory is not what it was
+      child_->link.reset();  // its memory is not what it was: nothing more is read
+      stop();
       return;
     }
     answer->kind = Report::Kind::ended;
@@ -439,6 +466,10 @@ void Keeper::read_link() {
     running_.reset();
     report(std::move(*answer));
   }
+  if (!child_->link->is_over()) return;
+  // It is ending, or would never be heard again; it tells by its end which.
+  ::kill(child_->pid, SIGKILL);
+  child_->link.reset();
 }
 
 void Keeper::pass_deadline() {
@@ -484,7 +515,12 @@ void Keeper::end_child() {
     if (ended.output) {
       done.output = std::move(ended.output->kept());
       done.output_bytes = ended.output->total();
-      done.output_file = ended.output->file();
+      // Of a program that was ended nobody is told where it is.
+      if (done.evidence.how == Evidence::How::exited) {
+        done.output_file = ended.output->file();
+      } else if (!ended.output->file().empty()) {
+        ::unlink(ended.output->file().c_str());
+      }
       const std::string& pattern = ended.order.command.match;
       if (done.evidence.how == Evidence::How::exited && !pattern.empty())
         done.match = seek(pattern, done.output);

@@ -17,7 +17,9 @@ struct Head {
   std::uint32_t has_descriptor = 0;
 };
 
-constexpr std::size_t read_bytes_max = 1U << 16;
+constexpr std::size_t read_bytes_max = 1U << 18;  // as much as a socket holds
+// More is given back when it was read.
+constexpr std::size_t capacity_kept_max = 4U << 20;
 
 union Control {
   cmsghdr header;
@@ -90,14 +92,7 @@ bool Link::read_some() {
     in_.erase(0, in_read_);
     in_read_ = 0;
   }
-  // A long message in one go, once its length is known.
-  std::size_t wanted = read_bytes_max;
-  if (in_.size() >= sizeof(Head)) {
-    Head head;
-    std::memcpy(&head, in_.data(), sizeof head);
-    wanted =
-        std::max(wanted, sizeof head + head.bytes - std::min(in_.size(), sizeof head + head.bytes));
-  }
+  constexpr std::size_t wanted = read_bytes_max;
   const std::size_t before = in_.size();
   in_.resize(before + wanted);
   iovec piece{in_.data() + before, wanted};
@@ -139,6 +134,10 @@ std::optional<Link::Message> Link::receive() {
       if (in_.size() - in_read_ >= sizeof head + head.bytes) {
         Message message{.bytes = in_.substr(in_read_ + sizeof head, head.bytes), .passed = {}};
         in_read_ += sizeof head + head.bytes;
+        if (in_.capacity() > capacity_kept_max && in_read_ == in_.size()) {
+          in_ = {};
+          in_read_ = 0;
+        }
         if (head.has_descriptor != 0 && !passed_.empty()) {
           message.passed = std::move(passed_.front());
           passed_.pop_front();

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 
+#include "base/program.hpp"
 #include "exec/resource_limits.hpp"
 
 namespace fanmill::exec {
@@ -33,7 +33,7 @@ Match seek(const std::string& pattern, const std::string& text) {
   const pid_t pid = ::fork();
   if (pid < 0) return Match::failed;
   if (pid == 0) {
-    std::signal(SIGXCPU, SIG_DFL);
+    drop_signal_handlers();
     apply(limits);
     ::_exit(first_status + static_cast<int>(seek_here(pattern, text)));
   }

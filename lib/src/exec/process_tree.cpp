@@ -69,7 +69,11 @@ const char* to_string(Grade grade) {
 }
 
 ProcessTree::ProcessTree(Grade best, const std::string& name) : grade_(Grade::process_group) {
-  if (best >= Grade::subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0) {
+  // Without lists of children there is nobody to be found one by one.
+  const std::string own = std::to_string(::getpid());
+  const bool has_lists =
+      ::access(("/proc/" + own + "/task/" + own + "/children").c_str(), R_OK) == 0;
+  if (best >= Grade::subreaper && has_lists && ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0) {
     grade_ = Grade::subreaper;
   }
   if (best >= Grade::cgroup && grade_ == Grade::subreaper) {
@@ -105,10 +109,12 @@ std::size_t ProcessTree::kill(pid_t main, std::span<const pid_t> spared) const {
   for (;;) {
     // All of a process group in one step: whoever stays in it can't outrun this by forking.
     if (main > 0) ::kill(-main, SIGKILL);
+    if (main > 0) ::kill(main, SIGKILL);  // it may have left for another group
     // Asked before anybody is looked for: at its end its children become ours.
     const std::size_t main_lives = main > 0 && !has_ended(main) ? 1 : 0;
     const std::size_t found = grade_ == Grade::process_group ? 0 : kill_found(main, spared);
-    const std::size_t left = main_lives + found;
+    std::size_t left = main_lives + found;
+    if (left == 0 && cgroup_ && cgroup_->is_populated()) left = 1;
     if (left == 0 || std::chrono::steady_clock::now() > give_up) return left;
     wait_for_child();
   }

@@ -116,6 +116,8 @@ std::optional<NewWarden> fork_warden(const KeeperOptions& options,
   ::setpgid(0, 0);  // a Ctrl-C in the terminal is for the worker, which then ends in order
   ::prctl(PR_SET_NAME, "fanmill-warden");
   drop_signal_handlers();
+  // Meant for the worker, which then ends us: it leaves in order, its tasks are given back.
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) std::signal(number, SIG_IGN);
   sigset_t child;
   ::sigemptyset(&child);
   ::sigaddset(&child, SIGCHLD);
