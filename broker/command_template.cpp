@@ -119,15 +119,14 @@ std::optional<std::string_view> placeholder_in_quotes(std::string_view line) {
     const char inner = open.empty() ? '(' : open.back();
     if (c == '\\' && inner != '\'') {
       ++at;
-    } else if ((c == '\'' || c == '"') && c == inner) {
+    } else if (((c == '\'' || c == '"') && c == inner) ||
+               (c == ')' && !open.empty() && inner == '(')) {
       open.pop_back();
     } else if (inner == '(' && (c == '\'' || c == '"' || c == '(')) {
       open += c;
     } else if (inner == '"' && line.substr(at, 2) == "$(") {
       open += '(';
       ++at;
-    } else if (c == ')' && !open.empty() && inner == '(') {
-      open.pop_back();
     } else if (c == '{' && inner != '(') {
       const std::optional<Placeholder> place = placeholder_at(line, at);
       if (place && place->form != "#") return line.substr(at, place->size);

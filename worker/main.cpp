@@ -46,9 +46,10 @@ void check_alone(const CLI::App& program) {
     if (subcommands.front()->get_option_no_throw(option->get_name()) != nullptr &&
         word != "supervise")
       continue;
-    throw fanmill::FarmError(
-        fanmill::ErrorCode::invalid_argument,
-        name + " means nothing to `" + word + "`; see fanmill-worker " + word + " --help");
+    std::string words = name;
+    words.append(" means nothing to `").append(word).append("`; see fanmill-worker ");
+    throw fanmill::FarmError(fanmill::ErrorCode::invalid_argument,
+                             words.append(word).append(" --help"));
   }
 }
 

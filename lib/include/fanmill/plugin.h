@@ -6,7 +6,7 @@
 #ifndef FANMILL_PLUGIN_H
 #define FANMILL_PLUGIN_H
 
-#include <stddef.h>
+#include <stddef.h> /* NOLINT(modernize-deprecated-headers): this is C */
 
 #ifdef __cplusplus
 extern "C" {

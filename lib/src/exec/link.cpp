@@ -58,7 +58,7 @@ std::optional<std::pair<Link, Link>> Link::make_pair() {
   return std::pair{Link(Descriptor(ends[0])), Link(Descriptor(ends[1]))};
 }
 
-void Link::send(std::string message, Descriptor passed) {
+void Link::send(std::string_view message, Descriptor passed) {
   const Head head{.bytes = static_cast<std::uint32_t>(message.size()),
                   .has_descriptor = passed.valid() ? 1U : 0U};
   std::string bytes(sizeof head, '\0');

@@ -32,7 +32,7 @@ class Link {
 
   /// Queues a message and sends what fits. It stays queued when the other end is gone: `receive`
   /// tells of that.
-  void send(std::string message, Descriptor passed = {});
+  void send(std::string_view message, Descriptor passed = {});
   /// Sends more of what is queued.
   void flush();
   /// Whether `flush` has something to do once the socket is writable.
