@@ -153,7 +153,8 @@ class InBetween(KilledTest):
         """There is nobody left to fork another: a supervisor may start the worker again."""
         with Farm() as farm:
             broker, worker = self.start_tasks(farm, 'touch "$MARKS/$FANMILL_ITEM"; exec sleep 1000', 2)
-            between = self.named(farm, "fanmill-warden") + self.named(farm, "fanmill-keeper")
+            # The warden last: at its end the kernel wakes those of its process group that stand still.
+            between = self.named(farm, "fanmill-keeper") + self.named(farm, "fanmill-warden")
             for pid in between:
                 os.kill(pid, signal.SIGSTOP)
             for pid in between:

@@ -478,8 +478,9 @@ TEST_CASE("when all its processes are killed at once, the executor says so and l
     Fixture farm = with_functions(2);
     farm.start(0, flees);
     wait_until([] { return !named("sleep").empty() && named("fanmill-keeper").size() == 3; });
-    std::vector<pid_t> all = named("fanmill-warden");
-    for (const pid_t keeper : named("fanmill-keeper")) all.push_back(keeper);
+    // The warden last: at its end the kernel wakes those of its process group that stand still.
+    std::vector<pid_t> all = named("fanmill-keeper");
+    for (const pid_t warden : named("fanmill-warden")) all.push_back(warden);
     for (const pid_t pid : all) ::kill(pid, SIGSTOP);
     for (const pid_t pid : all) ::kill(pid, SIGKILL);
     std::string words;
