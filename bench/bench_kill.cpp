@@ -257,7 +257,13 @@ void measure(const std::string& kind, const std::string& grade, const std::strin
             .update_results(0, [](int&, const fanmill::Payload&, std::size_t) {}));
     driver.join();
     // Before the farm goes, which would take them with it.
-    print_row(kind, grade, gone, next, survivors(mark));
+    // Of a fork loop only the first process was waited for.
+    std::size_t left = survivors(mark);
+    for (int i = 0; i < 100 && left > 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      left = survivors(mark);
+    }
+    print_row(kind, grade, gone, next, left);
   }
   winner.join();  // the manager has said goodbye
 }
