@@ -190,11 +190,26 @@ Programs shell(TaskLimits limits = {}, std::uint64_t output_max = 4096) {
                             .output_max = output_max}};
           },
           .conclude =
-              [](const Invocation&, Report& report) {
+              [](const CommandPlan&, Report& report) {
                 Completion completion = completion_of_end(report);
                 completion.payload = Payload::raw(report.output);
                 return completion;
               }};
+}
+
+/// One program, "/bin/sh -c SCRIPT", that is given the payloads line for line.
+Programs resident(const std::string& script) {
+  Programs programs = shell();
+  programs.plan = [=](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
+    return Programs::Plan{.command = {.arguments = {"/bin/sh", "-c", script}},
+                          .line = invocation.payload.bytes.str()};
+  };
+  programs.conclude = [conclude = programs.conclude](const CommandPlan& plan, Report& report) {
+    Completion completion = conclude(plan, report);
+    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
+    return completion;
+  };
+  return programs;
 }
 
 class Fixture {
@@ -611,10 +626,10 @@ TEST_CASE("long output is cut, and all of it stands in a file", "[processes]") {
   std::string file;
   std::uint64_t bytes = 0;
   const auto conclude = programs.conclude;
-  programs.conclude = [&](const Invocation& invocation, Report& report) {
+  programs.conclude = [&](const CommandPlan& plan, Report& report) {
     file = report.output_file;
     bytes = report.output_bytes;
-    return conclude(invocation, report);
+    return conclude(plan, report);
   };
   {
     Fixture farm({.programs = programs, .spool_folder = folder});
@@ -640,21 +655,8 @@ TEST_CASE("limits of a program hold", "[processes]") {
 
 TEST_CASE("a resident program that answers early, or closes its output, harms no other task",
           "[processes]") {
-  Programs programs = shell();
-  programs.plan = [](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
-    return Programs::Plan{
-        .command = {.arguments = {"/bin/sh", "-c",
-                                  "while :; do x=$(head -c 2); case $x in 'e\n'*|e*) echo early;; "
-                                  "c*) exec >&-; sleep 1000;; *) echo fine; esac; done"}},
-        .line = invocation.payload.bytes.str()};
-  };
-  programs.conclude = [](const Invocation&, Report& report) {
-    Completion completion = completion_of_end(report);
-    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
-    completion.payload = Payload::raw(report.output);
-    return completion;
-  };
-  Fixture farm({.programs = programs});
+  Fixture farm({.programs = resident("while :; do x=$(head -c 2); case $x in e*) echo early;; "
+                                     "c*) exec >&-; sleep 1000;; *) echo fine; esac; done")});
   CHECK(farm.run("a").payload == Payload::raw("fine"));
   CHECK(farm.run("e" + std::string(1'000'000, 'x')).payload == Payload::raw("early"));
   CHECK(farm.run("a").payload == Payload::raw("fine"));
@@ -702,21 +704,8 @@ TEST_CASE("signals for the worker are not its keepers'", "[processes]") {
 }
 
 TEST_CASE("a resident program is given a line and answers with one", "[processes]") {
-  Programs programs = shell();
-  programs.plan = [](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
-    return Programs::Plan{
-        .command = {.arguments = {"/bin/sh", "-c",
-                                  "while read line; do [ $line = end ] && exit 2; "
-                                  "[ $line = hang ] && sleep 1000; echo $$ got $line; done"}},
-        .line = invocation.payload.bytes.str()};
-  };
-  programs.conclude = [](const Invocation&, Report& report) {
-    Completion completion = completion_of_end(report);
-    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
-    completion.payload = Payload::raw(report.output);
-    return completion;
-  };
-  Fixture farm({.programs = programs});
+  Fixture farm({.programs = resident("while read line; do [ $line = end ] && exit 2; "
+                                     "[ $line = hang ] && sleep 1000; echo $$ got $line; done")});
   const std::string first = farm.run("1").payload.bytes.str();
   CHECK_THAT(first, ContainsSubstring(" got 1"));
   const std::string pid = first.substr(0, first.find(' '));

@@ -125,43 +125,32 @@ TaskLimits limits_of(const Place& map) {
   return limits;
 }
 
-/// When the end of a program is a success.
-struct Until {
-  bool any = false;
-  std::vector<std::int64_t> exits = {0};
-  std::string match;
-};
-
-Until until_of(const Place& place) {
-  Until until;
+/// When the end of the plan's program is a success.
+void take_until(const Place& place, exec::CommandPlan& plan) {
   if (place.view.kind() != ObjectKind::map) {
     const bool is_text = place.view.kind() == ObjectKind::text;
-    until.any = is_text && place.view.text() == "any";
-    if (!until.any && !(is_text && place.view.text() == "exit-zero"))
+    const bool any = is_text && place.view.text() == "any";
+    if (!any && !(is_text && place.view.text() == "exit-zero"))
       refuse(place, "\"exit-zero\", \"any\", or a map with \"exit\" or \"match\"");
-    return until;
+    if (any) plan.successes.clear();
+    return;
   }
   for_each_entry(place, [&](const std::string& key, const Place& value) {
     if (key == "match") {
-      until.match = text_of(value);
-      until.any = true;
+      plan.match = text_of(value);
     } else if (key == "exit") {
-      if (value.view.kind() != ObjectKind::list) refuse(value, "a list of exit statuses");
-      until.exits.clear();
+      if (value.view.kind() != ObjectKind::list || value.view.size() == 0)
+        refuse(value, "a list of exit statuses");
+      plan.successes.clear();
       const ObjectList list = value.view.elements();
       for (std::size_t i = 0; i < list.size(); ++i)
-        until.exits.push_back(static_cast<std::int64_t>(count_of({list[i], value.path})));
+        plan.successes.push_back(static_cast<std::int64_t>(count_of({list[i], value.path})));
     } else {
       unknown(place, key, "exit, match");
     }
   });
-  return until;
+  if (place.view.find("match")) plan.successes.clear();  // whatever the status is
 }
-
-struct Wanted {
-  exec::CommandPlan plan;
-  Until until;
-};
 
 std::vector<std::string> arguments_of(const Place& place) {
   if (place.view.kind() == ObjectKind::text || place.view.kind() == ObjectKind::bytes)
@@ -186,14 +175,13 @@ std::vector<std::pair<std::string, std::string>> environment_of(const Place& map
   return environment;
 }
 
-Wanted wanted_by(const Payload& payload) {
+exec::CommandPlan plan_of(const Payload& payload) {
   const Place task{ObjectView(payload), ""};
   if (task.view.kind() != ObjectKind::map)
     throw FarmError(ErrorCode::malformed_payload,
                     "a task for the function \"command\" is a map with \"command\" in it, got " +
                         describe(task.view));
-  Wanted wanted{.plan = {.output_max = output_max_default}};
-  exec::CommandPlan& plan = wanted.plan;
+  exec::CommandPlan plan{.output_max = output_max_default};
   for_each_entry(task, [&](const std::string& key, const Place& value) {
     if (key == "command") {
       plan.arguments = arguments_of(value);
@@ -206,7 +194,7 @@ Wanted wanted_by(const Payload& payload) {
     } else if (key == "limits") {
       plan.limits = limits_of(value);
     } else if (key == "until") {
-      wanted.until = until_of(value);
+      take_until(value, plan);
     } else if (key == "output_max") {
       plan.output_max = std::min(count_of(value), output_max_most);
     } else {
@@ -215,8 +203,7 @@ Wanted wanted_by(const Payload& payload) {
   });
   if (plan.arguments.empty())
     throw FarmError(ErrorCode::malformed_payload, "the task has no \"command\"");
-  plan.match = wanted.until.match;
-  return wanted;
+  return plan;
 }
 
 void tell_of_task(exec::CommandPlan& plan, const Invocation& invocation) {
@@ -346,26 +333,27 @@ exec::Programs programs_of_tasks() {
       .plan =
           [](const Invocation& invocation) {
             return planned(invocation, [&] {
-              return Programs::Plan{.command = wanted_by(invocation.payload).plan, .line = {}};
+              return Programs::Plan{.command = plan_of(invocation.payload), .line = {}};
             });
           },
       .conclude =
-          [host = net::host_name()](const Invocation& invocation, Report& report) {
+          [host = net::host_name()](const exec::CommandPlan& plan, Report& report) {
             if (!exited(report)) return failed(report);
-            const Until until = wanted_by(invocation.payload).until;
             if (report.match == exec::Match::not_found || report.match == exec::Match::failed) {
               Completion completion = failed(report);
               completion.error_type = "no match";
               if (report.match == exec::Match::failed) {
                 completion.error_type = "bad pattern";
-                completion.error_text = "\"" + until.match +
+                completion.error_text = "\"" + plan.match +
                                         "\" is no extended regular expression, or took more than a "
                                         "second to look for";
               }
               return completion;
             }
-            const bool wanted = until.any || std::find(until.exits.begin(), until.exits.end(),
-                                                       report.evidence.number) != until.exits.end();
+            const auto& statuses = plan.successes;
+            const bool wanted =
+                statuses.empty() || std::find(statuses.begin(), statuses.end(),
+                                              report.evidence.number) != statuses.end();
             if (!wanted) return failed(report);
             return Completion{.payload = result_of(report, host),
                               .detail = 256 + static_cast<std::uint32_t>(report.evidence.number)};
@@ -391,7 +379,7 @@ exec::Programs one_program(std::vector<std::string> arguments) {
                 });
               },
           .conclude =
-              [](const Invocation&, Report& report) {
+              [](const exec::CommandPlan&, Report& report) {
                 if (!exited(report) || report.evidence.number != 0) return failed(report);
                 if (report.output_bytes > report.output.size()) {
                   Completion completion = failed(report);
@@ -406,14 +394,15 @@ exec::Programs one_program(std::vector<std::string> arguments) {
 }
 
 exec::Programs resident_program(std::vector<std::string> arguments) {
-  return {.plan =
-              [=](const Invocation& invocation) {
-                return planned(invocation, [&] {
-                  return Programs::Plan{.command = {.arguments = arguments},
-                                        .line = as_json(invocation.payload)};
-                });
-              },
-          .conclude = [](const Invocation&, Report& report) { return conclude_line(report); }};
+  return {
+      .plan =
+          [=](const Invocation& invocation) {
+            return planned(invocation, [&] {
+              return Programs::Plan{.command = {.arguments = arguments},
+                                    .line = as_json(invocation.payload)};
+            });
+          },
+      .conclude = [](const exec::CommandPlan&, Report& report) { return conclude_line(report); }};
 }
 
 }  // namespace fanmill::inline v0::detail

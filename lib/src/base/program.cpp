@@ -2,28 +2,28 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <map>
+#include <memory>
 #include <string_view>
 
 #include "base/assert.hpp"
 #include "base/signals.hpp"
 
-extern "C" {
-#include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
-}
+// For what runs on a stack of which the sanitizers know nothing (below).
+#define FANMILL_IN_CHILD [[gnu::no_sanitize("address", "thread", "undefined")]]
 
 namespace fanmill {
 
-void drop_signal_handlers() noexcept {
+FANMILL_IN_CHILD void drop_signal_handlers() noexcept {
   struct sigaction fallback {};
   fallback.sa_handler = SIG_DFL;
   // Also ignored ones, which would outlive exec: a worker must be endable by SIGTERM even if we are
@@ -31,7 +31,7 @@ void drop_signal_handlers() noexcept {
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &fallback, nullptr);
 }
 
-void ResourceLimit::apply() const noexcept {
+FANMILL_IN_CHILD void ResourceLimit::apply() const noexcept {
   const auto which = static_cast<__rlimit_resource_t>(resource);
   rlimit now{};
   ::getrlimit(which, &now);
@@ -57,15 +57,23 @@ Pipe make_pipe() {
 
 namespace {
 
-// Why vfork and not posix_spawn: the death signal has to be asked for by the child itself, and
+// Why clone and not posix_spawn: the death signal has to be asked for by the child itself, and
 // posix_spawn has no step for that. Why not fork: a manager may hold gigabytes, whose page tables
-// fork would copy for each worker. The kernel ties the death signal to the *thread* that created
-// the child, so the caller must be a thread that stays; the supervisor's own thread is one, a
-// user's short-lived thread is not.
+// fork would copy for each worker. Why not vfork: ThreadSanitizer makes a fork of it, and the child
+// could not tell us why it failed without a pipe for that. The kernel ties the death signal to the
+// *thread* that created the child, so the caller must be a thread that stays; the supervisor's own
+// thread is one, a user's short-lived thread is not.
 //
-// Until it executes the program the child shares our memory and our threads go on, so it only makes
-// system calls: no allocation, no locks, no environment. All signals stay blocked until it has
-// dropped our handlers.
+// Until it executes the program the child shares our memory, on a stack of its own; this thread
+// waits for it, others go on. So it only makes system calls: no allocation, no locks, no
+// environment. All signals stay blocked until it has dropped our handlers.
+constexpr std::size_t child_stack_bytes = 32768;
+
+/// What the child says when it fails.
+struct ChildReport {
+  int error_number = 0;
+  bool at_directory = false;
+};
 
 /// What the child needs, ready beforehand.
 struct ChildPlan {
@@ -74,25 +82,20 @@ struct ChildPlan {
   char* const* environment;
   const char* working_directory;  // null: stay
   const SpawnOptions* options;
-  int report;  // closes itself when the program begins
+  volatile ChildReport* report;  // in the memory that it shares with us
   pid_t parent;
 };
 
-/// What the child says when it fails.
-struct ChildReport {
-  int error_number;
-  bool at_directory;
-};
-
-[[noreturn]] void fail(const ChildPlan& plan, bool at_directory) {
-  const ChildReport report{errno, at_directory};
-  [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
+FANMILL_IN_CHILD [[noreturn]] void fail(const ChildPlan& plan, bool at_directory) {
+  plan.report->error_number = errno;
+  plan.report->at_directory = at_directory;
   ::_exit(127);
 }
 
-bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
+FANMILL_IN_CHILD bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
 
-[[noreturn]] void run_child(const ChildPlan& plan) {
+FANMILL_IN_CHILD int run_child(void* argument) {
+  const ChildPlan& plan = *static_cast<const ChildPlan*>(argument);
   drop_signal_handlers();
   ::setpgid(0, 0);
   const SpawnOptions& options = *plan.options;
@@ -131,30 +134,33 @@ bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
   fail(plan, false);
 }
 
-/// A frame of its own, so that the child, which runs on our stack, finds nothing to spoil in the
-/// caller's.
-[[gnu::noinline]] pid_t start_child(const ChildPlan& plan) {
-  const pid_t pid = ::vfork();
-  if (pid == 0) run_child(plan);
+/// Returns when the program runs, or can't. -1 with errno set, or the child's number.
+pid_t start_child(ChildPlan& plan, Descriptor& pidfd) {
+  struct alignas(16) Line {
+    std::array<std::byte, 16> bytes;
+  };
+  const auto stack = std::make_unique_for_overwrite<Line[]>(child_stack_bytes / sizeof(Line));
+  Line* top = stack.get() + child_stack_bytes / sizeof(Line);
+  int number = -1;
+  const pid_t pid =
+      ::clone(run_child, top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &number);
+  pidfd = Descriptor(number);
   return pid;
-}
-
-/// True if the child could not execute the program.
-bool read_report(int descriptor, ChildReport& report) {
-  // After vfork the answer is there. The limit is for a copy of the pipe's other end that some
-  // other thread's fork took along in that instant, which would keep the end of file from us for
-  // ever.
-  constexpr int patience_ms = 1000;
-  pollfd ready{descriptor, POLLIN, 0};
-  while (::poll(&ready, 1, patience_ms) < 0 && errno == EINTR) {
-  }
-  if ((ready.revents & POLLIN) == 0) return false;
-  return ::read(descriptor, &report, sizeof report) == static_cast<ssize_t>(sizeof report);
 }
 
 void reap_quietly(pid_t pid) {
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
+}
+
+std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+
+bool is_named_before(std::string_view one, std::string_view other) {
+  return name_of(one) < name_of(other);
+}
+
+bool has_same_name(std::string_view one, std::string_view other) {
+  return name_of(one) == name_of(other);
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -188,20 +194,39 @@ std::string PreparedCommand::describe_failure(int error_number, bool at_director
   return text;
 }
 
-PreparedCommand::PreparedCommand(Command command) : command_(std::move(command)) {
-  FANMILL_ASSERT(!command_.arguments.empty(), "a command without a program");
-  // In a map, so that the last word on a name counts: programs would look at the first.
-  std::map<std::string, std::string, std::less<>> variables;
+Environment Environment::of_this_process() {
+  std::vector<std::string> entries;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
     const std::string_view entry = *variable;
-    const std::size_t equals = entry.find('=');
-    if (equals != std::string_view::npos)
-      variables.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+    if (entry.find('=') != std::string_view::npos) entries.emplace_back(entry);
   }
-  for (const auto& [name, value] : command_.environment) variables.insert_or_assign(name, value);
-  for (const auto& [name, value] : variables) {
-    environment_.emplace_back(name).append("=").append(value);
+  // Programs look at the first of a name.
+  std::stable_sort(entries.begin(), entries.end(), is_named_before);
+  entries.erase(std::unique(entries.begin(), entries.end(), has_same_name), entries.end());
+  return Environment(std::move(entries));
+}
+
+PreparedCommand::PreparedCommand(Command command, Environment environment)
+    : command_(std::move(command)), environment_(std::move(environment)) {
+  FANMILL_ASSERT(!command_.arguments.empty(), "a command without a program");
+  // The last word on a name counts.
+  for (auto each = command_.environment.rbegin(); each != command_.environment.rend(); ++each)
+    added_.push_back(each->first + "=" + each->second);
+  std::stable_sort(added_.begin(), added_.end(), is_named_before);
+  added_.erase(std::unique(added_.begin(), added_.end(), has_same_name), added_.end());
+  const auto& entries = environment_.entries();
+  environment_pointers_.reserve(entries.size() + added_.size() + 1);
+  const auto take = [this](const std::string& entry) {
+    environment_pointers_.push_back(const_cast<char*>(entry.c_str()));
+  };
+  auto old = entries.begin();
+  for (const std::string& mine : added_) {
+    for (; old != entries.end() && is_named_before(*old, mine); ++old) take(*old);
+    if (old != entries.end() && has_same_name(*old, mine)) ++old;
+    take(mine);
   }
+  for (; old != entries.end(); ++old) take(*old);
+  environment_pointers_.push_back(nullptr);
 
   if (program().find('/') != std::string::npos) {
     candidates_.push_back(program());
@@ -214,15 +239,16 @@ PreparedCommand::PreparedCommand(Command command) : command_(std::move(command))
     }
   }
   argument_pointers_ = pointers(command_.arguments);
-  environment_pointers_ = pointers(environment_);
   for (const std::string& candidate : candidates_) candidate_pointers_.push_back(candidate.c_str());
   candidate_pointers_.push_back(nullptr);
 }
 
 std::string PreparedCommand::search_path() const {
   constexpr std::string_view wanted = "PATH=";
-  for (const std::string& entry : environment_) {
-    if (entry.starts_with(wanted)) return entry.substr(wanted.size());
+  for (const std::vector<std::string>* list : {&added_, &environment_.entries()}) {
+    for (const std::string& entry : *list) {
+      if (entry.starts_with(wanted)) return entry.substr(wanted.size());
+    }
   }
   return "/usr/local/bin:/usr/bin:/bin";
 }
@@ -233,38 +259,28 @@ StartFailure PreparedCommand::host_failure(int error_number) const {
 
 std::variant<PreparedCommand::Spawned, StartFailure> PreparedCommand::spawn(
     const SpawnOptions& options) const {
-  Pipe report_pipe = make_pipe();
-  if (!report_pipe.valid()) return host_failure(errno);
-  const ChildPlan plan{
+  volatile ChildReport report{};
+  ChildPlan plan{
       .candidates = candidate_pointers_.data(),
       .arguments = argument_pointers_.data(),
       .environment = environment_pointers_.data(),
       .working_directory =
           command_.working_directory.empty() ? nullptr : command_.working_directory.c_str(),
       .options = &options,
-      .report = report_pipe.write.get(),
+      .report = &report,
       .parent = ::getpid(),
   };
+  Descriptor pidfd;
   pid_t pid = -1;
   {
     const AllSignalsBlocked blocked;
-    pid = start_child(plan);
+    pid = start_child(plan, pidfd);
   }
   if (pid < 0) return host_failure(errno);
-  report_pipe.write.reset();
-
-  ChildReport report{};
-  if (read_report(report_pipe.read.get(), report)) {
-    reap_quietly(pid);
-    return StartFailure{report.error_number,
-                        describe_failure(report.error_number, report.at_directory)};
-  }
-  Descriptor pidfd(::pidfd_open(pid, 0));
-  if (pidfd.valid()) return Spawned{pid, std::move(pidfd)};
-  const int error_number = errno;
-  ::kill(-pid, SIGKILL);
+  if (report.error_number == 0) return Spawned{pid, std::move(pidfd)};
   reap_quietly(pid);
-  return host_failure(error_number);
+  return StartFailure{report.error_number,
+                      describe_failure(report.error_number, report.at_directory)};
 }
 
 }  // namespace fanmill

@@ -1,12 +1,13 @@
 // Program: a command made ready, and starting it as a child of this process.
 //
 // A child is started with nothing of ours but what SpawnOptions name: no handlers, no signal mask,
-// no descriptors. It costs one vfork, whatever the size of this process.
+// no descriptors. It costs the same whatever the size of this process.
 #pragma once
 
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,11 +18,28 @@
 
 namespace fanmill {
 
+/// The environment of a process: what the programs that it starts find, before what each command
+/// adds. Copies share it.
+class Environment {
+ public:
+  /// Call it on a thread on which reading the environment is safe.
+  static Environment of_this_process();
+
+  /// "NAME=VALUE", by name, each once.
+  [[nodiscard]] const std::vector<std::string>& entries() const { return *entries_; }
+
+ private:
+  explicit Environment(std::vector<std::string> entries)
+      : entries_(std::make_shared<const std::vector<std::string>>(std::move(entries))) {}
+
+  std::shared_ptr<const std::vector<std::string>> entries_;
+};
+
 struct Command {
   /// Program and arguments, no shell in between. A program without a slash is looked for in PATH,
   /// one with a slash is relative to `working_directory`. Not empty.
   std::vector<std::string> arguments;
-  /// Added to this process's environment, or put in place of what is there; the last of a name counts.
+  /// Added to the environment, or put in place of what is there; the last of a name counts.
   std::vector<std::pair<std::string, std::string>> environment;
   /// Empty: this process's.
   std::string working_directory;
@@ -60,9 +78,9 @@ struct SpawnOptions {
 /// environment is done.
 class PreparedCommand {
  public:
-  /// Reads the environment: call it on a thread on which that is safe. `command.arguments` must not
-  /// be empty.
-  explicit PreparedCommand(Command command);
+  /// `command.arguments` must not be empty.
+  explicit PreparedCommand(Command command,
+                           Environment environment = Environment::of_this_process());
   PreparedCommand(const PreparedCommand&) = delete;
   PreparedCommand& operator=(const PreparedCommand&) = delete;
 
@@ -83,7 +101,8 @@ class PreparedCommand {
   [[nodiscard]] std::string describe_failure(int error_number, bool at_directory) const;
 
   Command command_;
-  std::vector<std::string> environment_;
+  Environment environment_;
+  std::vector<std::string> added_;       // to it; "NAME=VALUE", by name
   std::vector<std::string> candidates_;  // full names to try, in order
   std::vector<char*> argument_pointers_;
   std::vector<char*> environment_pointers_;

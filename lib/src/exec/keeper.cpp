@@ -34,6 +34,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t read_bytes_max = 1U << 16;
+constexpr std::chrono::milliseconds reap_interval{1000};
 // After the end of a child: what its pipes may hold, and no more, since whoever has fled (in the
 // lowest grade) may go on writing.
 constexpr int last_reads_max = 16;
@@ -48,8 +49,10 @@ struct Child {
   Descriptor pidfd;
   Descriptor output;  // of programs
   Descriptor errors;
-  Descriptor input;          // of a resident program
-  std::optional<Link> link;  // of functions
+  Descriptor input;                     // of a resident program
+  std::array<Descriptor, 2> held_ends;  // the program's, of output and errors
+  bool runs_functions = false;
+  std::optional<Link> link;  // then; none once it can't be trusted, or has ended
   Tail tail;                 // of its standard error
 };
 
@@ -71,7 +74,6 @@ double wall_clock() {
 
 // A file in memory: however much it is, neither side can get stuck in the middle.
 Descriptor input_of(const std::string& text) {
-  if (text.empty()) return lifted(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   Descriptor file = lifted(::memfd_create("input", MFD_CLOEXEC));
   if (!file.valid() || write_all(file.get(), text) != 0 || ::lseek(file.get(), 0, SEEK_SET) != 0)
     return {};
@@ -134,10 +136,13 @@ class Keeper {
   std::optional<Child> child_;
   std::optional<Child> spare_;  // functions only
   std::optional<Running> running_;
+  const Environment environment_ = Environment::of_this_process();
+  Descriptor no_input_;
   TaskLimits rlimits_;  // of the task: what the tree's cgroup can't do
   std::string line_;    // of a resident program, begun
   std::uint64_t survivors_ = 0;
-  bool errors_held_ = false;   // our own standard error takes no more for now
+  SteadyClock::time_point reap_due_;
+  bool errors_held_ = false;   // until our own standard error can be written
   std::vector<pid_t> spared_;  // children that are no task's: wardens
 };
 
@@ -150,7 +155,7 @@ void Keeper::run() {
 }
 
 int Keeper::poll_timeout() const {
-  constexpr int reap_interval_ms = 1000;
+  constexpr auto reap_interval_ms = static_cast<int>(reap_interval.count());
   if (!running_ || !running_->due) return child_ ? reap_interval_ms : -1;
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(*running_->due - SteadyClock::now());
@@ -159,6 +164,9 @@ int Keeper::poll_timeout() const {
 
 /// What a task's descendants have left to us and has ended: else it would stay until the task's end.
 void Keeper::reap_orphans() {
+  const auto now = SteadyClock::now();
+  if (now < reap_due_) return;
+  reap_due_ = now + reap_interval;
   const auto is_ours = [this](pid_t pid) {
     return (child_ && child_->pid == pid) || (spare_ && spare_->pid == pid);
   };
@@ -289,21 +297,25 @@ void Keeper::start_line(Order& order) {
 std::optional<StartFailure> Keeper::spawn(const CommandPlan& plan, bool resident) {
   const PreparedCommand command({.arguments = plan.arguments,
                                  .environment = plan.environment,
-                                 .working_directory = plan.directory});
+                                 .working_directory = plan.directory},
+                                environment_);
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
   Pipe input;
   if (resident) {
     input = make_pipe();
-  } else {
+  } else if (!plan.input.empty()) {
     input.read = input_of(plan.input);
+  } else if (!no_input_.valid()) {
+    no_input_ = lifted(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
-  if (!output.valid() || !errors.valid() || !input.read.valid()) return command.host_failure(errno);
+  const int input_end = input.read.valid() ? input.read.get() : no_input_.get();
+  if (!output.valid() || !errors.valid() || input_end < 0) return command.host_failure(errno);
   for (const Descriptor* end : {&output.read, &errors.read, &input.write}) {
     if (end->valid()) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
   }
   const std::vector<ResourceLimit> limits = resource_limits(rlimits_);
-  auto started = command.spawn({.input = input.read.get(),
+  auto started = command.spawn({.input = input_end,
                                 .output = output.write.get(),
                                 .errors = errors.write.get(),
                                 .death_signal = SIGKILL,
@@ -318,6 +330,9 @@ std::optional<StartFailure> Keeper::spawn(const CommandPlan& plan, bool resident
   child_->output = std::move(output.read);
   child_->errors = std::move(errors.read);
   child_->input = std::move(input.write);
+  // Its end tells of the program's. That it closes them earlier is of no interest, and each would
+  // wake us.
+  if (!resident) child_->held_ends = {std::move(output.write), std::move(errors.write)};
   return {};
 }
 
@@ -352,7 +367,8 @@ std::optional<Child> Keeper::fork_function_child() {
               .pidfd = std::move(pidfd),
               .output = {},
               .errors = std::move(errors.read),
-              .input = {}};
+              .input = {},
+              .runs_functions = true};
   child.link.emplace(std::move(ends->first));
   return child;
 }
@@ -436,7 +452,7 @@ void Keeper::read_output() {
 bool Keeper::read_errors() {
   // What functions say is said, as far as our own standard error takes it: a kill must not wait for
   // whoever reads that. A program's comes with its result.
-  const bool passes_on = child_->link.has_value();
+  const bool passes_on = child_->runs_functions;
   if (passes_on && !is_writable(STDERR_FILENO)) {
     errors_held_ = true;
     return false;

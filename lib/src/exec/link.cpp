@@ -17,7 +17,7 @@ struct Head {
   std::uint32_t has_descriptor = 0;
 };
 
-constexpr std::size_t read_bytes_max = 1U << 18;  // as much as a socket holds
+constexpr std::size_t read_bytes_max = 1U << 16;
 // More is given back when it was read.
 constexpr std::size_t capacity_kept_max = 4U << 20;
 
@@ -85,17 +85,15 @@ void Link::flush() {
   }
 }
 
-// False if there is nothing more for now.
+// False if nothing was there.
 bool Link::read_some() {
   if (ended_) return false;
   if (in_read_ > 0) {
     in_.erase(0, in_read_);
     in_read_ = 0;
   }
-  constexpr std::size_t wanted = read_bytes_max;
-  const std::size_t before = in_.size();
-  in_.resize(before + wanted);
-  iovec piece{in_.data() + before, wanted};
+  std::array<char, read_bytes_max> buffer;  // not cleared: most messages are small
+  iovec piece{buffer.data(), buffer.size()};
   Control control{};
   msghdr message{};
   message.msg_iov = &piece;
@@ -106,12 +104,13 @@ bool Link::read_some() {
   do {
     count = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   } while (count < 0 && errno == EINTR);
-  in_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
   if (count <= 0) {
     ended_ = true;
     return false;
   }
+  in_.append(buffer.data(), static_cast<std::size_t>(count));
+  read_dry_ = static_cast<std::size_t>(count) < buffer.size();
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
@@ -145,6 +144,8 @@ std::optional<Link::Message> Link::receive() {
         return message;
       }
     }
+    // What may have come since, or waits behind a descriptor, the caller's poll will tell.
+    if (std::exchange(read_dry_, false)) return {};
     if (!read_some()) {
       over_ = ended_;
       return {};

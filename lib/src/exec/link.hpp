@@ -42,8 +42,9 @@ class Link {
     std::string bytes;
     Descriptor passed;
   };
-  /// The next whole message, reading as much as is there. Nothing if there is none yet, or if the
-  /// link has ended (`is_over`).
+  /// The next whole message, reading as needed. Nothing if there is none yet, or if the link has
+  /// ended (`is_over`). Until nothing comes; then again when the socket is readable: there may be
+  /// more already.
   std::optional<Message> receive();
   /// The other end is closed, and all that it had sent was received.
   [[nodiscard]] bool is_over() const { return over_; }
@@ -63,7 +64,8 @@ class Link {
   std::string in_;
   std::size_t in_read_ = 0;  // of in_, already given out
   std::deque<Descriptor> passed_;
-  bool ended_ = false;  // no more will be read
+  bool read_dry_ = false;  // the last read found no more
+  bool ended_ = false;     // no more will be read
   bool over_ = false;
 };
 

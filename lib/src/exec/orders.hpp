@@ -28,6 +28,8 @@ struct CommandPlan {
   std::uint64_t output_max = 0;  // bytes of standard output that are reported
   std::string match;             // an extended regular expression to seek in them; empty: none
   bool afresh = false;           // a resident program that runs is ended first
+  // Not sent, for who concludes: exit statuses that are a success; empty: any.
+  std::vector<std::int64_t> successes = {0};
 };
 
 struct Order {

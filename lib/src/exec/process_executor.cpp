@@ -157,6 +157,7 @@ void ProcessExecutor::start(std::uint32_t index, Invocation invocation) {
     auto& program = std::get<Programs::Plan>(plan);
     slot.command = std::move(program.command);
     slot.line = std::move(program.line);
+    slot.invocation.payload = {};  // what it asks for stands in the plan
   }
   send_order(index);
 }
@@ -222,16 +223,28 @@ void ProcessExecutor::complete(std::uint32_t index, Completion completion) {
 
 // ---- The links.
 
-void ProcessExecutor::watch(Link& link, std::uint64_t tag) {
+void ProcessExecutor::watch(const Link& link, std::uint64_t tag) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
   ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, link.fd(), &event);
+  written_.erase(tag);  // of a link that is gone
   update_watch(link, tag);
 }
 
-void ProcessExecutor::update_watch(const Link& link, std::uint64_t tag) const {
+/// Under another tag than before, or for other events.
+void ProcessExecutor::watch_again(const Link& link, std::uint64_t tag) {
   epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
   if (link.has_unsent()) event.events |= EPOLLOUT;
   ::epoll_ctl(events_.get(), EPOLL_CTL_MOD, link.fd(), &event);
+  if (link.has_unsent()) {
+    written_.insert(tag);
+  } else {
+    written_.erase(tag);
+  }
+}
+
+/// Most messages fit, and cost no system call here.
+void ProcessExecutor::update_watch(const Link& link, std::uint64_t tag) {
+  if (link.has_unsent() != written_.contains(tag)) watch_again(link, tag);
 }
 
 void ProcessExecutor::take_events(int limit_ms) {
@@ -317,7 +330,9 @@ void ProcessExecutor::take_made(Link::Message&& message) {
     return;
   }
   FANMILL_ASSERT(report->kind == Report::Kind::made, static_cast<int>(report->kind));
-  if (!message.passed.valid()) fail("a process for tasks could not be made: " + report->error_text);
+  if (!message.passed.valid())
+    fail("a process for tasks could not be made: " + report->error_text +
+         "; raise the limits (ulimit -u, ulimit -n)");
   Link link(std::move(message.passed));
   if (!warden_) {
     warden_maker_.reset();
@@ -375,7 +390,7 @@ void ProcessExecutor::keeper_lost(std::uint32_t index) {
   if (spare_) {
     slot.keeper = std::exchange(spare_, std::nullopt);
     if (warden_maker_ == spare_tag) warden_maker_ = first_slot_tag + index;
-    update_watch(*slot.keeper, first_slot_tag + index);
+    watch_again(*slot.keeper, first_slot_tag + index);
     if (slot.busy) send_order(index);
   }
   order_keeper();
@@ -391,7 +406,7 @@ Completion ProcessExecutor::completion_of(Slot& slot, Report& report) const {
                   .error_type = std::move(report.error_type),
                   .error_text = std::move(report.error_text)};
   } else if (options_.programs) {
-    completion = options_.programs->conclude(slot.invocation, report);
+    completion = options_.programs->conclude(slot.command, report);
     slot.out_of_step = report.out_of_step;
   } else {
     completion = completion_of_end(report);

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,7 +33,7 @@ struct Programs {
   /// in). On the loop's thread; must not block.
   std::function<std::variant<Plan, Completion>(const Invocation&)> plan;
   /// What the end of a program means. The report's texts may be taken.
-  std::function<Completion(const Invocation&, Report&)> conclude;
+  std::function<Completion(const CommandPlan&, Report&)> conclude;
 };
 
 struct ProcessExecutorOptions {
@@ -78,8 +79,9 @@ class ProcessExecutor final : public Executor {
 
   void order_keeper();
   void order_warden();
-  void watch(Link& link, std::uint64_t tag);
-  void update_watch(const Link& link, std::uint64_t tag) const;
+  void watch(const Link& link, std::uint64_t tag);
+  void watch_again(const Link& link, std::uint64_t tag);
+  void update_watch(const Link& link, std::uint64_t tag);
   void take_events(int limit_ms);
   void take_from_warden();
   void take_from_spare();
@@ -93,9 +95,10 @@ class ProcessExecutor final : public Executor {
   ProcessExecutorOptions options_;
   KeeperOptions keeper_options_;
   Grade grade_ = Grade::process_group;
-  bool is_graded_ = false;  // a keeper has told
-  Descriptor events_;       // an epoll instance: readable when one of the links has something to do
-  Wakeup wakeup_;           // for completions that no link brings
+  bool is_graded_ = false;           // a keeper has told
+  std::set<std::uint64_t> written_;  // tags of links that are watched for room to write, too
+  Descriptor events_;  // an epoll instance: readable when one of the links has something to do
+  Wakeup wakeup_;      // for completions that no link brings
   std::optional<Link> warden_;
   pid_t first_warden_ = -1;
   std::optional<std::uint64_t> warden_maker_;  // who was asked for another: the tag of its link
