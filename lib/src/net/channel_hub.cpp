@@ -287,8 +287,10 @@ void ChannelHub::Impl::take_orders() {
 
 void ChannelHub::Impl::begin(Connecting&& connecting) {
   auto dealer = std::make_unique<Dealer>(
-      std::move(connecting.endpoints), context_,
-      connecting.options.terms.object_bytes_max + limits::header_bytes_max);
+      std::move(connecting.endpoints),
+      DealerOptions{
+          .shared_context = context_,
+          .frame_bytes_max = connecting.options.terms.object_bytes_max + limits::header_bytes_max});
   Link& link = keep(std::make_unique<Link>(
       Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
            .port = std::move(connecting.port),

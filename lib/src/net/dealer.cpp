@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/limits.hpp"
+#include "net/curve_socket.hpp"
 
 namespace fanmill::net {
 namespace {
@@ -22,12 +23,11 @@ int to_ms(Duration duration) {
 
 }  // namespace
 
-Dealer::Dealer(std::vector<ResolvedEndpoint> endpoints,
-               std::shared_ptr<zmq::context_t> shared_context, std::size_t frame_bytes_max) try
+Dealer::Dealer(std::vector<ResolvedEndpoint> endpoints, DealerOptions options) try
     : endpoints_(std::move(endpoints)),
-      owns_context_(shared_context == nullptr),
-      context_(owns_context_ ? std::make_shared<zmq::context_t>(1) : std::move(shared_context)),
-      frame_bytes_max_(frame_bytes_max) {
+      options_(std::move(options)),
+      context_(options_.shared_context == nullptr ? std::make_shared<zmq::context_t>(1)
+                                                  : options_.shared_context) {
   FANMILL_ASSERT(!endpoints_.empty());
 } catch (const zmq::error_t& error) {
   throw FarmError(ErrorCode::io_error, std::string("can't make a socket: ") + error.what());
@@ -39,12 +39,13 @@ void Dealer::open() {
   close(0s);
   const ResolvedEndpoint& endpoint = endpoints_[current_];
   fd_ = -1;
+  was_connected_ = false;
   loss_ = Loss::none;
   try {
     socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
     socket_->set(zmq::sockopt::sndhwm, 0);  // the core's window is the limit, both ways
     socket_->set(zmq::sockopt::rcvhwm, 0);
-    socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(frame_bytes_max_));
+    socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(options_.frame_bytes_max));
     socket_->set(zmq::sockopt::linger, 0);
     socket_->set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_limit.count()));
     // libzmq's own default never backs off. It adds jitter.
@@ -52,6 +53,8 @@ void Dealer::open() {
     socket_->set(zmq::sockopt::reconnect_ivl_max, to_ms(limits::reconnect_backoff_max));
     socket_->set(zmq::sockopt::ipv6, endpoint.ipv6);
     socket_->set(zmq::sockopt::tcp_keepalive, 1);
+    const bool is_local = endpoint.address.starts_with("ipc:");
+    if (options_.keys && !is_local) show_keys(*socket_, options_.keys->server, *options_.keys->own);
     monitor_ = std::make_unique<SocketMonitor>(*context_, *socket_);
     socket_->connect(endpoint.address);
   } catch (const zmq::error_t& error) {
@@ -91,12 +94,47 @@ bool Dealer::sees_loss() {
   using What = SocketMonitor::What;
   bool lost = false;
   while (const auto event = monitor_->next()) {
-    if (event->what == What::connected) fd_ = event->value;
-    const bool refused = event->what == What::connect_retried && endpoints_.size() > 1;
-    lost = lost || refused || event->what == What::disconnected ||
-           event->what == What::handshake_failed;
+    switch (event->what) {
+      case What::connected:
+        fd_ = event->value;
+        was_connected_ = true;
+        break;
+      case What::handshake_done:
+        trouble_.reset();
+        break;
+      case What::connect_retried:
+        // Also told when a connection that was made has ended.
+        if (!std::exchange(was_connected_, false)) note(Trouble::not_there);
+        lost = lost || endpoints_.size() > 1;
+        break;
+      case What::handshake_failed:
+        note(Trouble::not_understood);
+        lost = true;
+        break;
+      case What::key_refused:
+        note(Trouble::key_refused);
+        lost = true;
+        break;
+      case What::disconnected:
+        lost = true;
+        break;
+      case What::accepted:
+      case What::accept_failed:
+      case What::other:
+        break;
+    }
   }
   return lost;
+}
+
+void Dealer::note(Trouble trouble) {
+  is_trouble_new_ = is_trouble_new_ || trouble_ != trouble;
+  trouble_ = trouble;
+}
+
+std::optional<Dealer::Trouble> Dealer::take_trouble() {
+  if (!std::exchange(is_trouble_new_, false)) return std::nullopt;
+  return trouble_;
 }
 
 void Dealer::close(Duration linger) {
@@ -104,7 +142,7 @@ void Dealer::close(Duration linger) {
   socket_->set(zmq::sockopt::linger, to_ms(linger));
   monitor_.reset();
   socket_.reset();
-  if (linger <= Duration::zero() || !owns_context_) return;
+  if (linger <= Duration::zero() || options_.shared_context != nullptr) return;
   // Only the end of the context waits for what lingers. Another `open` may follow.
   context_ = {};
   context_ = std::make_shared<zmq::context_t>(1);

@@ -7,12 +7,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
 
 #include "base/time.hpp"
 #include "codec/codec.hpp"
+#include "net/curve_key.hpp"
 #include "net/endpoint.hpp"
 #include "net/socket_frames.hpp"
 #include "net/socket_monitor.hpp"
@@ -23,13 +25,25 @@ namespace fanmill::net {
 /// nonsense.
 inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
 
+/// What a worker shows a manager with keys, and knows it by.
+struct ClientKeys {
+  PublicKey server;
+  std::shared_ptr<const KeyPair> own;  // never null
+};
+
+struct DealerOptions {
+  /// Null for one of its own. Of a context that others use too, nothing here ever waits for what
+  /// lingers.
+  std::shared_ptr<zmq::context_t> shared_context;
+  std::size_t frame_bytes_max = worker_frame_bytes_max;
+  /// For endpoints of tcp; nothing: they are not encrypted.
+  std::optional<ClientKeys> keys;
+};
+
 class Dealer {
  public:
   /// At least one endpoint. Throws FarmError (io_error) when descriptors run out, as `open` does.
-  /// Of a context that others use too, nothing here ever waits for what lingers.
-  explicit Dealer(std::vector<ResolvedEndpoint> endpoints,
-                  std::shared_ptr<zmq::context_t> shared_context = {},
-                  std::size_t frame_bytes_max = worker_frame_bytes_max);
+  explicit Dealer(std::vector<ResolvedEndpoint> endpoints, DealerOptions options = {});
   ~Dealer();
   Dealer(const Dealer&) = delete;
   Dealer& operator=(const Dealer&) = delete;
@@ -43,6 +57,14 @@ class Dealer {
   /// everything that was still read from it.
   enum class Next : std::uint8_t { message, lost, nothing };
   [[nodiscard]] Next receive(ReceivedFrames& into);
+  /// Why there is no connection, once for each time that the reason changes; nothing while there is
+  /// one. libzmq goes on trying in all cases.
+  enum class Trouble : std::uint8_t {
+    not_there,       // nobody listens
+    not_understood,  // the handshake broke: another server key than ours, or none, or no ZeroMQ
+    key_refused,     // it knows our key, and that we may not enter
+  };
+  [[nodiscard]] std::optional<Trouble> take_trouble();
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
   void close(Duration linger);
   /// Of the connection that was made last; -1 if there was none. It may be closed, or another's, by
@@ -57,17 +79,20 @@ class Dealer {
 
  private:
   [[nodiscard]] bool sees_loss();
+  void note(Trouble trouble);
 
   std::vector<ResolvedEndpoint> endpoints_;
   std::size_t current_ = 0;
-  bool owns_context_;
+  const DealerOptions options_;
   std::shared_ptr<zmq::context_t> context_;
-  std::size_t frame_bytes_max_;
   std::unique_ptr<zmq::socket_t> socket_;
   std::unique_ptr<SocketMonitor> monitor_;
   int fd_ = -1;
   enum class Loss : std::uint8_t { none, seen, told };
   Loss loss_ = Loss::none;  // of this opening
+  bool was_connected_ = false;
+  std::optional<Trouble> trouble_;
+  bool is_trouble_new_ = false;
 };
 
 }  // namespace fanmill::net

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <fanmill/error.hpp>
 #include <limits>
 #include <utility>
 
+#include "net/clock.hpp"
+#include "net/curve_socket.hpp"
 #include "net/paths.hpp"
+#include "net/poll.hpp"
 
 namespace fanmill::net {
 namespace {
@@ -70,15 +74,22 @@ int Router::Received::fd() const {
   return zmq_msg_get(message, ZMQ_SRCFD);
 }
 
-Router::Router(std::shared_ptr<zmq::context_t> context)
-    : context_(context == nullptr ? std::make_shared<zmq::context_t>(1) : std::move(context)),
-      socket_(*context_, zmq::socket_type::router) {}
+Router::Router(const RouterOptions& options)
+    : context_(options.context == nullptr ? std::make_shared<zmq::context_t>(1) : options.context),
+      secret_key_(options.secret_key),
+      socket_(*context_, zmq::socket_type::router) {
+  FANMILL_ASSERT(options.gate != nullptr || secret_key_ == nullptr);
+  if (options.gate == nullptr) return;
+  zap_.emplace(*context_,
+               [gate = options.gate](const Visitor& visitor) { return gate->admit(visitor); });
+  ZapHandler::guard(socket_);
+}
 
 Router::~Router() { close(0s); }
 
 Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
   try {
-    std::unique_ptr<Router> router(new Router(options.context));  // its constructor is private
+    std::unique_ptr<Router> router(new Router(options));  // its constructor is private
     zmq::socket_t& socket = router->socket_;
     socket.set(zmq::sockopt::router_mandatory, true);
     socket.set(zmq::sockopt::sndhwm, options.send_queue_max);
@@ -96,7 +107,17 @@ Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
   } catch (const zmq::error_t& error) {
     return Error{ErrorCode::io_error, std::string("can't make a socket: ") + error.what() +
                                           "; raise the limit of open files (ulimit -n)"};
+  } catch (const FarmError& error) {
+    return Error{error.code(), error.what()};
   }
+}
+
+void Router::encrypt(bool on) {
+  socket_.set(zmq::sockopt::curve_server, on);
+  if (!on) return;
+  const int failure =
+      zmq_setsockopt(socket_.handle(), ZMQ_CURVE_SECRETKEY, secret_key_->data(), key_bytes);
+  FANMILL_ASSERT(failure == 0, zmq_strerror(zmq_errno()));
 }
 
 Result<std::string> Router::bind(const Endpoint& endpoint) {
@@ -107,14 +128,54 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
   const Result<ResolvedEndpoint> resolved = resolve(endpoint);
   if (!resolved.ok()) return resolved.error();
   try {
-    // Binds to those endpoints that follow; others keep what they have.
+    // For those endpoints that follow; others keep what they have.
     socket_.set(zmq::sockopt::ipv6, resolved.value().ipv6);
+    encrypt(secret_key_ != nullptr && endpoint.transport == Endpoint::Transport::tcp);
     socket_.bind(resolved.value().address);
     if (endpoint.transport == Endpoint::Transport::ipc) ipc_paths_.push_back(endpoint.path);
     return socket_.get(zmq::sockopt::last_endpoint);
   } catch (const zmq::error_t& error) {
     return bind_error(endpoint, error);
   }
+}
+
+Status Router::prove_gate(Duration limit) {
+  const auto broken = [](const std::string& what) {
+    return Error{ErrorCode::io_error,
+                 "the check that strangers are refused failed: " + what +
+                     "; nothing was started. Is libzmq complete (zmq_has \"curve\")?"};
+  };
+  FANMILL_ASSERT(secret_key_ != nullptr);
+  const Result<std::string> endpoint = bind({.host = "127.0.0.1"});
+  if (!endpoint.ok()) return broken(endpoint.error().message);
+  std::string seen = "nothing was heard of it in time";
+  bool refused = false;
+  try {
+    zmq::socket_t stranger(*context_, zmq::socket_type::dealer);
+    stranger.set(zmq::sockopt::linger, 0);
+    const KeyPair unknown = KeyPair::make();
+    show_keys(stranger, secret_key_->public_key(), unknown);
+    SocketMonitor monitor(*context_, stranger);
+    stranger.connect(endpoint.value());
+    const Instant end = steady_now() + limit;
+    while (!refused && steady_now() < end) {
+      zmq_pollitem_t item{monitor.handle(), 0, ZMQ_POLLIN, 0};
+      poll({&item, 1}, end - steady_now());
+      while (const auto event = monitor.next()) {
+        if (event->what == SocketMonitor::What::handshake_done) return broken("one was let in");
+        refused = refused || event->what == SocketMonitor::What::key_refused;
+        if (event->what == SocketMonitor::What::handshake_failed) seen = "its handshake broke";
+      }
+    }
+    socket_.unbind(endpoint.value());
+  } catch (const zmq::error_t& error) {
+    return broken(error.what());
+  }
+  if (!refused) return broken(seen);
+  // What was heard of it on this side is nobody's affair.
+  while (monitor_->next()) {
+  }
+  return Ok{};
 }
 
 Router::Sent Router::send(std::string_view routing_id, std::string_view header,
@@ -149,6 +210,7 @@ void Router::close(Duration linger) {
                                         linger_ms, 0, std::numeric_limits<int>::max())));
   monitor_.reset();
   socket_.close();
+  zap_.reset();
   context_.reset();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,10 @@
 #include "base/time.hpp"
 #include "core/limits.hpp"
 #include "net/endpoint.hpp"
+#include "net/gate.hpp"
 #include "net/socket_frames.hpp"
 #include "net/socket_monitor.hpp"
+#include "net/zap_handler.hpp"
 
 namespace fanmill::net {
 
@@ -28,6 +31,10 @@ struct RouterOptions {
   int receive_queue_max = 1024;
   // Null for one of its own.
   std::shared_ptr<zmq::context_t> context;
+  // Who may enter; null: whoever comes, unencrypted. At most one such router in a context.
+  std::shared_ptr<const Gate> gate;
+  // With a gate: the manager's own, for its tcp endpoints; null: they have no encryption.
+  std::shared_ptr<const SecretKey> secret_key;
 };
 
 class Router {
@@ -41,6 +48,11 @@ class Router {
   /// Returns the endpoint as bound, with its port. Error: bad_endpoint, address_in_use, io_error,
   /// with what to do.
   [[nodiscard]] Result<std::string> bind(const Endpoint& endpoint);
+  /// Shows that the gate is shut: connects with a key that nobody knows to an endpoint of its own on
+  /// this host, which is bound like the others for so long, and must be refused for that key. Before
+  /// the first `receive`; blocks for milliseconds, at most `limit`. Error: io_error; then nobody
+  /// should be let near this router.
+  [[nodiscard]] Status prove_gate(Duration limit);
 
   enum class Sent : std::uint8_t {
     yes,   // handed to libzmq, which proves nothing about arrival
@@ -56,6 +68,8 @@ class Router {
     /// The descriptor of the connection that it came by; -1 if libzmq doesn't say. It may be
     /// closed, or another's, by now. Costs a search among texts: ask seldom.
     [[nodiscard]] int fd() const;
+    /// Whom the gate let in (Gate::find); empty without a gate.
+    [[nodiscard]] std::string user() const { return user_id(frames.header); }
   };
   /// False if nothing is there.
   [[nodiscard]] bool receive(Received& into);
@@ -68,9 +82,12 @@ class Router {
   void close(Duration linger);
 
  private:
-  explicit Router(std::shared_ptr<zmq::context_t> context);
+  explicit Router(const RouterOptions& options);
+  void encrypt(bool on);
 
   std::shared_ptr<zmq::context_t> context_;
+  std::shared_ptr<const SecretKey> secret_key_;
+  std::optional<ZapHandler> zap_;
   zmq::socket_t socket_;
   std::unique_ptr<SocketMonitor> monitor_;
   std::vector<std::string> ipc_paths_;  // files, to be removed

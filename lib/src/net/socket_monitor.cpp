@@ -30,8 +30,9 @@ SocketMonitor::What what_of(std::uint16_t event) {
       return What::handshake_done;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       return What::handshake_failed;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return What::key_refused;
     case ZMQ_EVENT_DISCONNECTED:
       return What::disconnected;
     default:

@@ -18,7 +18,8 @@ class SocketMonitor {
     accepted,         // a manager's socket has a new connection, or
     accept_failed,    // could not take it
     handshake_done,
-    handshake_failed,  // the other side does not speak ZMTP, or may not enter
+    handshake_failed,  // the other side does not speak ZMTP, or broke off; say for a wrong key
+    key_refused,       // the other side knows who we are, and that we may not enter
     disconnected,
     other,
   };

@@ -59,6 +59,9 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
     case What::handshake_failed:
       counters_.handshake_failures += 1;
       break;
+    case What::key_refused:
+      counters_.keys_refused += 1;
+      break;
     case What::disconnected:
       counters_.connections_closed += 1;
       report_closed(event.value);

@@ -78,10 +78,11 @@ class WorkerLoop {
         log_level_(options.log_level),
         exit_process_(options.exit_process),
         stop_fd_(options.stop_fd),
+        has_keys_(options.keys.has_value()),
         leave_grace_(options.core.leave_grace),
         core_(options.core),
         executor_(executor),
-        dealer_(std::move(endpoints)) {
+        dealer_(std::move(endpoints), {.keys = options.keys}) {
     if (options.handle_signals) signals_.emplace();
   }
 
@@ -92,6 +93,7 @@ class WorkerLoop {
   void wait();
   void take_facts();
   void take_messages();
+  void tell_trouble();
   void step(core::WorkerEvent event) { core_.step(now_, std::move(event), actions_); }
   void carry_out();
   void perform(core::OpenConnection&&) { dealer_.open(); }
@@ -115,6 +117,7 @@ class WorkerLoop {
   const int log_level_;
   const std::function<void(int)> exit_process_;
   const int stop_fd_;
+  const bool has_keys_;
   const Duration leave_grace_;
   core::Worker core_;
   exec::Executor& executor_;
@@ -183,6 +186,7 @@ void WorkerLoop::wait() {
 
 void WorkerLoop::take_facts() {
   take_messages();
+  tell_trouble();
   if (has_completions_) {
     completions_.clear();
     executor_.take(completions_);
@@ -213,6 +217,25 @@ void WorkerLoop::take_messages() {
     } else {
       step(core::WorkerMalformedReceived{decoded.error().message});
     }
+  }
+}
+
+// Core and libzmq go on trying; whoever looks at the log should know what is wrong meanwhile.
+void WorkerLoop::tell_trouble() {
+  const std::optional<Dealer::Trouble> trouble = dealer_.take_trouble();
+  if (!trouble) return;
+  switch (*trouble) {
+    case Dealer::Trouble::not_there:
+      return log(1, "nobody listens at the manager's endpoint; goes on trying");
+    case Dealer::Trouble::not_understood:
+      return log(0, std::string("the manager's endpoint broke off the handshake: ") +
+                        (has_keys_ ? "its server key is not the one in this worker's join file"
+                                   : "it wants keys (give this worker its join file)") +
+                        ", or it is no manager; goes on trying");
+    case Dealer::Trouble::key_refused:
+      return log(0,
+                 "the manager does not know this worker's key, or it was revoked; ask for a join "
+                 "file (fanmill-broker keys add); goes on trying");
   }
 }
 

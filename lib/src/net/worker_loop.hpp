@@ -5,11 +5,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/worker.hpp"
 #include "exec/executor.hpp"
+#include "net/dealer.hpp"
 
 namespace fanmill::net {
 
@@ -19,6 +21,8 @@ struct WorkerLoopOptions {
   core::WorkerOptions core;
   /// Of one manager, tried in turn: its socket on this host first, then its port. At least one.
   std::vector<std::string> endpoints;
+  /// For endpoints of tcp; nothing: unencrypted.
+  std::optional<ClientKeys> keys;
   /// From this thread. Level 0: always to be shown, 1: joins and leaves, 2: tasks.
   std::function<void(int level, const std::string& text)> log;
   /// Words of a higher level are not even made.

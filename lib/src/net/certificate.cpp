@@ -1,0 +1,77 @@
+#include "net/certificate.hpp"
+
+#include <utility>
+
+#include "net/private_file.hpp"
+#include "net/settings_text.hpp"
+
+namespace fanmill::net {
+namespace {
+
+constexpr std::size_t file_bytes_max = 16U << 10;  // one has a few hundred
+
+Error incomplete(const std::string& file_name, const char* what) {
+  return {ErrorCode::invalid_argument, file_name + ": not a certificate: it has no " + what};
+}
+
+}  // namespace
+
+Result<Certificate> Certificate::parse(std::string_view text, const std::string& file_name) {
+  std::string name;
+  std::optional<PublicKey> public_key;
+  std::optional<SecretKey> secret_key;
+  const Status read = for_each_setting(text, file_name, [&](const SettingsLine& line) -> Status {
+    if (line.name == "name") {
+      name = line.value;
+    } else if (line.name == "public-key") {
+      Result<PublicKey> key = PublicKey::parse(line.value);
+      if (!key.ok()) return key.error();
+      public_key = key.value();
+    } else if (line.name == "secret-key") {
+      Result<SecretKey> key = SecretKey::parse(line.value);
+      if (!key.ok()) return key.error();
+      secret_key.emplace(std::move(key).value());
+    }
+    return Ok{};
+  });
+  if (!read.ok()) return read.error();
+  if (!public_key) return incomplete(file_name, "public-key");
+  if (secret_key && secret_key->public_key() != *public_key) {
+    return Error{ErrorCode::invalid_argument,
+                 file_name + ": its secret-key does not belong to its public-key"};
+  }
+  return Certificate{
+      .name = std::move(name), .public_key = *public_key, .secret_key = std::move(secret_key)};
+}
+
+std::string Certificate::to_text() const {
+  std::string text = "# A ZeroMQ CURVE certificate, of fanmill.\n";
+  if (secret_key) text += "# Who can read this file can be whom it names: keep it to yourself.\n";
+  if (!name.empty()) text += "metadata\n    name = " + quoted(name) + "\n";
+  text += "curve\n    public-key = " + quoted(public_key.text()) + "\n";
+  if (!secret_key) return text;
+  std::string secret = secret_key->text();
+  std::string whole;
+  whole.reserve(text.size() + 2 * key_text_bytes);  // no copy of the secret is left behind
+  whole.append(text).append("    secret-key = \"").append(secret).append("\"\n");
+  wipe(secret);
+  return whole;
+}
+
+Result<Certificate> Certificate::load(const std::string& path) {
+  Result<std::string> text = read_private_file(path, file_bytes_max);
+  if (!text.ok()) return text.error();
+  Result<Certificate> certificate = parse(text.value(), path);
+  wipe(text.value());
+  if (certificate.ok() && !certificate.value().secret_key) return incomplete(path, "secret-key");
+  return certificate;
+}
+
+Status Certificate::save(const std::string& path) const {
+  std::string text = to_text();
+  Status written = write_private_file(path, text);
+  wipe(text);
+  return written;
+}
+
+}  // namespace fanmill::net

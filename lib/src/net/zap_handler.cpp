@@ -1,0 +1,135 @@
+#include "net/zap_handler.hpp"
+
+#include <array>
+#include <cstring>
+#include <fanmill/error.hpp>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/assert.hpp"
+#include "base/signals.hpp"
+#include "net/poll.hpp"
+#include "net/socket_frames.hpp"
+
+namespace fanmill::net {
+namespace {
+
+constexpr const char* endpoint = "inproc://zeromq.zap.01";
+constexpr std::string_view domain = "fanmill";
+constexpr std::string_view version = "1.0";
+// Hidden behind the draft macro in Debian's header; the library has it.
+constexpr int enforce_domain_option = 93;
+
+// The frames of a question.
+enum Frame : std::size_t {
+  frame_version,
+  frame_request,
+  frame_domain,
+  frame_address,
+  frame_identity,
+  frame_mechanism,
+  frame_credentials,
+};
+
+std::vector<zmq::message_t> receive_all(zmq::socket_t& socket) {
+  std::vector<zmq::message_t> frames;
+  zmq::message_t frame;
+  bool more = receive_frame(socket, frame);
+  while (more) {
+    more = frame.more();
+    frames.push_back(std::move(frame));
+    if (more) more = receive_frame(socket, frame);
+  }
+  return frames;
+}
+
+Visitor visitor_of(const std::vector<zmq::message_t>& frames) {
+  Visitor visitor{.address = std::string(view(frames[frame_address]))};
+  const std::string_view mechanism = view(frames[frame_mechanism]);
+  if (mechanism == "NULL") visitor.mechanism = Visitor::Mechanism::null;
+  const bool has_key =
+      frames.size() > frame_credentials && frames[frame_credentials].size() == key_bytes;
+  if (mechanism == "CURVE" && has_key) {
+    visitor.mechanism = Visitor::Mechanism::curve;
+    visitor.key =
+        PublicKey::from_bytes(static_cast<const std::uint8_t*>(frames[frame_credentials].data()));
+  }
+  return visitor;
+}
+
+void send_all(zmq::socket_t& socket, std::span<const std::string_view> texts) {
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    zmq::message_t frame = frame_of(texts[i]);
+    // It asks one at a time and waits: there is room.
+    const int failure = send_frame(socket, frame, i + 1 < texts.size());
+    FANMILL_ASSERT(failure == 0, zmq_strerror(failure));
+  }
+}
+
+}  // namespace
+
+ZapHandler::ZapHandler(zmq::context_t& context, Admit admit) try
+    : admit_(std::move(admit)), socket_(context, zmq::socket_type::rep) {
+  socket_.set(zmq::sockopt::linger, 0);
+  socket_.bind(endpoint);
+  const AllSignalsBlocked blocked;
+  thread_ = std::thread([this] { run(); });
+} catch (const zmq::error_t& error) {
+  throw FarmError(ErrorCode::io_error,
+                  std::string("can't guard a socket by keys: ") + error.what());
+} catch (const std::system_error& error) {
+  throw FarmError(ErrorCode::io_error, std::string("can't start a thread that checks keys: ") +
+                                           error.what() + "; raise the limit (ulimit -u)");
+}
+
+ZapHandler::~ZapHandler() {
+  stop_.signal();
+  thread_.join();
+}
+
+void ZapHandler::guard(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::zap_domain, domain);
+  const int enforce = 1;
+  const int failure =
+      zmq_setsockopt(socket.handle(), enforce_domain_option, &enforce, sizeof enforce);
+  FANMILL_ASSERT(failure == 0, zmq_strerror(zmq_errno()));
+}
+
+void ZapHandler::run() {
+  using namespace std::chrono_literals;
+  for (;;) {
+    std::array<zmq_pollitem_t, 2> items = {
+        {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, stop_.fd(), ZMQ_POLLIN, 0}}};
+    poll(items, 60s);
+    if (items[1].revents != 0) return;
+    if (items[0].revents != 0) answer();
+  }
+}
+
+void ZapHandler::answer() {
+  const std::vector<zmq::message_t> frames = receive_all(socket_);
+  if (frames.empty()) return;
+  // Only libzmq itself asks; a question that is not whole would be a defect of it.
+  const bool is_whole = frames.size() > frame_mechanism && view(frames[frame_version]) == version &&
+                        view(frames[frame_domain]) == domain;
+  const std::string request =
+      frames.size() > frame_request ? std::string(view(frames[frame_request])) : "";
+  const std::optional<std::string> user = is_whole ? admit_(visitor_of(frames)) : std::nullopt;
+  if (!user) refused_ += 1;
+  const std::array<std::string_view, 6> words = {version,
+                                                 request,
+                                                 user ? "200" : "400",
+                                                 user ? "OK" : "not authorised",
+                                                 user ? std::string_view(*user) : "",
+                                                 ""};
+  send_all(socket_, words);
+}
+
+std::string user_id(const zmq::message_t& message) {
+  // libzmq declares the message as not const, but only reads it.
+  const char* id = zmq_msg_gets(const_cast<zmq_msg_t*>(message.handle()), "User-Id");
+  return id == nullptr ? "" : id;
+}
+
+}  // namespace fanmill::net

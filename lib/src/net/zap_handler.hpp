@@ -1,0 +1,61 @@
+// ZapHandler: answers libzmq's question whether a connection may enter (rfc.zeromq.org/spec/27),
+// before anything that it sent is read by anybody else.
+//
+// libzmq asks only those sockets' connections that name a ZAP domain, and lets everybody in if
+// nobody answers, unless that is forbidden: `guard` does both. There is one handler in a context.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <zmq.hpp>
+
+#include "base/wakeup.hpp"
+#include "net/curve_key.hpp"
+
+namespace fanmill::net {
+
+/// Who wants to enter.
+struct Visitor {
+  enum class Mechanism : std::uint8_t { null, curve, other };
+  Mechanism mechanism = Mechanism::other;
+  std::string address;           // "10.0.0.7"; of an ipc connection "localhost:UID:GID:PID"
+  std::optional<PublicKey> key;  // curve: proven
+};
+
+class ZapHandler {
+ public:
+  /// Who the visitor is, which libzmq then says of each of its messages (`user_id`); nothing: it
+  /// may not enter. On the handler's thread; must not block long: others wait.
+  using Admit = std::function<std::optional<std::string>(const Visitor&)>;
+
+  /// Throws FarmError (io_error) when threads or descriptors run out. Make it before the sockets
+  /// that it guards are bound, and destroy it before the context ends.
+  ZapHandler(zmq::context_t& context, Admit admit);
+  ~ZapHandler();
+  ZapHandler(const ZapHandler&) = delete;
+  ZapHandler& operator=(const ZapHandler&) = delete;
+
+  /// The socket's connections are let in by the handler only: none if there is none.
+  static void guard(zmq::socket_t& socket);
+  /// Visitors that were refused.
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
+
+ private:
+  void run();
+  void answer();
+
+  const Admit admit_;
+  Wakeup stop_;
+  std::atomic<std::uint64_t> refused_ = 0;
+  zmq::socket_t socket_;
+  std::thread thread_;
+};
+
+/// Of a message that was received by a guarded socket: what `Admit` said; empty if nothing.
+[[nodiscard]] std::string user_id(const zmq::message_t& message);
+
+}  // namespace fanmill::net

@@ -1,0 +1,193 @@
+// Who is let in: real sockets, real handshakes.
+#include "net/gate.hpp"
+
+#include <unistd.h>
+
+#include "catch.hpp"
+#include "farm.hpp"
+#include "net/clock.hpp"
+#include "net/dealer.hpp"
+#include "net/router.hpp"
+
+using namespace fanmill;
+using namespace fanmill::net;
+using namespace fanmill::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+AuthorizedKeys keys_with(const PublicKey& key, RoleSet roles = Role::worker) {
+  AuthorizedKeys keys;
+  REQUIRE(keys.add({.key = key, .roles = roles, .name = "node3"}).ok());
+  return keys;
+}
+
+/// A guarded router and the keys of one worker that may enter.
+struct Guarded {
+  KeyPair server = KeyPair::make();
+  std::shared_ptr<const KeyPair> worker = std::make_shared<const KeyPair>(KeyPair::make());
+  PublicKey server_key = server.public_key;
+  std::shared_ptr<Gate> gate;
+  std::unique_ptr<Router> router;
+  std::string endpoint;
+
+  explicit Guarded(bool plaintext = false, bool encrypted = true)
+      : gate(std::make_shared<Gate>(keys_with(worker->public_key), plaintext)) {
+    RouterOptions options{.gate = gate};
+    if (encrypted)
+      options.secret_key = std::make_shared<const SecretKey>(std::move(server.secret_key));
+    router = Router::open(options).value();
+    endpoint = router->bind({.host = "127.0.0.1"}).value();
+  }
+
+  /// The user that the router sees in what the dealer sends.
+  std::string user_of(Dealer& dealer) {
+    codec::HeaderBuffer buffer;
+    dealer.send(
+        codec::encode(core::Message{core::Goodbye{.session = SessionId{1}}}, 1, buffer).value());
+    zmq_pollitem_t item{router->handle(), 0, ZMQ_POLLIN, 0};
+    REQUIRE(zmq_poll(&item, 1, 60'000) == 1);
+    Router::Received received;
+    REQUIRE(router->receive(received));
+    return received.user();
+  }
+};
+
+/// Waits for the first trouble that the dealer has.
+Dealer::Trouble trouble_of(Dealer& dealer) {
+  ReceivedFrames received;
+  const Instant end = steady_now() + patience;
+  while (steady_now() < end) {
+    (void)dealer.receive(received);
+    if (const auto trouble = dealer.take_trouble()) return *trouble;
+    zmq_pollitem_t item{dealer.monitor_handle(), 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, 1000);
+  }
+  FAIL("no trouble");
+  return {};
+}
+
+Dealer dealer_to(const std::string& endpoint, std::optional<ClientKeys> keys) {
+  return Dealer({{.address = endpoint}}, {.keys = std::move(keys)});
+}
+
+}  // namespace
+
+TEST_CASE("whoever holds an authorised key enters, and is known by it") {
+  Guarded guarded;
+  Dealer dealer = dealer_to(guarded.endpoint, ClientKeys{guarded.server_key, guarded.worker});
+  dealer.open();
+  const std::string user = guarded.user_of(dealer);
+  CHECK(user == guarded.worker->public_key.text());
+  CHECK(guarded.gate->find(user)->name == "node3");
+}
+
+TEST_CASE("an unknown key, a wrong server key and no server are three different troubles") {
+  Guarded guarded;
+  const auto stranger = std::make_shared<const KeyPair>(KeyPair::make());
+  SECTION("unknown key") {
+    Dealer dealer = dealer_to(guarded.endpoint, ClientKeys{guarded.server_key, stranger});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::key_refused);
+  }
+  SECTION("revoked key") {
+    guarded.gate->replace({});
+    Dealer dealer = dealer_to(guarded.endpoint, ClientKeys{guarded.server_key, guarded.worker});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::key_refused);
+  }
+  SECTION("wrong server key") {
+    Dealer dealer = dealer_to(guarded.endpoint, ClientKeys{stranger->public_key, guarded.worker});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::not_understood);
+  }
+  SECTION("no keys") {
+    Dealer dealer = dealer_to(guarded.endpoint, {});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::not_understood);
+  }
+  SECTION("nobody listens") {
+    const std::string endpoint = guarded.endpoint;
+    guarded.router->close(Duration::zero());
+    Dealer dealer = dealer_to(endpoint, ClientKeys{guarded.server_key, guarded.worker});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::not_there);
+  }
+}
+
+TEST_CASE("over ipc the user's own processes enter without a key") {
+  Guarded guarded;
+  const SocketFolder folder = SocketFolder::make().value();
+  const std::string endpoint = folder.endpoint("manager");
+  REQUIRE(guarded.router->bind(parse_endpoint(endpoint, Endpoint::Use::listen).value()).ok());
+  // Keys are of no use there, and do no harm.
+  std::optional<ClientKeys> keys;
+  SECTION("without keys") {}
+  SECTION("with keys") { keys = ClientKeys{guarded.server_key, guarded.worker}; }
+  Dealer dealer = dealer_to(endpoint, keys);
+  dealer.open();
+  const std::string user = guarded.user_of(dealer);
+  CHECK(user == "uid " + std::to_string(::geteuid()));
+  CHECK(guarded.gate->find(user)->roles == RoleSet::all());
+}
+
+TEST_CASE("without encryption nobody enters by tcp, unless that was spelled out") {
+  SECTION("not spelled out") {
+    Guarded guarded(false, false);
+    Dealer dealer = dealer_to(guarded.endpoint, {});
+    dealer.open();
+    CHECK(trouble_of(dealer) == Dealer::Trouble::key_refused);
+  }
+  SECTION("spelled out") {
+    Guarded guarded(true, false);
+    Dealer dealer = dealer_to(guarded.endpoint, {});
+    dealer.open();
+    const std::string user = guarded.user_of(dealer);
+    CHECK(guarded.gate->find(user)->roles == RoleSet(Role::worker));
+  }
+}
+
+TEST_CASE("what the gate says of visitors and of users") {
+  const KeyPair pair = KeyPair::make();
+  Gate gate(keys_with(pair.public_key, Role::observe));
+  using Mechanism = Visitor::Mechanism;
+  CHECK(gate.admit({Mechanism::curve, "10.0.0.7", pair.public_key}) == pair.public_key.text());
+  CHECK_FALSE(gate.admit({Mechanism::curve, "10.0.0.7", KeyPair::make().public_key}));
+  CHECK_FALSE(gate.admit({Mechanism::curve, "10.0.0.7", {}}));
+  const std::string uid = std::to_string(::geteuid());
+  CHECK(gate.admit({Mechanism::null, "localhost:" + uid + ":0:1", {}}));
+  CHECK_FALSE(
+      gate.admit({Mechanism::null, "localhost:" + std::to_string(::geteuid() + 1) + ":0:1", {}}));
+  for (const std::string& address :
+       {std::string(), std::string("localhost"), std::string("localhost:"), "localhost:" + uid,
+        "localhost:x" + uid + ":0:1", "::" + uid + ":0:1", std::string("127.0.0.1")}) {
+    CAPTURE(address);
+    CHECK_FALSE(gate.admit({Mechanism::null, address, {}}));
+  }
+  CHECK_FALSE(gate.admit({Mechanism::other, "localhost:" + uid + ":0:1", {}}));
+  CHECK_FALSE(gate.find(""));
+  CHECK_FALSE(gate.find("plaintext"));
+  CHECK(gate.find(pair.public_key.text())->roles == RoleSet(Role::observe));
+  gate.replace({});
+  CHECK_FALSE(gate.find(pair.public_key.text()));
+}
+
+TEST_CASE("a router shows at its start that strangers are refused") {
+  Guarded guarded;
+  const Status shown = guarded.router->prove_gate(patience);
+  CHECK(shown.ok());
+  // What was bound for that is gone, and the router serves as before.
+  Dealer dealer = dealer_to(guarded.endpoint, ClientKeys{guarded.server_key, guarded.worker});
+  dealer.open();
+  CHECK(guarded.user_of(dealer) == guarded.worker->public_key.text());
+}
+
+TEST_CASE("a second guard in one context is refused, not left out") {
+  const auto context = std::make_shared<zmq::context_t>(1);
+  const auto gate = std::make_shared<Gate>(AuthorizedKeys());
+  const auto first = Router::open({.context = context, .gate = gate});
+  REQUIRE(first.ok());
+  const auto second = Router::open({.context = context, .gate = gate});
+  REQUIRE_FALSE(second.ok());
+  CHECK_THAT(second.error().message, ContainsSubstring("can't guard a socket"));
+}
