@@ -36,9 +36,14 @@ class ManagerInReach {
   Manager* manager_ = nullptr;
 };
 
+InsecurePlaintext plaintext_of(int times) {
+  if (times == 0) return InsecurePlaintext::no;
+  return times == 1 ? InsecurePlaintext::on_this_host : InsecurePlaintext::everywhere;
+}
+
 ManagerOptions manager_options(const RunArguments& arguments, const Observer& observer) {
   ManagerOptions options{.endpoints = arguments.bind,
-                         .insecure_plaintext = arguments.insecure_plaintext,
+                         .insecure_plaintext = plaintext_of(arguments.insecure_plaintext),
                          .prefetch = arguments.prefetch,
                          .verbose = arguments.verbose,
                          .timestamps = arguments.timestamps,

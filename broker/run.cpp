@@ -93,7 +93,8 @@ void RunCommand::add_farm_options(CLI::App& app) {
       "--bind", arguments_.bind,
       "endpoint to listen on: tcp://127.0.0.1:5557, tcp://127.0.0.1:*, ipc:///path; may be given "
       "several "
-      "times (default: a free port of the loopback interface, and a private ipc socket)");
+      "times (default: a private ipc socket, for workers of this user on this host). On tcp, "
+      "workers need a key: that of a join file");
   run->add_option("--join-file", arguments_.join_file,
                   "write a join file for workers here, removed at the end");
   run->add_option("--local", arguments_.local,
@@ -103,8 +104,8 @@ void RunCommand::add_farm_options(CLI::App& app) {
                   "elsewhere)")
       ->check(CLI::Range(1, 4096));
   run->add_flag("--insecure-plaintext", arguments_.insecure_plaintext,
-                "allow --bind beyond this host: there are no keys yet, so whoever reaches the port "
-                "may take part");
+                "no keys on tcp endpoints: any user of this host may take part; twice: whoever "
+                "reaches the port");
   run->add_option("--prefetch", arguments_.prefetch,
                   "tasks that a worker holds beside each running one")
       ->check(CLI::Range(0, 4096))

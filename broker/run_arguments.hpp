@@ -20,7 +20,7 @@ struct RunArguments {
   double time_limit = 0;  // seconds; 0: any
   std::uint32_t prefetch = 1;
   std::size_t lookahead = 1024;
-  bool insecure_plaintext = false;
+  int insecure_plaintext = 0;  // how often that was said
   bool unordered = false;
   bool keep_going = false;
   bool quiet = false;

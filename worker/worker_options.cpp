@@ -55,6 +55,8 @@ void WorkerOptions::add_to(CLI::App& app) {
   app.add_option("-j,--join", join_, "The join file that the manager wrote")
       ->type_name("FILE")
       ->excludes(connect);
+  app.add_flag("--insecure-plaintext", insecure_plaintext_,
+               "Connect without keys, to a manager that wants none");
   app.add_option("-s,--slots", slots_, "Tasks to run at the same time: 1 to 4096")
       ->type_name("N")
       ->check(CLI::Range(1, 4096).description(""))
@@ -134,8 +136,10 @@ void WorkerOptions::add_execution(CLI::App& app) {
 
 Join WorkerOptions::join() const {
   if (!connect_.empty() && !join_.empty()) refuse("--connect excludes --join");
-  if (!connect_.empty()) return Join::parse(connect_);
-  return join_.empty() ? find_manager() : Join::file(join_);
+  Join join = !connect_.empty() ? Join::parse(connect_)
+              : join_.empty()   ? find_manager()
+                                : Join::file(join_);
+  return insecure_plaintext_ ? join.with_insecure_plaintext() : join;
 }
 
 ServeOptions WorkerOptions::serve_options() const {

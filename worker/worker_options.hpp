@@ -25,6 +25,7 @@ class WorkerOptions {
   [[nodiscard]] ServeOptions serve_options() const;
 
  private:
+  bool insecure_plaintext_ = false;
   std::string connect_;
   std::string join_;
   std::vector<std::string> labels_;

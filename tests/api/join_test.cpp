@@ -73,7 +73,7 @@ TEST_CASE("a join file is written and read back, for its owner only", "[unit][ap
 
 TEST_CASE("what a newer version adds to a join file is skipped", "[unit][api]") {
   const Join join = Join::from_text(
-      "fanmill-join 1\n\n# for node7\nserver-key = abc\nendpoint = tcp://a:1 \n", "x");
+      "fanmill-join = 1\n\n# for node7\nsome-key = abc\nendpoint = tcp://a:1 \n", "x");
   CHECK(join.endpoints() == Endpoints{"tcp://a:1"});
   CHECK(join.farm() == 0);
 }
@@ -82,9 +82,9 @@ TEST_CASE("what is wrong in a join file is told with its line", "[unit][api]") {
   const auto words = [](const std::string& text) {
     return words_of(ErrorCode::invalid_argument, [&] { (void)Join::from_text(text, "file"); });
   };
-  const std::string begin = "fanmill-join 1\n";
+  const std::string begin = "fanmill-join = 1\n";
   CHECK_THAT(words(""), Catch::Matchers::ContainsSubstring("file, line 1"));
-  CHECK_THAT(words("fanmill-join 2\nendpoint = tcp://a:1\n"),
+  CHECK_THAT(words("fanmill-join = 2\nendpoint = tcp://a:1\n"),
              Catch::Matchers::ContainsSubstring("file, line 1"));
   CHECK_THAT(words(begin + "endpoint\n"), Catch::Matchers::ContainsSubstring("file, line 2"));
   CHECK_THAT(words(begin + "endpoint =\n"), Catch::Matchers::ContainsSubstring("no value"));
@@ -98,7 +98,7 @@ TEST_CASE("a join file that others can read or write is refused with the chmod t
           "[unit][api]") {
   const ScratchFolder folder;
   for (const mode_t mode : {0640U, 0604U, 0620U, 0602U}) {
-    write(folder.path() + "/join", "fanmill-join 1\nendpoint = tcp://a:1\n", mode);
+    write(folder.path() + "/join", "fanmill-join = 1\nendpoint = tcp://a:1\n", mode);
     CHECK_THAT(words_of(ErrorCode::io_error, [&] { (void)Join::file(folder.path() + "/join"); }),
                Catch::Matchers::ContainsSubstring("chmod 600 " + folder.path() + "/join"));
   }
@@ -111,7 +111,7 @@ TEST_CASE("a cookie that would break the file is not written", "[unit][api]") {
 
 TEST_CASE("what a user types is an endpoint or a path", "[unit][api]") {
   const ScratchFolder folder;
-  write(folder.path() + "/join", "fanmill-join 1\nendpoint = tcp://b:2\n");
+  write(folder.path() + "/join", "fanmill-join = 1\nendpoint = tcp://b:2\n");
   CHECK(Join::parse("tcp://a:1").endpoints() == Endpoints{"tcp://a:1"});
   CHECK(Join::parse("node3:5557").endpoints() == Endpoints{"tcp://node3:5557"});
   CHECK(Join::parse(folder.path() + "/join").endpoints() == Endpoints{"tcp://b:2"});
@@ -136,7 +136,7 @@ TEST_CASE("find looks at FANMILL_JOIN, FANMILL_ENDPOINT and the user's join file
   const Variable cookie("FANMILL_COOKIE", "crumb");
   CHECK(Join::find().endpoints() == Endpoints{"tcp://started:1"});
   CHECK(Join::find().cookie() == "crumb");
-  write(folder.path() + "/given", "fanmill-join 1\nendpoint = tcp://given:1\n");
+  write(folder.path() + "/given", "fanmill-join = 1\nendpoint = tcp://given:1\n");
   const Variable given("FANMILL_JOIN", folder.path() + "/given");
   CHECK(Join::find().endpoints() == Endpoints{"tcp://given:1"});
 }

@@ -201,7 +201,8 @@ class Starting(BrokerTest):
                 self.check_refused("--bind", endpoint, words=["fanmill-broker: ", endpoint])
 
     def test_an_endpoint_that_others_can_reach(self):
-        errors = self.check_refused("--bind", "tcp://0.0.0.0:*", words=["tcp://0.0.0.0:*", "other hosts", "encrypted"])
+        errors = self.check_refused("--insecure-plaintext", "--bind", "tcp://0.0.0.0:*",
+                                    words=["tcp://0.0.0.0:*", "other hosts", "encrypted", "twice"])
         # Who types a command can't set a field of a C++ struct.
         self.assertNotIn("ManagerOptions", errors)
 

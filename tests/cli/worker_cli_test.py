@@ -162,7 +162,7 @@ class UsageErrors(unittest.TestCase):
     def test_a_join_file_that_others_can_read(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "join")
-            Path(path).write_text("fanmill-join 1\nendpoint = tcp://127.0.0.1:5557\n")
+            Path(path).write_text("fanmill-join = 1\nendpoint = tcp://127.0.0.1:5557\n")
             os.chmod(path, 0o644)
             self.check(["--join", path, "echo"], path, "chmod 600")
 
@@ -177,12 +177,14 @@ class UsageErrors(unittest.TestCase):
 
 
 class GivingUp(unittest.TestCase):
-    def test_a_worker_without_a_manager_gives_up_in_one_line(self):
+    def test_a_worker_without_a_manager_says_why_and_gives_up(self):
         endpoint = f"tcp://127.0.0.1:{free_port()}"
         done = run("--connect", endpoint, "--give-up-after", "1", "echo")
         self.assertEqual(done.returncode, 5)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        self.assertIn("manager", done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 2, done.stderr)
+        self.assertIn("nobody listens at " + endpoint, lines[0])
+        self.assertIn("no manager for 1 s", lines[1])
 
     def test_the_endpoint_may_come_from_the_environment(self):
         done = run("echo", FANMILL_ENDPOINT=f"tcp://127.0.0.1:{free_port()}", FANMILL_GIVE_UP_AFTER="0.2")
@@ -313,7 +315,7 @@ class Supervision(unittest.TestCase):
         done = run("supervise", "--", WORKER, "--connect", f"tcp://127.0.0.1:{free_port()}", "--give-up-after", "0.2",
                    "echo")
         self.assertEqual(done.returncode, 0)
-        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
 
 
 if __name__ == "__main__":

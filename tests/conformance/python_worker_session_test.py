@@ -335,7 +335,7 @@ class Leaving(WorkerTest):
     def test_usage(self):
         for arguments in ([], ["nonsense"], ["tcp://127.0.0.1:1", "--slow"], ["tcp://127.0.0.1:1", "--slow", "x"],
                           ["tcp://127.0.0.1:1", "--what"], ["tcp://127.0.0.1:1", "more"]):
-            environment = {name: value for name, value in os.environ.items() if name != "FANMILL_ENDPOINT"}
+            environment = {name: value for name, value in os.environ.items() if name not in ("FANMILL_ENDPOINT", "FANMILL_JOIN")}
             done = subprocess.run([sys.executable, WORKER] + arguments, stdin=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, timeout=PATIENCE, env=environment, check=False)
             self.assertEqual(done.returncode, 5, arguments)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """A worker in plain Python, from docs/protocol.md: its function "collatz" maps n to [n, steps to 1, peak on the way]"""
-import argparse, json, os, random, signal, socket, struct, sys, time, types, zmq
+import argparse, json, os, random, signal, socket, struct, sys, time, types, zmq, zmq.auth
 HELLO, WELCOME, REFUSE, WHO, TASK, RESULT, KILL, KILLED, HEARTBEAT, GOODBYE = range(1, 11)
 LAYOUT = {WELCOME: "2Q7I", REFUSE: "4H2I", WHO: "", TASK: "Q2H2I", KILL: "Q", HEARTBEAT: "2I", GOODBYE: ""}  # after id
 RUNNING, UNSTARTED, ENDED = KEEP, DROP, END = 1, 2, 3  # the states in Hello; the verdicts in Welcome
@@ -34,11 +34,20 @@ def collatz(payload, slow):  # a generator: it yields where the worker should lo
         steps, peak = steps + 1, max(peak, n)
         if slow or steps % 4096 == 0: yield time.sleep(slow)
     return [first, steps, peak]
+def find(manager):  # an endpoint, or the path of a join file: [endpoint, server's key, own keys], without keys if it has none
+    if "://" in manager: return [manager]
+    lines = [line.split("=", 1) for line in open(manager) if "=" in line]
+    values = lambda name: [value.strip().strip("\"'") for key, value in lines if key.strip() == name]
+    keys = [values("server-key")[0].encode(), *zmq.auth.load_certificate(manager)] if values("server-key") else []
+    there = [e for e in values("endpoint") if e[:6] != "ipc://" or os.path.exists(e[6:])]
+    return there[:1] + keys if there else parser.error(manager + " has no endpoint")
+
 class Worker:  # in held: attempt -> state, group, steps (a generator), and when it has ended the frames of its Result
     def greet(self, fresh=True):  # says Hello
         if fresh:
             self.socket = self.socket and self.socket.close() or zmq.Context.instance().socket(zmq.DEALER)
             self.socket.linger = self.socket.sndhwm = self.socket.rcvhwm = 0
+            if self.keys: self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
             self.socket.connect(self.endpoint)
         self.session, self.greeting, self.heard = 0, self.greeting + 1, time.monotonic() if self.session else self.heard
         self.due, self.wait = time.monotonic() + self.wait * random.uniform(0.8, 1.2), min(2 * self.wait, 16)
@@ -90,8 +99,8 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
                 if state in (None, UNSTARTED): self.end(attempt)
                 elif state == RUNNING and self.features & 2: self.beat() if flags & 1 else self.end(attempt)
         elif kind == GOODBYE: self.leaving = "drained" if flags & 3 == 1 else sys.exit(5)
-    def serve(self, endpoint, slow):  # returns when it leaves or gives up
-        self.endpoint, self.slow, self.uuid = endpoint, slow, struct.unpack("<2Q", os.urandom(16))
+    def serve(self, manager, slow):  # returns when it leaves or gives up
+        (self.endpoint, *self.keys), self.slow, self.uuid = find(manager), slow, struct.unpack("<2Q", os.urandom(16))
         self.held, self.socket, self.wait, self.heard, self.leaving = {}, None, 2, time.monotonic(), ""
         self.greeting = self.session = self.former = self.farm = self.incarnation = 0
         for n in (signal.SIGTERM, signal.SIGINT): signal.signal(n, lambda *_: setattr(self, "leaving", "SIGTERM"))
@@ -112,8 +121,9 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
             if time.monotonic() > (self.heard + self.dead / 1000 if self.session else self.due): self.greet()
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("endpoint", nargs="?", default=os.environ.get("FANMILL_ENDPOINT", ""), help="or $FANMILL_ENDPOINT")
+parser.add_argument("manager", nargs="?", default=os.environ.get("FANMILL_JOIN") or os.environ.get("FANMILL_ENDPOINT", ""),
+                    help="its endpoint or join file; without it $FANMILL_JOIN, else $FANMILL_ENDPOINT")
 parser.add_argument("--slow", type=float, default=0, help="seconds to sleep in each step, so that kills show")
 parser.error = lambda words: parser.exit(5, words + "\n")
 try: sys.exit(Worker().serve(**vars(parser.parse_args())) or 5)
-except zmq.ZMQError as problem: parser.error("%s: is the endpoint right?" % problem)
+except (zmq.ZMQError, OSError) as problem: parser.error("%s: is the endpoint, or join file, right?" % problem)

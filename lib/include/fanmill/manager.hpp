@@ -34,16 +34,26 @@
 
 namespace fanmill::inline v0 {
 
+/// Endpoints of tcp without keys: nothing on them is encrypted, and whoever reaches the port may
+/// join.
+enum class InsecurePlaintext : std::uint8_t {
+  no,            ///< with keys
+  on_this_host,  ///< on loopback addresses: any user of this host may join
+  everywhere,    ///< whoever reaches the port
+};
+
 /// How a Manager is made. The constructor checks all of it and throws FarmError (invalid_argument,
 /// bad_endpoint) in words that name the field. The defaults serve workers on this host.
 struct ManagerOptions {
   /// Where to listen: "tcp://127.0.0.1:5557", "tcp://127.0.0.1:*" (any free port), "ipc:///path".
-  /// Empty: a free tcp port of the loopback interface, and an ipc socket in a private folder.
+  /// Empty: an ipc socket in a private folder, for workers on this host. By tcp comes in who holds
+  /// one of the keys that are kept in the user's state folder, where they are made when they are
+  /// first needed; `join()` has one. By ipc comes in this user.
   std::vector<std::string> endpoints = {};
 
-  /// Listen beyond this host although nothing is encrypted and whoever reaches the port may join.
-  /// Without it such an endpoint is refused.
-  bool insecure_plaintext = false;
+  /// No keys on endpoints of tcp. Those that it does not allow are refused, those that it allows are
+  /// warned about on standard error.
+  InsecurePlaintext insecure_plaintext = InsecurePlaintext::no;
 
   /// Workers must show the same one. A guard against mistakes, not against attackers. Empty: any
   /// worker may join.

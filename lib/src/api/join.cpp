@@ -1,109 +1,61 @@
 #include <fanmill/join.hpp>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fanmill/error.hpp>
 #include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
-#include "base/descriptor.hpp"
+#include "api/join_keys.hpp"
+#include "net/certificate.hpp"
+#include "net/farm_keys.hpp"
 #include "net/paths.hpp"
+#include "net/private_file.hpp"
+#include "net/settings_text.hpp"
 
 namespace fanmill::inline v0 {
 namespace {
 
-constexpr std::string_view first_line = "fanmill-join 1";
+constexpr std::string_view first_name = "fanmill-join";
+constexpr std::string_view file_version = "1";
 constexpr std::size_t file_bytes_max = 64 << 10;  // a join file has a few hundred
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t\r";
-  const std::size_t begin = text.find_first_not_of(blank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
-}
+Error bad(std::string text) { return {ErrorCode::invalid_argument, std::move(text)}; }
 
-[[noreturn]] void refuse_line(const std::string& name, std::size_t line, const std::string& what) {
-  throw FarmError(ErrorCode::invalid_argument,
-                  name + ", line " + std::to_string(line) + ": " + what);
-}
-
-std::uint64_t parse_farm(std::string_view value, const std::string& name, std::size_t line) {
-  std::uint64_t farm = 0;
+Status take_farm(std::string_view value, std::uint64_t& farm) {
+  if (farm != 0) return bad("farm stands twice");
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), farm, 16);
-  if (error != std::errc() || end != value.data() + value.size() || farm == 0) {
-    refuse_line(name, line,
-                "farm is a hexadecimal number of up to 16 digits and not 0, got \"" +
-                    std::string(value) + "\"");
-  }
-  return farm;
+  if (error == std::errc() && end == value.data() + value.size() && farm != 0) return Ok{};
+  return bad("farm is a hexadecimal number of up to 16 digits and not 0, got \"" +
+             std::string(value) + "\"");
 }
 
-[[noreturn]] void raise_system(ErrorCode code, const std::string& what, int number) {
-  throw FarmError(code, what + ": " + std::strerror(number));
+std::string read_join_file(const std::string& path) {
+  Result<std::string> text = net::read_private_file(path, file_bytes_max);
+  if (text.ok()) return std::move(text).value();
+  const Error& error = text.error();
+  if (error.code != ErrorCode::join_not_found) raise(error);
+  throw FarmError(error.code,
+                  error.message + "; start the manager first, or copy its join file here");
 }
 
-// Whoever writes the file can send this user's workers to a manager of theirs, whoever reads it may
-// join.
-void check_private(const std::string& path, int descriptor) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) raise_system(ErrorCode::io_error, path, errno);
-  if (!S_ISREG(status.st_mode)) {
-    throw FarmError(ErrorCode::join_not_found, path + ": not a file; give the path of a join file");
-  }
-  if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    throw FarmError(ErrorCode::io_error,
-                    path + ": belongs to another user; copy it, then: chmod 600 COPY");
-  }
-  if ((status.st_mode & 0077U) != 0) {
-    throw FarmError(
-        ErrorCode::io_error,
-        path +
-            ": others may read or write this file, which lets its reader join the farm; "
-            "type: chmod 600 " +
-            path);
-  }
+/// Wiped with the last of those that share it.
+std::shared_ptr<const std::string> shared_secret(std::string text) {
+  return {new std::string(std::move(text)), [](std::string* last) {
+            net::wipe(*last);
+            delete last;
+          }};
 }
 
-std::string read_private(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) {
-    throw FarmError(ErrorCode::join_not_found,
-                    path.string() + ": this join file can't be read: " + std::strerror(errno) +
-                        "; start the manager first, or copy its join file here");
-  }
-  check_private(path.string(), file.get());
-  std::string text(file_bytes_max + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) raise_system(ErrorCode::io_error, path.string(), errno);
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
-  }
-  if (size > file_bytes_max) {
-    throw FarmError(ErrorCode::invalid_argument, path.string() + ": too long for a join file");
-  }
-  text.resize(size);
-  return text;
-}
-
-/// A value in one line, else the file would say something else than the Join.
-void check_one_line(const char* what, const std::string& value) {
-  if (value.find_first_of("\r\n") != std::string::npos || trimmed(value) != value) {
+/// Else the file would say something else than the Join.
+std::string checked(const char* what, const std::string& value) {
+  if (value.find_first_of("\"\r\n") != std::string::npos || net::trimmed(value) != value) {
     throw FarmError(ErrorCode::invalid_argument,
-                    std::string(what) + " can't have line breaks, or blanks at its ends");
+                    std::string(what) + " can't have quotes, line breaks, or blanks at its ends");
   }
+  return net::quoted(value);
 }
 
 }  // namespace
@@ -114,6 +66,7 @@ Join Join::find() {
     Join join = endpoint(typed);
     join.cookie_ = net::environment("FANMILL_COOKIE");
     join.source_ = "FANMILL_ENDPOINT";
+    join.is_plaintext_ = !net::environment("FANMILL_INSECURE_PLAINTEXT").empty();
     return join;
   }
   const std::filesystem::path path = default_path();
@@ -135,7 +88,13 @@ Join Join::endpoint(std::string endpoint) {
 }
 
 Join Join::file(const std::filesystem::path& path) {
-  return from_text(read_private(path), path.string());
+  std::string text = read_join_file(path.string());
+  Join join = from_text(text, path.string());
+  net::wipe(text);
+  // The file has them, and is read again when they are needed.
+  if (join.pair_text_) join.pair_file_ = std::filesystem::absolute(path).string();
+  join.pair_text_.reset();
+  return join;
 }
 
 Join Join::parse(const std::string& typed) {
@@ -159,45 +118,50 @@ Join Join::parse(const std::string& typed) {
 Join Join::from_text(const std::string& text, const std::string& name) {
   Join join;
   join.source_ = name;
-  std::istringstream lines(text);
-  std::string raw;
-  std::size_t number = 0;
   bool begun = false;
-  while (std::getline(lines, raw)) {
-    number += 1;
-    const std::string_view line = trimmed(raw);
+  bool has_secret = false;
+  const auto take = [&](const net::SettingsLine& line) -> Status {
     if (!begun) {
-      if (line != first_line) {
-        refuse_line(name, number,
-                    "not a join file of this version; its first line is \"" +
-                        std::string(first_line) + "\"");
-      }
-      begun = true;
-      continue;
+      begun = line.name == first_name && line.value == file_version;
+      if (begun) return Ok{};
+      return bad("not a join file of this version; its first line is \"" + std::string(first_name) +
+                 " = " + std::string(file_version) + "\"");
     }
-    if (line.empty() || line.front() == '#') continue;
-    const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) {
-      refuse_line(name, number, "expected `name = value`, got \"" + std::string(line) + "\"");
+    const bool is_ours = line.name == "farm" || line.name == "endpoint" || line.name == "cookie";
+    if (is_ours && !line.has_value)
+      return bad("expected `name = value`, got \"" + std::string(line.name) + "\"");
+    if (line.name == "farm") return take_farm(line.value, join.farm_);
+    if (line.name == "endpoint") {
+      if (line.value.empty()) return bad("endpoint has no value");
+      join.endpoints_.emplace_back(line.value);
+    } else if (line.name == "cookie") {
+      if (!join.cookie_.empty()) return bad("cookie stands twice");
+      join.cookie_ = line.value;
+    } else if (line.name == "server-key") {
+      const Result<net::PublicKey> key = net::PublicKey::parse(line.value);
+      if (!key.ok()) return bad("server-key: " + key.error().message);
+      join.server_key_ = line.value;
+    } else if (line.name == "secret-key") {
+      has_secret = true;
     }
-    const std::string_view key = trimmed(line.substr(0, equals));
-    const std::string_view value = trimmed(line.substr(equals + 1));
-    if (key == "farm") {
-      if (join.farm_ != 0) refuse_line(name, number, "farm stands twice");
-      join.farm_ = parse_farm(value, name, number);
-    } else if (key == "endpoint") {
-      if (value.empty()) refuse_line(name, number, "endpoint has no value");
-      join.endpoints_.emplace_back(value);
-    } else if (key == "cookie") {
-      if (!join.cookie_.empty()) refuse_line(name, number, "cookie stands twice");
-      join.cookie_ = value;
-    }
-    // Any other name is a newer version's, which this one can do without.
-  }
+    // Any other name is a newer version's, or a certificate's, which this one can do without.
+    return Ok{};
+  };
+  const Status read = net::for_each_setting(text, name, take);
+  if (!read.ok()) raise(read.error());
   if (!begun)
-    refuse_line(name, 1,
-                "an empty file; a join file begins with \"" + std::string(first_line) + "\"");
-  if (join.endpoints_.empty()) refuse_line(name, number, "the file ends without an endpoint");
+    raise(bad(name + ", line 1: an empty file; a join file begins with \"" +
+              std::string(first_name) + " = " + std::string(file_version) + "\""));
+  if (join.endpoints_.empty()) raise(bad(name + ": the file ends without an endpoint"));
+  if (join.server_key_.empty() == has_secret) {
+    raise(bad(name + ": of its keys, " + (has_secret ? "server-key" : "secret-key") +
+              " is missing; copy the whole file again"));
+  }
+  join.is_plaintext_ = !has_secret;
+  if (!has_secret) return join;
+  const Result<net::Certificate> pair = net::Certificate::parse(text, name);
+  if (!pair.ok()) raise(pair.error());
+  join.pair_text_ = shared_secret(text);
   return join;
 }
 
@@ -228,39 +192,90 @@ Join Join::with_cookie(std::string cookie) const {
   return changed;
 }
 
+Join Join::with_keys(std::string server_key, std::filesystem::path pair_file) const {
+  const Result<net::PublicKey> key = net::PublicKey::parse(server_key);
+  if (!key.ok()) raise(bad("the server's key: " + key.error().message));
+  Join changed = *this;
+  changed.server_key_ = std::move(server_key);
+  changed.pair_file_ = std::filesystem::absolute(pair_file).string();
+  changed.pair_text_.reset();
+  return changed;
+}
+
+Join Join::with_insecure_plaintext() const {
+  Join changed = *this;
+  changed.is_plaintext_ = true;
+  changed.server_key_.clear();
+  changed.pair_file_.clear();
+  changed.pair_text_.reset();
+  return changed;
+}
+
 std::string Join::to_text() const {
-  std::ostringstream text;
-  text << first_line << '\n';
-  if (farm_ != 0) text << "farm = " << std::hex << farm_ << std::dec << '\n';
-  for (const std::string& endpoint : endpoints_) {
-    check_one_line("an endpoint", endpoint);
-    text << "endpoint = " << endpoint << '\n';
-  }
-  check_one_line("a cookie", cookie_);
-  if (!cookie_.empty()) text << "cookie = " << cookie_ << '\n';
-  return text.str();
+  std::ostringstream lines;
+  lines << first_name << " = " << file_version << '\n';
+  if (farm_ != 0) lines << "farm = " << std::hex << farm_ << std::dec << '\n';
+  for (const std::string& endpoint : endpoints_)
+    lines << "endpoint = " << checked("an endpoint", endpoint) << '\n';
+  if (!cookie_.empty()) lines << "cookie = " << checked("a cookie", cookie_) << '\n';
+  std::string text = lines.str();
+  const std::optional<net::ClientKeys> keys = detail::JoinKeys::stated_by(*this);
+  if (!keys) return text;
+  text.reserve(text.size() + 512);  // no copy of the secret is left behind
+  text.append("curve\n    server-key = ").append(net::quoted(server_key_));
+  text.append("\n    public-key = ").append(net::quoted(keys->own->public_key.text()));
+  std::string secret = keys->own->secret_key.text();
+  text.append("\n    secret-key = \"").append(secret).append("\"\n");
+  net::wipe(secret);
+  return text;
 }
 
 void Join::save(const std::filesystem::path& path) const {
-  const std::string text = to_text();
-  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-  std::error_code failure;
-  if (!std::filesystem::exists(folder, failure)) {
-    net::make_private_folder(folder.string()).value_or_raise();
-  }
-  std::string draft = path.string() + ".XXXXXX";
-  const Descriptor file(::mkostemp(draft.data(), O_CLOEXEC));  // mode 0600
-  if (!file.valid()) raise_system(ErrorCode::io_error, draft + ": can't be made", errno);
-  try {
-    const int unwritten = write_all(file.get(), text);
-    if (unwritten != 0) raise_system(ErrorCode::io_error, draft + ": can't be written", unwritten);
-    if (::rename(draft.c_str(), path.c_str()) != 0) {
-      raise_system(ErrorCode::io_error, path.string() + ": can't be replaced", errno);
-    }
-  } catch (...) {
-    ::unlink(draft.c_str());
-    throw;
-  }
+  std::string text = to_text();
+  const Status saved = net::write_private_file(path.string(), text);
+  net::wipe(text);
+  if (!saved.ok()) raise(saved.error());
 }
 
 }  // namespace fanmill::inline v0
+
+namespace fanmill::inline v0::detail {
+
+namespace {
+
+net::ClientKeys keys_of(const net::PublicKey& server, net::Certificate&& pair) {
+  return {.server = server,
+          .own = std::make_shared<const net::KeyPair>(net::KeyPair{
+              .public_key = pair.public_key, .secret_key = std::move(*pair.secret_key)})};
+}
+
+}  // namespace
+
+std::optional<net::ClientKeys> JoinKeys::stated_by(const Join& join) {
+  if (join.server_key_.empty()) return std::nullopt;
+  Result<net::Certificate> pair = join.pair_text_
+                                      ? net::Certificate::parse(*join.pair_text_, join.source_)
+                                      : net::Certificate::load(join.pair_file_);
+  if (!pair.ok()) raise(pair.error());
+  return keys_of(net::PublicKey::parse(join.server_key_).value(), std::move(pair).value());
+}
+
+std::optional<net::ClientKeys> JoinKeys::stated_or_found(const Join& join) {
+  if (auto keys = stated_by(join)) return keys;
+  const bool is_local =
+      std::all_of(join.endpoints_.begin(), join.endpoints_.end(),
+                  [](const std::string& endpoint) { return endpoint.starts_with("ipc:"); });
+  if (join.is_plaintext_ || is_local) return std::nullopt;
+  const Result<std::string> state = net::state_path();
+  if (!state.ok()) return std::nullopt;
+  const std::string path = net::FarmKeys::worker_file(state.value() + "/keys");
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  Result<net::Certificate> pair = net::Certificate::load(path);
+  if (!pair.ok()) raise(pair.error());
+  if (!pair.value().server_key)
+    raise({ErrorCode::invalid_argument, path + ": its server-key is missing; remove this file"});
+  const net::PublicKey server = *pair.value().server_key;
+  return keys_of(server, std::move(pair).value());
+}
+
+}  // namespace fanmill::inline v0::detail

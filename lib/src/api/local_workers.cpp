@@ -20,6 +20,7 @@ Command command_of(std::vector<std::string>&& arguments, const StartOptions& opt
   command.environment = {{"FANMILL_JOIN", ""},
                          {"FANMILL_ENDPOINT", join.endpoints().front()},
                          {"FANMILL_COOKIE", join.cookie()},
+                         {"FANMILL_INSECURE_PLAINTEXT", join.server_key().empty() ? "1" : ""},
                          {"FANMILL_GIVE_UP_AFTER", give_up_seconds}};
   for (const auto& [name, value] : options.environment)
     command.environment.emplace_back(name, value);

@@ -88,11 +88,13 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   [[nodiscard]] std::size_t joined_count() const;
   void check_workers() const;
   [[nodiscard]] std::string worker_name(std::uint64_t session) const;
+  void warn_of_plaintext() const;
   void remove_join_file() noexcept;
 
   ManagerOptions options;
   std::uint64_t farm = 0;
   std::optional<net::SocketFolder> sockets;
+  api::Entrance entrance;
   api::Inbox inbox;
   api::ChangeCounter workers_changed;
   std::unique_ptr<api::Reporter> reporter;
@@ -110,15 +112,19 @@ Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
   std::vector<std::string> endpoints = options.endpoints;
   if (endpoints.empty()) {
     sockets.emplace(net::SocketFolder::make().value_or_raise());
-    endpoints = {sockets->endpoint("manager"), "tcp://127.0.0.1:*"};
+    endpoints = {sockets->endpoint("manager")};
   }
+  entrance = api::entrance(options);
   core::ManagerOptions core = api::core_options(options);
   farm = core.farm;
   loop = net::ManagerLoop::start(
              {.core = std::move(core),
               .endpoints = std::move(endpoints),
+              .gate = entrance.gate,
+              .secret_key = entrance.secret_key,
               .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); }})
              .value_or_raise();
+  warn_of_plaintext();
   local_workers = std::make_unique<api::LocalWorkers>([this] {
     inbox.workers_ended();
     workers_changed.bump();
@@ -131,6 +137,20 @@ Manager::Impl::~Impl() {
   // started here.
   loop->stop(goodbye_linger);
   local_workers.reset();
+}
+
+void Manager::Impl::warn_of_plaintext() const {
+  std::string bare;
+  for (const std::string& endpoint : loop->endpoints()) {
+    if (entrance.secret_key == nullptr && endpoint.starts_with("tcp:")) bare += " " + endpoint;
+  }
+  if (bare.empty()) return;
+  const bool anybody = options.insecure_plaintext == InsecurePlaintext::everywhere;
+  reporter->tell({.kind = core::Observation::Kind::no_keys,
+                  .level = 0,
+                  .text = std::string("without keys, nothing encrypted: ") +
+                          (anybody ? "whoever reaches them" : "any user of this host") +
+                          " may join at" + bare});
 }
 
 /// On the loop's thread.
@@ -195,11 +215,16 @@ Join Manager::join() const {
   std::vector<std::string> endpoints = impl_->loop->endpoints();
   std::stable_partition(endpoints.begin(), endpoints.end(),
                         [](const std::string& endpoint) { return endpoint.starts_with("ipc:"); });
-  Join join = Join::endpoint(api::reachable_here(endpoints.front()));
-  for (std::size_t i = 1; i < endpoints.size(); ++i) {
-    join = join.with_endpoint(api::reachable_here(endpoints[i]));
-  }
-  return join.with_farm(impl_->farm).with_cookie(impl_->options.cookie);
+  std::vector<std::string> reachable;
+  for (const std::string& endpoint : endpoints)
+    for (std::string& one : api::reachable(endpoint)) reachable.push_back(std::move(one));
+  Join join = Join::endpoint(reachable.front());
+  for (std::size_t i = 1; i < reachable.size(); ++i) join = join.with_endpoint(reachable[i]);
+  join = join.with_farm(impl_->farm).with_cookie(impl_->options.cookie);
+  const api::Entrance& entrance = impl_->entrance;
+  if (entrance.secret_key != nullptr)
+    return join.with_keys(entrance.server_key, entrance.pair_file);
+  return join.with_insecure_plaintext();
 }
 
 void Manager::start_workers(std::size_t count, std::vector<std::string> command,

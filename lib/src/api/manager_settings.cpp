@@ -1,11 +1,13 @@
 #include "api/manager_settings.hpp"
 
+#include <algorithm>
 #include <fanmill/error.hpp>
 #include <set>
 #include <string_view>
 
 #include "core/limits.hpp"
 #include "net/endpoint.hpp"
+#include "net/farm_keys.hpp"
 #include "net/identity.hpp"
 
 namespace fanmill::api {
@@ -31,14 +33,14 @@ void require_at_least(const char* name, nanoseconds value, nanoseconds least, co
          seconds(least) + why);
 }
 
-void check_endpoint(const std::string& text, bool insecure_plaintext) {
+void check_endpoint(const std::string& text, InsecurePlaintext plaintext) {
   const net::Endpoint endpoint =
       net::parse_endpoint(text, net::Endpoint::Use::listen).value_or_raise();
-  if (endpoint.is_loopback() || insecure_plaintext) return;
+  if (endpoint.is_loopback() || plaintext != InsecurePlaintext::on_this_host) return;
   refuse("endpoint " + text +
-         " can be reached from other hosts, and nothing on it is encrypted: whoever reaches it may "
-         "join. Allow that with insecure_plaintext (fanmill-broker: --insecure-plaintext), or "
-         "listen on tcp://127.0.0.1:*");
+         " can be reached from other hosts, and nothing on it would be encrypted: whoever reaches "
+         "it could join. Leave insecure_plaintext out (then there are keys), or allow it with "
+         "InsecurePlaintext::everywhere (fanmill-broker: --insecure-plaintext twice)");
 }
 
 }  // namespace
@@ -108,13 +110,33 @@ core::ManagerOptions core_options(const ManagerOptions& options) {
   return core;
 }
 
-std::string reachable_here(const std::string& bound) {
+std::vector<std::string> reachable(const std::string& bound) {
   auto parsed = net::parse_endpoint(bound, net::Endpoint::Use::listen);
-  if (!parsed.ok()) return bound;
+  if (!parsed.ok()) return {bound};
   net::Endpoint endpoint = std::move(parsed).value();
-  if (endpoint.host == "*" || endpoint.host == "0.0.0.0") endpoint.host = "127.0.0.1";
-  if (endpoint.host == "::") endpoint.host = "::1";
-  return endpoint.str();
+  const bool is_ipv6 = endpoint.host == "::";
+  if (!is_ipv6 && endpoint.host != "*" && endpoint.host != "0.0.0.0") return {endpoint.str()};
+  endpoint.host = net::host_name();
+  std::string elsewhere = endpoint.str();
+  endpoint.host = is_ipv6 ? "::1" : "127.0.0.1";
+  return {std::move(elsewhere), endpoint.str()};
+}
+
+Entrance entrance(const ManagerOptions& options) {
+  const bool has_tcp =
+      std::any_of(options.endpoints.begin(), options.endpoints.end(), [](const std::string& text) {
+        const auto endpoint = net::parse_endpoint(text, net::Endpoint::Use::listen);
+        return endpoint.ok() && endpoint.value().transport == net::Endpoint::Transport::tcp;
+      });
+  const bool plaintext = options.insecure_plaintext != InsecurePlaintext::no;
+  if (!has_tcp || plaintext)
+    return {.gate = std::make_shared<net::Gate>(net::AuthorizedKeys(), plaintext)};
+  const net::FarmKeys keys =
+      net::FarmKeys::open(net::FarmKeys::default_folder().value_or_raise()).value_or_raise();
+  return {.gate = std::make_shared<net::Gate>(keys.authorized()),
+          .secret_key = keys.secret_key(),
+          .server_key = keys.server_key().text(),
+          .pair_file = keys.worker_file()};
 }
 
 }  // namespace fanmill::api

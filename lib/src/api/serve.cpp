@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/join_keys.hpp"
 #include "api/serve_worker.hpp"
 #include "core/limits.hpp"
 #include "exec/process_executor.hpp"
@@ -143,6 +144,7 @@ int run(const Join& join, std::vector<std::string> names, exec::Executor& execut
   core.containment = containment;
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = join.endpoints(),
+                              .keys = detail::JoinKeys::stated_or_found(join),
                               .handle_signals = options.handle_signals};
   loop.log_level = options.verbose;
   loop.log = [verbose = options.verbose](int level, const std::string& text) {
@@ -188,7 +190,7 @@ class TaskEnvironment {
     const char* file = std::getenv("FANMILL_JOIN");
     if (file != nullptr && join.source() != file) set("FANMILL_JOIN", "");
     set("FANMILL_ENDPOINT", join.endpoints().front());
-    set("FANMILL_COOKIE", join.cookie());
+    set("FANMILL_COOKIE", "");  // what a worker shows is no task's affair
   }
   TaskEnvironment(const TaskEnvironment&) = delete;
   TaskEnvironment& operator=(const TaskEnvironment&) = delete;

@@ -20,13 +20,14 @@ Result<Certificate> Certificate::parse(std::string_view text, const std::string&
   std::string name;
   std::optional<PublicKey> public_key;
   std::optional<SecretKey> secret_key;
+  std::optional<PublicKey> server_key;
   const Status read = for_each_setting(text, file_name, [&](const SettingsLine& line) -> Status {
     if (line.name == "name") {
       name = line.value;
-    } else if (line.name == "public-key") {
-      Result<PublicKey> key = PublicKey::parse(line.value);
+    } else if (line.name == "public-key" || line.name == "server-key") {
+      const Result<PublicKey> key = PublicKey::parse(line.value);
       if (!key.ok()) return key.error();
-      public_key = key.value();
+      (line.name == "public-key" ? public_key : server_key) = key.value();
     } else if (line.name == "secret-key") {
       Result<SecretKey> key = SecretKey::parse(line.value);
       if (!key.ok()) return key.error();
@@ -40,8 +41,10 @@ Result<Certificate> Certificate::parse(std::string_view text, const std::string&
     return Error{ErrorCode::invalid_argument,
                  file_name + ": its secret-key does not belong to its public-key"};
   }
-  return Certificate{
-      .name = std::move(name), .public_key = *public_key, .secret_key = std::move(secret_key)};
+  return Certificate{.name = std::move(name),
+                     .public_key = *public_key,
+                     .secret_key = std::move(secret_key),
+                     .server_key = server_key};
 }
 
 std::string Certificate::to_text() const {
@@ -49,6 +52,7 @@ std::string Certificate::to_text() const {
   if (secret_key) text += "# Who can read this file can be whom it names: keep it to yourself.\n";
   if (!name.empty()) text += "metadata\n    name = " + quoted(name) + "\n";
   text += "curve\n    public-key = " + quoted(public_key.text()) + "\n";
+  if (server_key) text += "    server-key = " + quoted(server_key->text()) + "\n";
   if (!secret_key) return text;
   std::string secret = secret_key->text();
   std::string whole;

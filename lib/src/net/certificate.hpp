@@ -6,6 +6,7 @@
 //     curve
 //         public-key = "..."
 //         secret-key = "..."
+//         server-key = "..."
 #pragma once
 
 #include <optional>
@@ -19,6 +20,7 @@ struct Certificate {
   std::string name;  // for people; may be empty
   PublicKey public_key;
   std::optional<SecretKey> secret_key;
+  std::optional<PublicKey> server_key;  // of whom the pair is for; other tools skip it
 
   /// Names that fanmill does not know are skipped. Error: invalid_argument, with the line; also if
   /// the two keys don't belong together.

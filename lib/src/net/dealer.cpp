@@ -129,6 +129,7 @@ bool Dealer::sees_loss() {
 
 void Dealer::note(Trouble trouble) {
   is_trouble_new_ = is_trouble_new_ || trouble_ != trouble;
+  troubled_endpoint_ = endpoints_[current_].address;
   trouble_ = trouble;
 }
 

@@ -65,6 +65,8 @@ class Dealer {
     key_refused,     // it knows our key, and that we may not enter
   };
   [[nodiscard]] std::optional<Trouble> take_trouble();
+  /// Where it was seen.
+  [[nodiscard]] const std::string& troubled_endpoint() const { return troubled_endpoint_; }
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
   void close(Duration linger);
   /// Of the connection that was made last; -1 if there was none. It may be closed, or another's, by
@@ -92,6 +94,7 @@ class Dealer {
   Loss loss_ = Loss::none;  // of this opening
   bool was_connected_ = false;
   std::optional<Trouble> trouble_;
+  std::string troubled_endpoint_;
   bool is_trouble_new_ = false;
 };
 

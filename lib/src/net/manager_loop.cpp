@@ -31,6 +31,8 @@ constexpr Duration idle_turn = 500ms;
 constexpr Duration stall_quiet = 20ms;
 constexpr Duration stall_drain_max = 1s;
 constexpr Duration destructor_linger = 1s;
+// It takes milliseconds on an idle machine.
+constexpr Duration gate_proof_max = 30s;
 
 }  // namespace
 
@@ -290,8 +292,14 @@ Result<std::unique_ptr<ManagerLoop>> ManagerLoop::start(ManagerLoopOptions optio
                  "a manager needs an endpoint to listen on, such as tcp://127.0.0.1:*"};
   }
   Result<std::unique_ptr<Router>> router =
-      Router::open({.frame_bytes_max = options.core.frame_bytes_max});
+      Router::open({.frame_bytes_max = options.core.frame_bytes_max,
+                    .gate = options.gate,
+                    .secret_key = options.secret_key});
   if (!router.ok()) return router.error();
+  if (options.secret_key != nullptr) {
+    const Status shut = router.value()->prove_gate(gate_proof_max);
+    if (!shut.ok()) return shut.error();
+  }
   std::vector<std::string> bound;
   for (const std::string& text : options.endpoints) {
     const Result<Endpoint> endpoint = parse_endpoint(text, Endpoint::Use::listen);

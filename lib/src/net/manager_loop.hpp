@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "core/manager.hpp"
+#include "net/gate.hpp"
 #include "net/loop_counters.hpp"
 
 namespace fanmill::net {
@@ -21,6 +22,11 @@ struct ManagerLoopOptions {
   /// "tcp://127.0.0.1:*", "tcp://host:5557", "ipc:///path"; at least one. All lead to the same
   /// manager.
   std::vector<std::string> endpoints;
+  /// Who may connect; null: whoever does.
+  std::shared_ptr<const Gate> gate;
+  /// With a gate: what endpoints of tcp are encrypted with, and that they refuse strangers is shown
+  /// before this manager starts. Null: they are not encrypted.
+  std::shared_ptr<const SecretKey> secret_key;
   /// The Deliver* actions and Observations of one turn, in order, on the loop's thread: must
   /// neither block nor throw. May call `post`, `query` and `counters`.
   std::function<void(core::ManagerActions&&)> deliver;
@@ -28,7 +34,8 @@ struct ManagerLoopOptions {
 
 class ManagerLoop {
  public:
-  /// Binds all endpoints, then starts the thread. Error: bad_endpoint, address_in_use, io_error;
+  /// Binds all endpoints, then starts the thread. Error: bad_endpoint, address_in_use, io_error
+  /// (also if a stranger was not refused);
   /// nothing is left behind.
   [[nodiscard]] static Result<std::unique_ptr<ManagerLoop>> start(ManagerLoopOptions options);
   /// `stop` with a second of linger.

@@ -126,7 +126,10 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
     if (!free.ok()) return free.error();
   }
   const Result<ResolvedEndpoint> resolved = resolve(endpoint);
-  if (!resolved.ok()) return resolved.error();
+  if (!resolved.ok()) {
+    return Error{resolved.error().code,
+                 "can't listen on " + endpoint.str() + ": " + resolved.error().message};
+  }
   try {
     // For those endpoints that follow; others keep what they have.
     socket_.set(zmq::sockopt::ipv6, resolved.value().ipv6);

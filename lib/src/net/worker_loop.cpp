@@ -224,18 +224,19 @@ void WorkerLoop::take_messages() {
 void WorkerLoop::tell_trouble() {
   const std::optional<Dealer::Trouble> trouble = dealer_.take_trouble();
   if (!trouble) return;
+  const std::string where = dealer_.troubled_endpoint();
   switch (*trouble) {
     case Dealer::Trouble::not_there:
-      return log(1, "nobody listens at the manager's endpoint; goes on trying");
+      return log(1, "nobody listens at " + where + "; goes on trying");
     case Dealer::Trouble::not_understood:
-      return log(0, std::string("the manager's endpoint broke off the handshake: ") +
+      return log(0, where + " broke off the handshake: " +
                         (has_keys_ ? "its server key is not the one in this worker's join file"
                                    : "it wants keys (give this worker its join file)") +
                         ", or it is no manager; goes on trying");
     case Dealer::Trouble::key_refused:
-      return log(0,
-                 "the manager does not know this worker's key, or it was revoked; ask for a join "
-                 "file (fanmill-broker keys add); goes on trying");
+      return log(0, where +
+                        " does not know this worker's key, or it was revoked; ask for another "
+                        "join file; goes on trying");
   }
 }
 
@@ -327,14 +328,20 @@ Result<std::vector<ResolvedEndpoint>> resolve_all(const std::vector<std::string>
                                                   bool& all_local) {
   all_local = true;
   std::vector<ResolvedEndpoint> endpoints;
+  std::optional<Error> unknown;
   for (const std::string& text : texts) {
     const Result<Endpoint> endpoint = parse_endpoint(text, Endpoint::Use::connect);
     if (!endpoint.ok()) return endpoint.error();
     Result<ResolvedEndpoint> resolved = resolve(endpoint.value());
-    if (!resolved.ok()) return resolved.error();
+    if (!resolved.ok()) {
+      // A name that is known elsewhere, say; another of them may do.
+      unknown = resolved.error();
+      continue;
+    }
     all_local = all_local && endpoint.value().is_loopback();
     endpoints.push_back(std::move(resolved).value());
   }
+  if (endpoints.empty() && unknown) return *unknown;
   if (endpoints.empty()) {
     return Error{ErrorCode::bad_endpoint,
                  "a worker needs its manager's endpoint, such as tcp://node7:5557"};

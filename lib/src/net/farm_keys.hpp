@@ -1,0 +1,43 @@
+// FarmKeys: the keys of a user's managers, in a folder of theirs that nobody else can enter. Made
+// when they are first needed.
+//
+//     manager.cert   the managers' own pair: workers know a manager by its public half
+//     worker.cert    the pair that join files hand to workers, with the managers' public half
+//     authorized     whose keys may connect, and as what (authorized_keys.hpp)
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/authorized_keys.hpp"
+#include "net/certificate.hpp"
+
+namespace fanmill::net {
+
+class FarmKeys {
+ public:
+  /// "keys" in the user's state folder. Error: io_error.
+  [[nodiscard]] static Result<std::string> default_folder();
+  /// Reads the keys, or makes those that are not there; two processes at once get the same. Error:
+  /// io_error; as of Certificate::load and AuthorizedKeys::load, with what to do.
+  [[nodiscard]] static Result<FarmKeys> open(const std::string& folder);
+
+  [[nodiscard]] const PublicKey& server_key() const { return server_key_; }
+  [[nodiscard]] const std::shared_ptr<const SecretKey>& secret_key() const { return secret_key_; }
+  [[nodiscard]] const AuthorizedKeys& authorized() const { return authorized_; }
+  /// The file of the workers' pair.
+  [[nodiscard]] std::string worker_file() const { return worker_file(folder_); }
+  [[nodiscard]] static std::string worker_file(const std::string& folder) {
+    return folder + "/worker.cert";
+  }
+
+ private:
+  FarmKeys() = default;
+
+  std::string folder_;
+  PublicKey server_key_;
+  std::shared_ptr<const SecretKey> secret_key_;
+  AuthorizedKeys authorized_;
+};
+
+}  // namespace fanmill::net

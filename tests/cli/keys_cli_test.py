@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Keys as users meet them: nothing to configure, one file to hand over, and words for whoever can't come in."""
+
+import re
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from farm_process import SOURCE, WORKER, Farm, collatz, values  # noqa: E402
+
+PYTHON = "/usr/bin/python3"
+PYTHON_WORKER = SOURCE / "examples/workers/python/collatz_worker.py"
+KEY = re.compile(r'"([^"]{40})"')
+
+
+def python(program, *arguments):
+    return subprocess.run([PYTHON, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=True).stdout
+
+
+class Keys(unittest.TestCase):
+    def start(self, farm, *arguments):
+        """A manager on tcp; (process, endpoint, path of its join file)."""
+        join_file = farm.folder / "farm.join"
+        process = farm.broker("--bind", "tcp://127.0.0.1:*", "--join-file", join_file, *arguments)
+        endpoint = process.says(r"waiting for workers at (tcp://127\.0\.0\.1:\d+)$")[0]
+        return process, endpoint, join_file
+
+    def stranger(self, farm):
+        """The environment of another user."""
+        folder = farm.folder / "other"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return {"XDG_STATE_HOME": str(folder)}
+
+    def check_list(self, process):
+        process.write("6\n7\n")
+        status, output, errors = process.end()
+        self.assertEqual((status, values(output)), (0, [collatz(6), collatz(7)]), errors)
+
+    def refused(self, farm, *arguments):
+        """What a worker says that can't come in."""
+        process = farm.start(WORKER, *arguments, "--give-up-after", "0.5", "echo", stdin=subprocess.DEVNULL,
+                             **self.stranger(farm))
+        status, _, errors = process.end()
+        self.assertEqual(status, 5, errors)
+        return errors
+
+    def changed(self, join_file, **keys):
+        """A copy of the join file with other keys in it."""
+        text = join_file.read_text()
+        for name, key in keys.items():
+            name = name.replace("_", "-")
+            text = re.sub(rf'{name} = ".*"', lambda _, line=f'{name} = "{key}"': line, text)
+        copy = join_file.parent / "changed.join"
+        copy.write_text(text)
+        copy.chmod(0o600)
+        return copy
+
+    def test_this_user_needs_nothing(self):
+        with Farm() as farm:
+            process, endpoint, _ = self.start(farm)
+            farm.worker("collatz", endpoint=endpoint)
+            self.check_list(process)
+
+    def test_another_user_needs_the_join_file_and_nothing_else(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            self.assertEqual(join_file.stat().st_mode & 0o777, 0o600)
+            farm.start(WORKER, "--join", join_file, "collatz", **self.stranger(farm))
+            self.check_list(process)
+
+    def test_a_worker_in_another_language_reads_the_same_file(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            farm.start(PYTHON, PYTHON_WORKER, join_file, **self.stranger(farm))
+            self.check_list(process)
+
+    def test_pyzmq_takes_the_join_file_for_a_certificate(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            loaded = python("import sys, zmq.auth; print(*map(bytes.decode, zmq.auth.load_certificate(sys.argv[1])))",
+                            join_file)
+            lines = join_file.read_text().splitlines()
+            expected = [KEY.search(line)[1] for name in ("public-key", "secret-key") for line in lines if name in line]
+            self.assertEqual(loaded.split(), expected)
+            self.assertEqual(process.end()[0], 0)
+
+    def test_who_has_no_key_or_another_is_told_so(self):
+        with Farm() as farm:
+            process, endpoint, join_file = self.start(farm)
+            public, secret = python("import zmq; print(*map(bytes.decode, zmq.curve_keypair()))").split()
+            errors = self.refused(farm, "--connect", endpoint)
+            self.assertIn(f"{endpoint} broke off the handshake: it wants keys", errors)
+            errors = self.refused(farm, "--join", self.changed(join_file, server_key=public))
+            self.assertIn("its server key is not the one in this worker's join file", errors)
+            errors = self.refused(farm, "--join", self.changed(join_file, public_key=public, secret_key=secret))
+            self.assertIn("does not know this worker's key", errors)
+            errors = self.refused(farm, "--join", self.changed(join_file, public_key=public))
+            self.assertIn("does not belong to its public-key", errors)
+            # Nobody else is disturbed.
+            farm.worker("collatz", endpoint=endpoint)
+            self.check_list(process)
+
+    def test_a_join_file_that_others_can_read_is_refused(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            copy = self.changed(join_file)
+            copy.chmod(0o640)
+            self.assertIn(f"chmod 600 {copy}", self.refused(farm, "--join", copy))
+            self.assertEqual(process.end()[0], 0)
+
+    def test_a_key_that_was_taken_back_is_refused(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            kept = self.changed(join_file)
+            self.assertEqual(process.end()[0], 0)
+            authorized = farm.folder / "state/fanmill/keys/authorized"
+            lines = authorized.read_text().splitlines()
+            authorized.write_text("".join(line + "\n" for line in lines if line.startswith("#")))
+            process, endpoint, _ = self.start(farm)
+            kept.write_text(re.sub("tcp://[^\"]*", endpoint, kept.read_text()))
+            self.assertIn("does not know this worker's key", self.refused(farm, "--join", kept))
+            self.assertEqual(process.end()[0], 0)
+
+    def test_no_task_finds_a_key(self):
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            secret = KEY.search(next(line for line in join_file.read_text().splitlines() if "secret-key" in line))[1]
+            # The task's own process is a copy of its worker's: its environment, and all the memory that it has.
+            look = ("import os, re, sys\n"
+                    "for line in sys.stdin:\n"
+                    "    found = os.environ.get('FANMILL_COOKIE', '') != ''\n"
+                    "    for pid in (os.getppid(),):\n"
+                    "        for part in open(f'/proc/{pid}/maps'):\n"
+                    "            span, rights, *_ = part.split()\n"
+                    "            if 'r' not in rights or '[v' in part: continue\n"
+                    "            begin, end = (int(x, 16) for x in span.split('-'))\n"
+                    "            with open(f'/proc/{pid}/mem', 'rb', 0) as memory:\n"
+                    "                memory.seek(begin)\n"
+                    "                try: found = found or bytes.fromhex(sys.argv[1]) in memory.read(end - begin)\n"
+                    "                except OSError: pass\n"
+                    "    print('true' if found else 'false', flush=True)\n")
+            farm.start(WORKER, "--join", join_file, "pipe", "--", PYTHON, "-c", look, secret.encode().hex(), **self.stranger(farm))
+            process.write("1\n")
+            status, output, errors = process.end()
+            self.assertEqual((status, output), (0, "false\n"), errors)
+
+    def test_without_keys_only_when_said_and_with_a_warning(self):
+        with Farm() as farm:
+            process, endpoint, join_file = self.start(farm, "--insecure-plaintext")
+            process.says(r"^warning: without keys.* any user of this host may join at " + re.escape(endpoint))
+            self.assertNotIn("curve", join_file.read_text())
+            farm.start(WORKER, "--connect", endpoint, "--insecure-plaintext", "collatz", **self.stranger(farm))
+            self.check_list(process)
+
+
+if __name__ == "__main__":
+    unittest.main()
