@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/plain_arguments.hpp"
+#include "keys.hpp"
 #include "run.hpp"
 
 int main(int argc, char** argv) {
@@ -13,7 +14,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", fanmill::version_text("fanmill-broker"));
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("fanmill-broker: ") + error.what() + "; see fanmill-broker run --help\n";
+    return std::string("fanmill-broker: ") + error.what() + "; see --help\n";
   });
   app.footer(
       "Examples:\n"
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
       "  fanmill-broker run --input tasks.jsonl --bind tcp://127.0.0.1:5557\n"
       "  fanmill-broker run --help");
   fanmill::broker::RunCommand run(app);
+  fanmill::broker::KeysCommand keys(app);
   try {
     // Throws for a word that is no subcommand, and so names it; parsing would only miss one.
     if (argc > 1 && argv[1][0] != '-') static_cast<void>(app.get_subcommand(argv[1]));
@@ -32,5 +34,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 1;
   }
-  return run.execute();
+  return keys.is_meant() ? keys.execute() : run.execute();
 }

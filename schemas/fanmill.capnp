@@ -86,6 +86,7 @@ const refuseOld :UInt16 = 5;        # the worker has seen a newer incarnation of
 const refuseLimit :UInt16 = 6;      # a limit of the manager is reached; words name it
 const refuseProtocol :UInt16 = 7;   # a message that this session may not send
 const refuseReplaced :UInt16 = 8;   # the same worker said hello on another connection
+const refuseKey :UInt16 = 9;        # the key that was shown may not do that, or was revoked
 
 # Worker -> manager, first on every connection, and again whenever the worker is told Who or has given up its session (a
 # message that it could not read, a second Welcome). Frozen for ever: fields may only be added. Payload frame: 16-byte records, see Holding.

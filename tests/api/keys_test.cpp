@@ -153,7 +153,7 @@ TEST_CASE("without keys is said, warned about, and not for other hosts unless sa
     Farm farm({.endpoints = {"tcp://127.0.0.1:*"},
                .insecure_plaintext = InsecurePlaintext::on_this_host,
                .observer = [&](const fanmill::Event& event) {
-                 if (event.kind == fanmill::Event::Kind::no_keys) warnings.push_back(event.text);
+                 if (event.kind == fanmill::Event::Kind::warning) warnings.push_back(event.text);
                }});
     CHECK(farm.manager.join().server_key().empty());
     CHECK_FALSE(fs::exists(state.keys()));
@@ -194,6 +194,19 @@ TEST_CASE("keys that others could have read or changed are refused with the chmo
                ContainsSubstring("chmod 600 " + path));
     REQUIRE(::chmod(path.c_str(), 0600) == 0);
   }
+}
+
+TEST_CASE("a key that is taken back while the manager runs ends its sessions", "[unit][api]") {
+  const StateFolder state;
+  Farm farm({.endpoints = {"tcp://127.0.0.1:*"}});
+  farm.workers.add(farm.manager.join(), negate, {.verbose = 1});
+  REQUIRE(farm.manager.wait_for_workers(1, 60s));
+  const std::string file = state.keys() / "authorized";
+  // First something that is no list of keys: nothing changes.
+  std::ofstream(file) << "nonsense\n";
+  CHECK(farm.manager.run({1}, job<int>()) == std::vector{-1});
+  std::ofstream(file) << "# nobody\n";
+  CHECK(farm.workers.statuses() == std::vector{5});
 }
 
 TEST_CASE("managers that start at once make one set of keys", "[unit][api]") {

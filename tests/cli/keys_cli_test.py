@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import SOURCE, WORKER, Farm, collatz, values  # noqa: E402
+from farm_process import BROKER, SOURCE, WORKER, Farm, collatz, values  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
 PYTHON_WORKER = SOURCE / "examples/workers/python/collatz_worker.py"
@@ -153,6 +153,68 @@ class Keys(unittest.TestCase):
             self.assertNotIn("curve", join_file.read_text())
             farm.start(WORKER, "--connect", endpoint, "--insecure-plaintext", "collatz", **self.stranger(farm))
             self.check_list(process)
+
+
+class Command(unittest.TestCase):
+    def keys(self, farm, *words, status=0):
+        """What `fanmill-broker keys` prints; standard error if it is to fail."""
+        process = farm.start(BROKER, "keys", *words, stdin=subprocess.DEVNULL)
+        ended, output, errors = process.end()
+        self.assertEqual(ended, status, errors)
+        return errors if status else output
+
+    def test_init_makes_keys_once(self):
+        with Farm() as farm:
+            first = self.keys(farm, "init")
+            self.assertRegex(first, r"^server key: \S{40}\nfolder: .*/fanmill/keys\n")
+            self.assertEqual(self.keys(farm, "init"), first)
+            self.assertEqual(self.keys(farm, "show"), first)
+            self.assertRegex(self.keys(farm, "list"), r"^worker  \S{40}  worker\n$")
+
+    def test_a_key_that_was_added_comes_in_and_goes_when_revoked(self):
+        with Farm() as farm:
+            join_file = farm.folder / "node7.join"
+            process = farm.broker("--bind", "tcp://127.0.0.1:*", "--verbose", "1")
+            endpoint = process.says(r"waiting for workers at (tcp://127\.0\.0\.1:\d+)$")[0]
+            self.assertIn("wrote", self.keys(farm, "add", "node7", "--sessions", "2", "--endpoint", endpoint, "--output",
+                                             join_file))
+            self.assertRegex(self.keys(farm, "list"), r"(?m)^worker  \S{40}  node7  sessions=2$")
+            self.assertEqual(join_file.stat().st_mode & 0o777, 0o600)
+            worker = farm.start(WORKER, "--join", join_file, "collatz", XDG_STATE_HOME=str(farm.folder))
+            process.says(r"^worker \S+ at 127\.0\.0\.1:\d+ joined")
+            self.assertEqual(self.keys(farm, "revoke", "node7"), "")
+            status, _, errors = worker.end()
+            self.assertEqual(status, 5)
+            self.assertIn("the key of this worker was revoked", errors)
+            self.assertEqual(process.end()[0], 0)
+
+    def test_what_makes_no_sense_is_refused_in_words(self):
+        with Farm() as farm:
+            file = farm.folder / "a.join"
+            self.keys(farm, "add", "a", "--output", file)
+            before = self.keys(farm, "list")
+            for words, said in ((("add", "a", "--output", farm.folder / "b.join"), "the name a is there already"),
+                                (("add", "b", "--output", file), "is there already; remove it"),
+                                (("add", "b/c", "--output", farm.folder / "c.join"), "letters, digits"),
+                                (("add", "b", "--role", "boss", "--output", farm.folder / "d.join"), "a role is worker"),
+                                (("add", "b", "--endpoint", "udp://x", "--output", farm.folder / "e.join"), "udp"),
+                                (("revoke", "nobody"), "no key called nobody"), ((), "subcommand"),
+                                (("add",), "name"), (("nope",), "--help")):
+                with self.subTest(words=words):
+                    self.assertIn(said, self.keys(farm, *words, status=1))
+            self.assertEqual(self.keys(farm, "list"), before)
+            self.assertEqual(sorted(path.name for path in farm.folder.glob("*.join")), ["a.join"])
+
+    def test_an_observer_is_no_worker(self):
+        with Farm() as farm:
+            process = farm.broker("--bind", "tcp://127.0.0.1:*")
+            endpoint = process.says(r"waiting for workers at (tcp://127\.0\.0\.1:\d+)$")[0]
+            file = farm.folder / "desk.join"
+            self.keys(farm, "add", "desk", "--role", "observe", "--endpoint", endpoint, "--output", file)
+            status, _, errors = farm.start(WORKER, "--join", file, "collatz").end()
+            self.assertEqual(status, 5)
+            self.assertIn('the key "desk" may observe, not worker', errors)
+            self.assertEqual(process.end()[0], 0)
 
 
 if __name__ == "__main__":

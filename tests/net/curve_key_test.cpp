@@ -196,6 +196,8 @@ TEST_CASE("who else may write to the file of authorised keys could let anybody i
   const std::string path = scratch.path() + "/keys";
   REQUIRE(keys.save(path).ok());
   CHECK(AuthorizedKeys::load(path).value().entries() == keys.entries());
+  CHECK_THAT(AuthorizedKeys::load(file_with(scratch, "")).error().message,
+             ContainsSubstring("an empty file"));
   REQUIRE(::chmod(path.c_str(), 0620) == 0);
   CHECK_THAT(AuthorizedKeys::load(path).error().message, ContainsSubstring("chmod 600"));
 }

@@ -39,6 +39,7 @@ CONTENTS = """
     usr/share/fanmill/schemas/fanmill.capnp
     usr/share/fanmill/schemas/object.capnp
     usr/share/man/man1/fanmill-broker.1
+    usr/share/man/man1/fanmill-broker-keys.1
     usr/share/man/man1/fanmill-broker-run.1
     usr/share/man/man1/fanmill-worker.1
     usr/share/man/man1/fanmill-worker-pipe.1

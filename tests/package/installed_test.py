@@ -117,14 +117,17 @@ class Manual(unittest.TestCase):
         cls.tree = cls.enterClassContext(rig.InstallTree())
         cls.pages = sorted((cls.tree.prefix / "share/man/man1").glob("*.1"))
 
-    def subcommands(self, program):
-        help = rig.run(self.tree.prefix / "bin" / program, "--help")
+    def subcommands(self, program, *words):
+        """The words of each, also of those below others."""
+        help = rig.run(self.tree.prefix / "bin" / program, *words, "--help")
         section = re.search(r"^subcommands:\n((?:  .*\n)+)", help, re.MULTILINE | re.IGNORECASE)
-        return re.findall(r"^  (\S+)", section[1], re.MULTILINE) if section else []
+        names = re.findall(r"^  (\S+)", section[1], re.MULTILINE) if section else []
+        return [found for name in names
+                for found in [[*words, name], *self.subcommands(program, *words, name)]]
 
     def test_each_program_and_subcommand_has_a_page(self):
         expected = {f"{program}.1" for program in PROGRAMS} | {
-            f"{program}-{word}.1" for program in PROGRAMS for word in self.subcommands(program)}
+            "-".join([program, *words]) + ".1" for program in PROGRAMS for words in self.subcommands(program)}
         self.assertEqual({page.name for page in self.pages}, expected)
 
     @unittest.skipUnless(shutil.which("groff"), "groff is not installed")
@@ -136,7 +139,7 @@ class Manual(unittest.TestCase):
 
     def test_a_page_tells_what_the_help_tells(self):
         for program in PROGRAMS:
-            for words in [[], *([word] for word in self.subcommands(program))]:
+            for words in [[], *self.subcommands(program)]:
                 help = rig.run(self.tree.prefix / "bin" / program, *words, "--help")
                 page = self.tree.prefix / "share/man/man1" / ("-".join([program, *words]) + ".1")
                 text = page.read_text().replace("\\-", "-")

@@ -77,7 +77,8 @@ const refuseOld :UInt16 = 5;        # the worker has seen a newer incarnation of
 const refuseLimit :UInt16 = 6;      # a limit of the manager is reached; words name it
 const refuseProtocol :UInt16 = 7;   # a message that this session may not send
 const refuseReplaced :UInt16 = 8;   # the same worker said hello on another connection
-const refuseBudget :UInt16 = 9;     # new in 2
+const refuseKey :UInt16 = 9;        # the key that was shown may not do that, or was revoked
+const refuseBudget :UInt16 = 90;    # new in 2
 
 # Worker -> manager, first on every connection, and again whenever the worker is told Who. Frozen for ever: fields may
 # only be added. Payload frame: 16-byte records, see Holding.

@@ -65,7 +65,7 @@ inline constexpr std::uint64_t feature_migrate = std::uint64_t{1} << 40;
 inline constexpr std::uint64_t encoding_arrow = std::uint64_t{1} << 9;
 inline constexpr std::uint16_t containment_container = 6;
 inline constexpr std::uint16_t kind_telemetry = 200;
-inline constexpr std::uint16_t refuse_budget = 9;
+inline constexpr std::uint16_t refuse_budget = 90;
 
 // What a worker sends. `version` is the session's, as Welcome told it.
 struct Hello {

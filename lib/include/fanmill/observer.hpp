@@ -30,7 +30,7 @@ struct Event {
     group_ended,       ///< killed, dropped; text: why it was given up, if it was
     function_missing,  ///< text: tasks that none of the workers takes, and what workers offer
     worker_failing,  ///< drained, because all its tasks fail; text: how many, beside others' results
-    no_keys,         ///< text: the endpoints by which anybody may join, told at the start
+    warning,         ///< text: endpoints without keys, or a file of keys that can't be used
     events_dropped,  ///< dropped: how many events were left out before this one
   };
   Kind kind = Kind::worker_joined;  ///< what happened

@@ -11,6 +11,7 @@
 #include "api/manager_settings.hpp"
 #include "api/reporter.hpp"
 #include "api/run_engine.hpp"
+#include "net/file_watch.hpp"
 #include "net/manager_loop.hpp"
 #include "net/paths.hpp"
 
@@ -88,7 +89,9 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   [[nodiscard]] std::size_t joined_count() const;
   void check_workers() const;
   [[nodiscard]] std::string worker_name(std::uint64_t session) const;
+  void warn(std::string text) const;
   void warn_of_plaintext() const;
+  void take_keys() const;
   void remove_join_file() noexcept;
 
   ManagerOptions options;
@@ -98,8 +101,9 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   api::Inbox inbox;
   api::ChangeCounter workers_changed;
   std::unique_ptr<api::Reporter> reporter;
-  // These two have threads that use what stands above them.
+  // These have threads that use what stands above them.
   std::unique_ptr<net::ManagerLoop> loop;
+  std::unique_ptr<net::FileWatch> keys_watch;
   std::unique_ptr<api::LocalWorkers> local_workers;
   std::uint64_t jobs = 0;
   bool running = false;
@@ -125,6 +129,11 @@ Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
               .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); }})
              .value_or_raise();
   warn_of_plaintext();
+  if (entrance.secret_key != nullptr) {
+    keys_watch =
+        std::make_unique<net::FileWatch>(entrance.authorized_file, [this] { take_keys(); });
+    take_keys();  // what came between the reading and the watch
+  }
   local_workers = std::make_unique<api::LocalWorkers>([this] {
     inbox.workers_ended();
     workers_changed.bump();
@@ -135,8 +144,24 @@ Manager::Impl::~Impl() {
   if (options.join_file) remove_join_file();
   // First the goodbye, which lets workers end by themselves; then SIGTERM for those that were
   // started here.
+  keys_watch.reset();
   loop->stop(goodbye_linger);
   local_workers.reset();
+}
+
+void Manager::Impl::warn(std::string text) const {
+  reporter->tell({.kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
+}
+
+/// On the watch's thread.
+void Manager::Impl::take_keys() const {
+  Result<net::AuthorizedKeys> keys = net::AuthorizedKeys::load(entrance.authorized_file);
+  if (!keys.ok()) {
+    warn("the keys stay as they were: " + keys.error().message);
+    return;
+  }
+  entrance.gate->replace(std::move(keys).value());
+  loop->recheck();
 }
 
 void Manager::Impl::warn_of_plaintext() const {
@@ -146,11 +171,8 @@ void Manager::Impl::warn_of_plaintext() const {
   }
   if (bare.empty()) return;
   const bool anybody = options.insecure_plaintext == InsecurePlaintext::everywhere;
-  reporter->tell({.kind = core::Observation::Kind::no_keys,
-                  .level = 0,
-                  .text = std::string("without keys, nothing encrypted: ") +
-                          (anybody ? "whoever reaches them" : "any user of this host") +
-                          " may join at" + bare});
+  warn(std::string("without keys, nothing encrypted: ") +
+       (anybody ? "whoever reaches them" : "any user of this host") + " may join at" + bare);
 }
 
 /// On the loop's thread.

@@ -136,7 +136,8 @@ Entrance entrance(const ManagerOptions& options) {
   return {.gate = std::make_shared<net::Gate>(keys.authorized()),
           .secret_key = keys.secret_key(),
           .server_key = keys.server_key().text(),
-          .pair_file = keys.worker_file()};
+          .pair_file = keys.worker_file(),
+          .authorized_file = keys.authorized_file()};
 }
 
 }  // namespace fanmill::api

@@ -29,6 +29,7 @@ struct Entrance {
   std::shared_ptr<const net::SecretKey> secret_key;  // null: no keys, as below
   std::string server_key;
   std::string pair_file;
+  std::string authorized_file;
 };
 /// With the user's keys, made if need be, if there is an endpoint that needs them. Throws FarmError
 /// (io_error; invalid_argument for a file of keys that says nonsense).

@@ -99,7 +99,7 @@ std::string words(const Event& event) {
     }
     case Event::Kind::worker_failing:
       return with_text("worker " + event.worker + " gets no more tasks", event.text);
-    case Event::Kind::no_keys:
+    case Event::Kind::warning:
       return with_text("warning", event.text);
     case Event::Kind::function_missing:
       return with_text("tasks wait that no worker takes", event.text);
@@ -138,8 +138,8 @@ const char* to_string(Event::Kind kind) noexcept {
       return "worker_failing";
     case Event::Kind::function_missing:
       return "function_missing";
-    case Event::Kind::no_keys:
-      return "no_keys";
+    case Event::Kind::warning:
+      return "warning";
     case Event::Kind::events_dropped:
       return "events_dropped";
   }

@@ -37,8 +37,8 @@ Event::Kind kind_of(core::Observation::Kind kind) {
       return Event::Kind::worker_failing;
     case From::function_missing:
       return Event::Kind::function_missing;
-    case From::no_keys:
-      return Event::Kind::no_keys;
+    case From::warning:
+      return Event::Kind::warning;
   }
   return Event::Kind::worker_joined;
 }

@@ -118,8 +118,8 @@ core::Refuse read(schema::Refuse::Reader in, Check& check) {
   core::Refuse refuse;
   check.range("code", in.getCode(), 1, std::numeric_limits<std::uint16_t>::max());
   // A newer manager may have reasons that this build has no name for. Its words tell them.
-  refuse.code = in.getCode() > schema::REFUSE_REPLACED ? core::RefuseCode::protocol
-                                                       : core::RefuseCode{in.getCode()};
+  refuse.code = in.getCode() > schema::REFUSE_KEY ? core::RefuseCode::protocol
+                                                  : core::RefuseCode{in.getCode()};
   refuse.session = SessionId{in.getSession()};
   refuse.protocol_min = in.getProtocolMin();
   refuse.protocol_max = in.getProtocolMax();

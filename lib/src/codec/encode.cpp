@@ -19,6 +19,7 @@ namespace {
 static_assert(static_cast<unsigned>(core::HoldingState::result) == schema::HOLDING_RESULT);
 static_assert(static_cast<unsigned>(core::Verdict::kill) == schema::VERDICT_KILL);
 static_assert(static_cast<unsigned>(core::RefuseCode::replaced) == schema::REFUSE_REPLACED);
+static_assert(static_cast<unsigned>(core::RefuseCode::key) == schema::REFUSE_KEY);
 static_assert(static_cast<unsigned>(core::AttemptOutcome::rejected) == schema::OUTCOME_REJECTED);
 static_assert(static_cast<unsigned>(Encoding::raw) == schema::ENCODING_RAW);
 static_assert(core::feature::time_limit == schema::FEATURE_TIME_LIMIT);

@@ -63,7 +63,7 @@ struct Observation {
     group_ended,       // item, killed
     worker_failing,    // worker, text: what failed there, and that it gets no more tasks
     function_missing,  // text: how many tasks wait for which function, and what workers offer
-    no_keys,           // text: which endpoints anybody may come by; the shell's, at its start
+    warning,           // text: of the shell, about keys
   };
   Kind kind;
   int level = 1;       // 0: what keeps a run from going on; told with level 1

@@ -116,6 +116,7 @@ enum class RefuseCode : std::uint16_t {
   limit = 6,
   protocol = 7,
   replaced = 8,
+  key = 9,
 };
 struct Refuse {
   SessionId session;

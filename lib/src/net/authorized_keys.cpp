@@ -119,14 +119,14 @@ std::string AuthorizedKeys::to_text() const {
   std::string text =
       "# Whose keys may connect to this user's managers: ROLE KEY NAME [sessions=N]. Roles: "
       "worker,\n"
-      "# submit, observe, or several with commas between them. A running manager reads it again "
-      "on\n"
-      "# SIGHUP.\n";
-  for (const AuthorizedKey& entry : entries_) {
-    text += entry.roles.text() + "  " + entry.key.text() + "  " + entry.name;
-    if (entry.sessions_max > 0) text += "  sessions=" + std::to_string(entry.sessions_max);
-    text += '\n';
-  }
+      "# submit, observe, or several with commas between them. Running managers notice changes.\n";
+  for (const AuthorizedKey& entry : entries_) text += entry.text() + "\n";
+  return text;
+}
+
+std::string AuthorizedKey::text() const {
+  std::string text = roles.text() + "  " + key.text() + "  " + name;
+  if (sessions_max > 0) text += "  sessions=" + std::to_string(sessions_max);
   return text;
 }
 
@@ -167,6 +167,8 @@ void AuthorizedKeys::index() {
 Result<AuthorizedKeys> AuthorizedKeys::load(const std::string& path) {
   const Result<std::string> text = read_private_file(path, file_bytes_max);
   if (!text.ok()) return text.error();
+  // An editor may be just writing it; to shut out everybody takes a comment at least.
+  if (text.value().empty()) return bad(path + ": an empty file is no list of keys");
   return parse(text.value(), path);
 }
 

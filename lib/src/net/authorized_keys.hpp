@@ -58,6 +58,8 @@ struct AuthorizedKey {
   std::string name;                // letters, digits and ._@-, at most 64
   std::uint32_t sessions_max = 0;  // at the same time; 0: no limit of its own
 
+  /// As a line of the file.
+  [[nodiscard]] std::string text() const;
   bool operator==(const AuthorizedKey&) const = default;
 };
 

@@ -20,6 +20,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "core/message.hpp"
 #include "net/unsent_tasks.hpp"
 
 namespace fanmill::net {
@@ -34,6 +35,8 @@ struct Connection {
   PeerId peer;
   std::string routing_id;
   int fd = -1;
+  std::string user;   // whom the gate let in
+  core::Uuid worker;  // as its hello named it; not valid() before
 
   // Of the session that was last opened on it; not valid() for a stranger.
   SessionId session;
@@ -75,6 +78,12 @@ class Connections {
   void put(Connection& connection, WaitingMessage message);
   void outbox_emptied(Connection& connection);
   [[nodiscard]] const std::set<PeerId>& waiting() const { return waiting_; }
+
+  /// Calls `f(Connection&)` for each; it must not add or erase any.
+  template <typename F>
+  void for_each(const F& f) {
+    for (const auto& [peer, connection] : connections_) f(*connection);
+  }
 
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
   [[nodiscard]] std::size_t stranger_count() const { return strangers_.size(); }

@@ -72,13 +72,25 @@ Result<FarmKeys> FarmKeys::open(const std::string& folder) {
       load_or_make(keys.worker_file(), worker_name, manager.value().public_key);
   if (!worker.ok()) return worker.error();
   Result<AuthorizedKeys> authorized =
-      load_or_make(folder + "/authorized", worker.value().public_key);
+      load_or_make(keys.authorized_file(), worker.value().public_key);
   if (!authorized.ok()) return authorized.error();
   keys.server_key_ = manager.value().public_key;
   keys.secret_key_ =
       std::make_shared<const SecretKey>(std::move(*std::move(manager).value().secret_key));
   keys.authorized_ = std::move(authorized).value();
   return keys;
+}
+
+Status FarmKeys::change(const std::string& folder,
+                        const std::function<Status(AuthorizedKeys&)>& edit) {
+  const Result<FarmKeys> made = open(folder);
+  if (!made.ok()) return made.error();
+  const Result<Descriptor> locked = lock(folder);
+  if (!locked.ok()) return locked.error();
+  Result<AuthorizedKeys> keys = AuthorizedKeys::load(authorized_file(folder));
+  if (!keys.ok()) return keys.error();
+  Status edited = edit(keys.value());
+  return edited.ok() ? keys.value().save(authorized_file(folder)) : edited;
 }
 
 }  // namespace fanmill::net

@@ -6,6 +6,7 @@
 //     authorized     whose keys may connect, and as what (authorized_keys.hpp)
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,9 +23,18 @@ class FarmKeys {
   /// io_error; as of Certificate::load and AuthorizedKeys::load, with what to do.
   [[nodiscard]] static Result<FarmKeys> open(const std::string& folder);
 
+  /// Reads the authorised keys, has them changed and writes them, while nobody else does. Error: that
+  /// of `edit`, after which nothing is written; as `open`.
+  [[nodiscard]] static Status change(const std::string& folder,
+                                     const std::function<Status(AuthorizedKeys&)>& edit);
+
   [[nodiscard]] const PublicKey& server_key() const { return server_key_; }
   [[nodiscard]] const std::shared_ptr<const SecretKey>& secret_key() const { return secret_key_; }
   [[nodiscard]] const AuthorizedKeys& authorized() const { return authorized_; }
+  [[nodiscard]] std::string authorized_file() const { return authorized_file(folder_); }
+  [[nodiscard]] static std::string authorized_file(const std::string& folder) {
+    return folder + "/authorized";
+  }
   /// The file of the workers' pair.
   [[nodiscard]] std::string worker_file() const { return worker_file(folder_); }
   [[nodiscard]] static std::string worker_file(const std::string& folder) {

@@ -21,8 +21,9 @@ struct LoopCounters {
   std::uint64_t connections_closed = 0;
   std::uint64_t accepts_failed = 0;
   std::uint64_t handshake_failures = 0;
-  std::uint64_t keys_refused = 0;  // connections that the gate did not let in
-  std::uint64_t peers_lost = 0;    // reported to the core as ConnectionLost
+  std::uint64_t keys_refused = 0;      // connections that the gate did not let in
+  std::uint64_t messages_refused = 0;  // of peers whose key may not send them, or is revoked
+  std::uint64_t peers_lost = 0;        // reported to the core as ConnectionLost
   std::uint64_t strangers_evicted = 0;
   std::uint64_t stalls = 0;  // the loop was away for too long
 

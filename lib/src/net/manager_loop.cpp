@@ -42,7 +42,8 @@ class ManagerLoop::Impl {
       : endpoints(std::move(bound)),
         deliver_(std::move(options.deliver)),
         core_(options.core),
-        switchboard_(std::move(router), {.frame_bytes_max = options.core.frame_bytes_max}),
+        switchboard_(std::move(router),
+                     {.frame_bytes_max = options.core.frame_bytes_max, .gate = options.gate}),
         take_([this](core::ManagerEvent event) { take(std::move(event)); }) {}
 
   void start() {
@@ -50,6 +51,7 @@ class ManagerLoop::Impl {
   }
   void post(std::vector<core::ManagerEvent> events);
   void call(const std::function<void()>& body);
+  void recheck();
   void stop(Duration linger);
 
   const core::Manager& core() const { return core_; }
@@ -97,7 +99,8 @@ class ManagerLoop::Impl {
   std::vector<core::ManagerEvent> posted_;
   std::vector<Call*> calls_;
   std::optional<Duration> stop_linger_;  // set: leave
-  bool left_ = false;                    // the loop's own state is everybody's to read now
+  bool gate_changed_ = false;
+  bool left_ = false;  // the loop's own state is everybody's to read now
 
   std::mutex join_mutex_;
   std::thread thread_;
@@ -125,6 +128,14 @@ void ManagerLoop::Impl::call(const std::function<void()>& body) {
   calls_.push_back(&mine);
   wakeup_.signal();
   call_done_.wait(lock, [&] { return mine.done; });
+}
+
+void ManagerLoop::Impl::recheck() {
+  {
+    const std::lock_guard lock(mutex_);
+    gate_changed_ = true;
+  }
+  wakeup_.signal();
 }
 
 void ManagerLoop::Impl::answer_calls() {
@@ -232,10 +243,13 @@ void ManagerLoop::Impl::drain_after_stall() {
 
 void ManagerLoop::Impl::take_posted() {
   std::vector<core::ManagerEvent> events;
+  bool gate_changed = false;
   {
     const std::lock_guard lock(mutex_);
     events.swap(posted_);
+    gate_changed = std::exchange(gate_changed_, false);
   }
+  if (gate_changed) switchboard_.recheck(take_);
   for (core::ManagerEvent& event : events) take_(std::move(event));
 }
 
@@ -334,6 +348,8 @@ LoopCounters ManagerLoop::counters() {
   impl_->call([&] { counters = impl_->switchboard().snapshot(); });
   return counters;
 }
+
+void ManagerLoop::recheck() { impl_->recheck(); }
 
 void ManagerLoop::stop(Duration linger) { impl_->stop(linger); }
 

@@ -53,6 +53,8 @@ class ManagerLoop {
   void query(const std::function<void(const core::Manager&)>& ask);
   /// As `query`.
   [[nodiscard]] LoopCounters counters();
+  /// The gate has changed: sessions of users that may not have one any more end soon. Any thread.
+  void recheck();
   /// Tells the core that it shuts down, carries out its last orders and closes the socket; messages
   /// have `linger` to leave. Waits for the thread. Idempotent, but not to be called from `deliver`.
   void stop(Duration linger);

@@ -18,13 +18,16 @@ constexpr Duration last_probe_wait = 1024ms;
 // A farm under full load may never find its socket empty. The socket takes turns among peers, so by
 // then all that a peer had said has come.
 constexpr std::size_t turns_not_empty_max = 64;
+// For a worker whose key has all the sessions that it may have: until one may have ended.
+constexpr Duration refused_retry = 5s;
 
 }  // namespace
 
 Switchboard::Switchboard(std::unique_ptr<Router> router, SwitchboardOptions options)
     : router_(std::move(router)),
-      options_(options),
-      connections_(options.strangers_max),
+      options_(std::move(options)),
+      identities_(options_.gate),
+      connections_(options_.strangers_max),
       outbox_wait_(0s) {}
 
 void Switchboard::begin_turn(Instant now, const EventSink& take) {
@@ -77,19 +80,30 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
 bool Switchboard::receive(std::size_t messages_max, const EventSink& take) {
   for (std::size_t i = 0; i < messages_max; ++i) {
     if (!router_->receive(received_)) return true;
-    take(read_message(take));
+    if (auto event = read_message(take)) take(std::move(*event));
   }
   return false;
 }
 
-core::ManagerEvent Switchboard::read_message(const EventSink& take) {
+/// Whose message was received.
+Connection& Switchboard::sender(const EventSink& take) {
+  const std::string_view routing_id = view(received_.routing_id);
+  Connection* connection = connections_.find(routing_id);
+  if (connection == nullptr) return admit(routing_id, received_.fd());
+  // One that libzmq made, beginning with a zero, is that of one connection for ever. A peer's own
+  // choice may have been another peer's before.
+  const bool is_chosen = !routing_id.starts_with('\0');
+  if (is_chosen && identities_.has_gate() && received_.user() != connection->user)
+    return admit_again(*connection, received_.fd(), take);
+  return *connection;
+}
+
+std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& take) {
   const ReceivedFrames& frames = received_.frames;
   counters_.messages_in += 1;
   counters_.bytes_in += frames.header.size() + frames.payload.size();
 
-  const std::string_view routing_id = view(received_.routing_id);
-  Connection* connection = connections_.find(routing_id);
-  if (connection == nullptr) connection = &admit(routing_id, received_.fd());
+  Connection* connection = &sender(take);
   if (frames.count > limits::frames_max) {
     return core::MalformedReceived{connection->peer, std::to_string(frames.count) +
                                                          " frames, expected at most " +
@@ -100,10 +114,15 @@ core::ManagerEvent Switchboard::read_message(const EventSink& take) {
   if (!decoded.ok()) return core::MalformedReceived{connection->peer, decoded.error().message};
   core::Message& message = decoded.value().message;
 
-  if (std::holds_alternative<core::Hello>(message)) {
+  if (const auto refuse = refusal_of(*connection, message)) {
+    turn_away(*connection, *refuse, take);
+    return {};
+  }
+  if (auto* hello = std::get_if<core::Hello>(&message)) {
     // Peers that choose their routing id keep it over reconnects: a new descriptor, a new peer.
     const int fd = received_.fd();
     if (fd != connection->fd) connection = &admit_again(*connection, fd, take);
+    hello->uuid = connection->worker = identities_.worker_uuid(connection->user, hello->uuid);
     return core::MessageReceived{connection->peer, std::move(message), peer_address(fd)};
   }
   if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
@@ -112,12 +131,70 @@ core::ManagerEvent Switchboard::read_message(const EventSink& take) {
   return core::MessageReceived{.peer = connection->peer, .message = std::move(message)};
 }
 
+std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection,
+                                                    const core::Message& message) {
+  const auto* hello = std::get_if<core::Hello>(&message);
+  // Each message of thousands of workers asks no lock: the gate is asked when a session begins, and
+  // when it has changed (recheck).
+  if (!identities_.has_gate() || (hello == nullptr && connection.session.valid())) return {};
+  core::Refuse refuse{.session = connection.session, .greeting = hello ? hello->greeting : 0};
+  if (auto fault = identities_.fault_of(connection.user, message)) {
+    refuse.code = core::RefuseCode::key;
+    refuse.words = std::move(*fault);
+    return refuse;
+  }
+  const std::uint32_t most = hello ? identities_.sessions_max(connection.user) : 0;
+  if (most == 0) return {};
+  const core::Uuid uuid = identities_.worker_uuid(connection.user, hello->uuid);
+  std::uint32_t others = 0;
+  connections_.for_each([&](const Connection& each) {
+    if (each.session.valid() && each.user == connection.user && each.worker != uuid) others += 1;
+  });
+  if (others < most) return {};
+  refuse.code = core::RefuseCode::limit;
+  refuse.retry = refused_retry;
+  refuse.words = "this key may have " + std::to_string(most) + " sessions at the same time";
+  return refuse;
+}
+
+void Switchboard::turn_away(Connection& connection, const core::Refuse& refuse,
+                            const EventSink& take) {
+  counters_.messages_refused += 1;
+  const Result<codec::Frames> frames =
+      codec::encode(core::Message{refuse}, limits::protocol_max, header_);
+  FANMILL_ASSERT(frames.ok(), connection.peer);
+  transmit(connection, frames.value(), true);
+  if (!connection.session.valid()) return;
+  counters_.peers_lost += 1;
+  const PeerId peer = connection.peer;
+  connections_.erase(peer);
+  take(core::ConnectionLost{peer});
+}
+
+void Switchboard::recheck(const EventSink& take) {
+  std::vector<PeerId> ended;
+  const core::Message any = core::Heartbeat{};
+  connections_.for_each([&](const Connection& each) {
+    if (each.session.valid() && identities_.fault_of(each.user, any)) ended.push_back(each.peer);
+  });
+  for (const PeerId peer : ended) {
+    Connection& connection = *connections_.find(peer);
+    turn_away(connection,
+              core::Refuse{.session = connection.session,
+                           .code = core::RefuseCode::key,
+                           .words = *identities_.fault_of(connection.user, any)},
+              take);
+  }
+}
+
 Connection& Switchboard::admit(std::string_view routing_id, int fd) {
   if (Connection* former = connections_.find_descriptor(fd)) {
     connections_.release_descriptor(*former);
     suspects_.push_back(former->peer);
   }
-  return connections_.add(routing_id, fd);
+  Connection& connection = connections_.add(routing_id, fd);
+  if (identities_.has_gate()) connection.user = received_.user();
+  return connection;
 }
 
 Connection& Switchboard::admit_again(Connection& former, int fd, const EventSink& take) {

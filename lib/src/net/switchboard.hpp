@@ -26,6 +26,7 @@
 #include "core/manager_actions.hpp"
 #include "core/manager_events.hpp"
 #include "net/connections.hpp"
+#include "net/identities.hpp"
 #include "net/loop_counters.hpp"
 #include "net/router.hpp"
 
@@ -36,6 +37,8 @@ struct SwitchboardOptions {
   // Peers without a session that are remembered. Any number is safe; a stranger that is forgotten
   // and speaks again counts as a new one.
   std::size_t strangers_max = 4096;
+  // Whom the router's gate lets in; null: there is none.
+  std::shared_ptr<const Gate> gate;
 };
 
 class Switchboard {
@@ -50,6 +53,9 @@ class Switchboard {
   [[nodiscard]] bool receive(std::size_t messages_max, const EventSink& take);
   /// Departures, probes that are due, outboxes. `empty`: what the last `receive` of the turn said.
   void settle(Instant now, bool empty, const EventSink& take);
+
+  /// The gate has changed: sessions of users that may not have one any more end.
+  void recheck(const EventSink& take);
 
   void send(core::Send order);
   /// Two steps, because the core forgets a peer when it decides so, while what it has ordered
@@ -76,7 +82,11 @@ class Switchboard {
 
  private:
   void on_monitor_event(const SocketMonitor::Event& event);
-  core::ManagerEvent read_message(const EventSink& take);
+  [[nodiscard]] std::optional<core::ManagerEvent> read_message(const EventSink& take);
+  Connection& sender(const EventSink& take);
+  [[nodiscard]] std::optional<core::Refuse> refusal_of(const Connection& connection,
+                                                       const core::Message& message);
+  void turn_away(Connection& connection, const core::Refuse& refuse, const EventSink& take);
   Connection& admit(std::string_view routing_id, int fd);
   Connection& admit_again(Connection& former, int fd, const EventSink& take);
   void report_departed(const EventSink& take);
@@ -93,6 +103,7 @@ class Switchboard {
 
   std::unique_ptr<Router> router_;
   SwitchboardOptions options_;
+  Identities identities_;
   Connections connections_;
   LoopCounters counters_;
   codec::HeaderBuffer header_;
