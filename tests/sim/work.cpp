@@ -38,6 +38,22 @@ std::optional<Work> work_of(const Payload& payload) {
 }
 
 Payload answer_of(const Work& work) { return number_payload(digest(work) | 1U); }
+
+std::uint64_t output_size(const Work& work) {
+  const std::uint64_t dice = mix(digest(work));
+  // Most of it is nothing to speak of; now and then there is more than a window.
+  if (dice % 8 != 0) return dice / 8 % 5000;
+  return dice / 8 % (2 * limits::output_window_bytes);
+}
+
+std::string output_of(const Work& work, std::uint64_t offset, std::size_t size) {
+  const std::uint64_t first = digest(work);
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; ++i)
+    text[i] = static_cast<char>('a' + (first + offset + i) % 26);
+  return text;
+}
+
 Payload lie_of(const Work& work) { return number_payload(digest(work) & ~std::uint64_t{1}); }
 
 }  // namespace fanmill::sim
