@@ -180,13 +180,16 @@ void Liar::tell_lie() {
   }
 }
 
-/// Of a task that it was given it tells what it has left out; of another's, anything.
+/// Of a task that it was given it leaves the beginning out. Of another's, which it may have claimed to
+/// run, it tells that.
 void Liar::lie_about_output() {
   const bool own = !held_.empty() && rng_.percent(50);
+  if (!own && around_.oracle.attempts_made() == 0) return;  // not one that it may be given later
   const AttemptId attempt = own ? held_.front().attempt : some_attempt();
-  const bool begins = !own && !around_.oracle.was_given(identity_, attempt) && rng_.percent(50);
+  if (!own && around_.oracle.was_given(identity_, attempt)) return;
+  around_.oracle.distrust(identity_);  // a manager may have started since the hello
   send(core::Output{.attempt = attempt,
-                    .offset = begins ? 0 : 1 + rng_.next() % (2 * limits::output_window_bytes),
+                    .offset = own ? 1 + rng_.next() % (2 * limits::output_window_bytes) : 0,
                     .bytes = Bytes("a lie")},
        limits::protocol_max);
 }

@@ -99,11 +99,11 @@ void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
 
 void SessionOracle::on_output(Session& session, const core::Output& output) {
   Attempt* attempt = find(output.attempt);
-  // Of what nobody here knows a liar may have said in its hello that it runs.
-  if (distrusted_.count(session.hello.uuid) != 0) session.may_end = true;
   if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
     return;
   const std::uint64_t end = output.offset + output.bytes.size();
+  const bool has_gap = output.offset > attempt->output_received;
+  if (has_gap && distrusted_.count(session.hello.uuid) != 0) session.may_end = true;
   attempt->output_received = std::max(attempt->output_received, end);
 }
 
@@ -128,7 +128,7 @@ void SessionOracle::sent_taken(Session& session, const core::OutputTaken& taken)
   demand(taken.offset <= attempt->output_received, "only what was sent is taken", taken.attempt,
          taken.offset);
   // A worker that can't end a task is not kept waiting by one that nobody needs.
-  const bool listened = attempt->output_delivered > attempt->output_consumed &&
+  const bool listened = attempt->output_delivered > attempt->output_consumed && !attempt->killing &&
                         groups_.is_open(attempt->task) &&
                         (session.features & core::feature::kill) != 0;
   demand(!listened || taken.offset <= attempt->output_consumed,
