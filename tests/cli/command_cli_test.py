@@ -488,7 +488,7 @@ class Streaming(CommandTest):
             farm.worker("command", "--slots", "1", endpoint=f"ipc://{relay.path}")
             process.lines(20000)
             relay.cut()
-            process.says("joined|returned|resumed", 2)
+            process.says("joined|is back", 2)
             go_on.write_text("")
             status, output, errors = process.end()
             self.assertEqual((status, output.count("\n")), (0, 20000), errors)
