@@ -1,5 +1,6 @@
 #include "command_item.hpp"
 
+#include <algorithm>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
 
@@ -8,6 +9,9 @@
 
 namespace fanmill::broker {
 namespace {
+
+// Of an item's text in a line for people.
+constexpr std::size_t shown_item_max = 80;
 
 /// Saves the work on lines that can't be JSON.
 bool may_be_json(std::string_view text) {
@@ -29,6 +33,14 @@ bool is_group(const ObjectView& value) {
 }
 
 }  // namespace
+
+std::string name_of(const CommandItem& item) {
+  std::string text = item.words.text;
+  if (text.size() > shown_item_max) text = text.substr(0, shown_item_max) + "...";
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+  return "item " + std::to_string(item.words.seq) + (text.empty() ? "" : " (" + text + ")");
+}
 
 CommandItem item_of_line(std::uint64_t line, std::uint64_t seq, std::string_view text) {
   CommandItem item;

@@ -46,6 +46,8 @@ struct CommandItem {
   std::string error;      // "line 3: \"policy\": expected ..."; empty if the line is good
 };
 
+/// For people: "item 3 (a.cnf)".
+std::string name_of(const CommandItem& item);
 /// Reads a line; what is wrong with it is in the item's `error`.
 CommandItem item_of_line(std::uint64_t line, std::uint64_t seq, std::string_view text);
 /// One value from each list.

@@ -140,6 +140,10 @@ void CommandOptions::add_output(CLI::App& run) {
   CLI::Option* as_json =
       run.add_flag("--json", json, "one JSON line for each item instead of the commands' output");
   mine(as_json)->excludes("--tag");
+  mine(
+      run.add_flag("--stream", stream,
+                   "write each line of output as soon as it has come, however much there is; lines "
+                   "of different commands mix"));
   mine(run.add_option("--results", results,
                       "keep DIR/SEQ/stdout, stderr and outcome.json of each item in this folder"))
       ->type_name("DIR");

@@ -18,6 +18,7 @@ struct CommandOptions {
   TaskSettings settings;
   bool tag = false;
   bool json = false;
+  bool stream = false;
   std::string results;
   std::string joblog;
   bool resume = false;

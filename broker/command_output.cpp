@@ -1,7 +1,6 @@
 #include "command_output.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <fanmill/error.hpp>
 #include <fanmill/json.hpp>
 #include <fanmill/object.hpp>
@@ -14,18 +13,6 @@
 
 namespace fanmill::broker {
 namespace {
-
-// Of an item's text in a line for people.
-constexpr std::size_t shown_item_max = 80;
-
-/// "item 3 (a.cnf)".
-std::string name_of(const CommandItem& item) {
-  std::string text = item.words.text;
-  if (text.size() > shown_item_max) text = text.substr(0, shown_item_max) + "...";
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-  return "item " + std::to_string(item.words.seq) + (text.empty() ? "" : " (" + text + ")");
-}
 
 /// About what it takes in memory.
 std::size_t bytes_of(const ItemEnd& end) {
@@ -58,16 +45,9 @@ std::string result_members(const TaskEnd& task) {
   return json;
 }
 
-/// `text` with `before` at the front of each line.
-std::string with_prefix(std::string_view text, std::string_view before) {
-  std::string lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    lines += before;
-    lines += text.substr(0, end);
-    text.remove_prefix(end);
-  }
-  return lines;
+/// As far as it is here.
+std::uint64_t received_of(const CommandResult& result) {
+  return result.streamed ? result.output_size() : result.output.size();
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
@@ -99,23 +79,46 @@ std::string to_json_line(const CommandItem& item, const ItemEnd& end) {
   return json + "}";
 }
 
-void CommandOutput::item_ended(const CommandItem& item, const ItemEnd& end) {
+void CommandOutput::stream(const CommandItem& item, std::uint32_t attempt, std::string_view chunk) {
+  streams_.take(item, attempt, chunk);
+}
+
+void CommandOutput::item_ended(const CommandItem& item, ItemEnd& end) {
+  const bool is_streamed = options_.stream && end_stream(item, end);
+  if (!options_.results.empty()) {
+    keep(item, end, is_streamed);
+    log(item, end);
+  }
+  for (TaskEnd& task : end.ends) {
+    if (!task.result.streamed) continue;
+    task.result.output_bytes = task.result.output_size();
+    task.result.output.clear();
+  }
   backlog_.add(bytes_of(end));
-  if (options_.results.empty()) return;
-  keep(item, end);
-  log(item, end);
+}
+
+/// Whether something of the item was passed on. It has one command, whose result tells how much that
+/// should be.
+bool CommandOutput::end_stream(const CommandItem& item, const ItemEnd& end) {
+  for (const TaskEnd& task : end.ends) {
+    if (!task.solved || !task.result.streamed) continue;
+    const CommandResult& result = task.result;
+    streams_.end(item, *result.streamed, result.output, result.output_size());
+    return true;
+  }
+  return streams_.end(item);
+}
+
+void CommandOutput::put(std::string_view text) {
+  report_.make_way();
+  standard_output_.write(text);
 }
 
 void CommandOutput::write(const CommandItem& item, const ItemEnd& end) {
   backlog_.remove(bytes_of(end));
   report_.item_ended(end.solved);
   const std::string text = output_of(item, end);
-  if (!text.empty()) {
-    report_.make_way();
-    // Somebody may read along, and the next result may be long in coming.
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-      throw FarmError(ErrorCode::io_error, "standard output can't be written");
-  }
+  if (!text.empty()) put(text);
   for (const TaskEnd& task : end.ends) {
     if (!task.result.output_file) continue;
     report_.say(name_of(item) + ": only the beginning of its output is here; all of it is on " +
@@ -162,7 +165,7 @@ void CommandOutput::log(const CommandItem& item, const ItemEnd& end) {
                                              .started = task.result.started,
                                              .wall = task.result.wall,
                                              .sent = task.input_bytes,
-                                             .received = task.result.output.size(),
+                                             .received = received_of(task.result),
                                              .exit = task.exit,
                                              .signal = task.signal,
                                              .command = task.command});
@@ -170,13 +173,10 @@ void CommandOutput::log(const CommandItem& item, const ItemEnd& end) {
   joblog_->append(won + others);
 }
 
-void CommandOutput::keep(const CommandItem& item, const ItemEnd& end) const {
+void CommandOutput::keep(const CommandItem& item, const ItemEnd& end, bool is_streamed) const {
   const std::filesystem::path folder =
       std::filesystem::path(options_.results) / std::to_string(item.words.seq);
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    throw FarmError(ErrorCode::io_error, "--results: " + folder.string() + ": " + error.message());
+  make_folder(folder);
   std::string output;
   std::string errors;
   for (const TaskEnd& task : end.ends) {
@@ -184,7 +184,7 @@ void CommandOutput::keep(const CommandItem& item, const ItemEnd& end) const {
     // Beside a solution, what those said that did not find it is noise.
     if (task.solved || !end.solved) errors += task.result.errors;
   }
-  write_file(folder / "stdout", output);
+  if (!is_streamed) write_file(folder / "stdout", output);
   write_file(folder / "stderr", errors);
   write_file(folder / "outcome.json", to_json_line(item, end) + "\n");
 }

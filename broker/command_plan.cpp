@@ -12,6 +12,18 @@ namespace {
   throw FarmError(ErrorCode::invalid_argument, words);
 }
 
+/// What a command has written can't be taken back: there must be one whose output counts.
+void check_stream(const CommandOptions& options) {
+  if (options.json)
+    refuse("--stream writes output as it comes, --json when its item has ended: choose one");
+  if (!options.races.empty())
+    refuse("--stream would mix the output of the losers in: leave out --race");
+  if (!options.stages.empty())
+    refuse("--stream would write the output of each stage: leave out --stages");
+  if (options.pipe) refuse("--stream is for commands that are given the item: leave out --pipe");
+  if (options.dry_run) refuse("--dry-run starts nothing that could --stream");
+}
+
 void check(const CommandOptions& options, const CommandWords& words) {
   if (options.commands && (!options.races.empty() || !words.command.empty()))
     refuse("--commands takes the commands from the items: leave out --race and the one behind --");
@@ -24,12 +36,14 @@ void check(const CommandOptions& options, const CommandWords& words) {
            " reads what was done from a job log: add --joblog FILE");
   }
   if (options.dry_run && !options.results.empty()) refuse("--dry-run makes no --results");
+  if (options.stream) check_stream(options);
 }
 
-PlannedTask planned(const ItemTask& task, const TaskSettings& settings, const ItemWords& words) {
+PlannedTask planned(const ItemTask& task, const TaskSettings& settings, const ItemWords& words,
+                    bool stream) {
   const std::string input = task.input ? R"(,"input":)" + *task.input : "";
-  const std::string json =
-      R"({"command":)" + task.command.json(words) + input + settings.json_members() + "}";
+  const std::string json = R"({"command":)" + task.command.json(words) + input +
+                           settings.json_members() + (stream ? R"(,"stream":true})" : "}");
   return {.shown = task.command.shown(words),
           .payload = Payload::json(json),
           .until = settings.until.value_or(Until()),
@@ -40,7 +54,10 @@ PlannedTask planned(const ItemTask& task, const TaskSettings& settings, const It
 
 CommandPlan::CommandPlan(const CommandOptions& options, const CommandWords& words,
                          double time_limit)
-    : stages_(options.stages), settings_(options.settings), pipe_(options.pipe) {
+    : stages_(options.stages),
+      settings_(options.settings),
+      pipe_(options.pipe),
+      stream_(options.stream) {
   check(options, words);
   if (time_limit > 0) settings_.limits.wall = time_limit;
   for (const std::string& line : options.races) commands_.push_back(CommandTemplate::of_line(line));
@@ -79,6 +96,10 @@ PlannedGroup CommandPlan::group(const CommandItem& item) const {
   if (tasks.empty())
     group.error = "line " + std::to_string(item.line) +
                   ": a group without \"tasks\", and there is no command to run on its item";
+  if (stream_ && tasks.size() > 1)
+    group.error = "line " + std::to_string(item.line) +
+                  ": --stream would mix the output of the group's commands; it has " +
+                  std::to_string(tasks.size());
   if (!group.error.empty()) return group;
   // A policy of the group's own has its own idea of steps.
   const std::size_t stages = item.policy ? 0 : stages_.size();
@@ -92,7 +113,7 @@ PlannedGroup CommandPlan::group(const CommandItem& item) const {
         settings.limits.wall = std::min(limit, settings.limits.wall.value_or(limit));
       }
       if (one_by_one) group.steps.emplace_back();
-      group.steps.back().push_back(planned(task, settings, item.words));
+      group.steps.back().push_back(planned(task, settings, item.words, stream_));
     }
   }
   return group;

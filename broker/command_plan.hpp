@@ -43,6 +43,7 @@ class CommandPlan {
   std::vector<double> stages_;
   TaskSettings settings_;
   bool pipe_;
+  bool stream_;
 };
 
 }  // namespace fanmill::broker

@@ -10,6 +10,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -126,6 +127,8 @@ void run_items(const CommandRun& run, Manager& manager, Inlet<CommandItem>& inle
     output.item_ended(item, end);
     return end;
   };
+  const auto write_on = [&output](const CommandItem& item, const Payload&, std::uint32_t attempt,
+                                  std::string_view chunk) { output.stream(item, attempt, chunk); };
   const auto not_sent = [&](const CommandItem& item, const std::vector<TaskError>& errors) {
     ItemEnd end;
     for (const TaskError& error : errors)
@@ -141,12 +144,17 @@ void run_items(const CommandRun& run, Manager& manager, Inlet<CommandItem>& inle
   const auto write = [&](int&, const ItemEnd& end, std::size_t, const CommandItem& item) {
     output.write(item, end);
   };
-  manager.run(inlet, job.group_tasks(begin)
-                         .update_group(succeeded)
-                         .task_failed(failed)
-                         .incomplete_group(without_tasks)
-                         .on_failure(not_sent)
-                         .update_results(0, write));
+  const auto whole_job = job.group_tasks(begin)
+                             .update_group(succeeded)
+                             .task_failed(failed)
+                             .incomplete_group(without_tasks)
+                             .on_failure(not_sent)
+                             .update_results(0, write);
+  if (arguments.commands.stream) {
+    manager.run(inlet, whole_job.task_output(write_on));
+  } else {
+    manager.run(inlet, whole_job);
+  }
 }
 
 std::size_t cores() {
@@ -193,6 +201,7 @@ int host_commands(const CommandRun& run) {
              inlet.discard();
              output.backlog().close();
            },
+       .give_up_output = [&output] { output.give_up(); },
        .work =
            [&](Manager& manager) {
              const ItemFeeder feeder(

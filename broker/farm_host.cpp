@@ -71,6 +71,7 @@ int host_farm(const RunArguments& arguments, Report& report, const HostedRun& ru
   std::signal(SIGPIPE, SIG_IGN);
   Interrupts interrupts([&](int count, bool hang_up) {
     run.discard_input();
+    if (count > 1 && run.give_up_output) run.give_up_output();
     in_reach.use([&](Manager& manager) { count == 1 ? manager.drain() : manager.stop(); });
     if (count == 1 && !hang_up)
       std::fputs("\nfanmill-broker: finishing what workers have; again to stop at once\n", stderr);

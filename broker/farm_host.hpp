@@ -37,6 +37,8 @@ struct HostedRun {
   Observer observer;
   /// Reads no more of the input. From any thread, at any time.
   std::function<void()> discard_input;
+  /// Waits no more for who reads the output: the run is to stop at once. As above; may be empty.
+  std::function<void()> give_up_output = {};
   /// The run; called once. What it throws is told and makes the run a failure.
   std::function<void(Manager&)> work;
 };

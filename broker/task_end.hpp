@@ -22,11 +22,14 @@ struct CommandResult {
   std::uint64_t memory = 0;                   // bytes at the peak
   std::optional<std::uint64_t> output_bytes;  // of an output that was cut...
   std::optional<std::string> output_file;     // ...and where all of it lies, on its host
+  std::optional<std::uint32_t> streamed;      // the attempt that passed it on; then it lies nowhere
+  /// Of all that it wrote, in bytes.
+  [[nodiscard]] std::uint64_t output_size() const { return output_bytes.value_or(output.size()); }
 };
 FANMILL_FIELDS(CommandResult, exit, output, (errors, fanmill::or_default),
                (host, fanmill::or_default), (started, fanmill::or_default),
                (wall, fanmill::or_default), (cpu, fanmill::or_default),
-               (memory, fanmill::or_default), output_bytes, output_file)
+               (memory, fanmill::or_default), output_bytes, output_file, streamed)
 
 struct TaskEnd {
   std::size_t task = 0;  // within its item's group, from 0

@@ -41,6 +41,8 @@ const kindGoodbye :UInt16 = 10;
 const kindTasks :UInt16 = 11;    # feature batch
 const kindResults :UInt16 = 12;  # feature batch
 const kindPart :UInt16 = 13;     # feature parts
+const kindOutput :UInt16 = 14;      # feature output
+const kindOutputTaken :UInt16 = 15; # feature output
 
 # Kill: only if the task was not started (the recall of a prefetched task).
 const flagIfUnstarted :UInt16 = 1;
@@ -63,6 +65,7 @@ const featureKill :UInt64 = 2;       # the peer can end a running task; without 
 const featureBatch :UInt64 = 4;      # Tasks and Results
 const featureParts :UInt64 = 8;      # Part
 const featureTimeLimit :UInt64 = 16; # the peer ends a task at its time limit by itself
+const featureOutput :UInt64 = 32;    # Output and OutputTaken
 
 # Payload encodings, as bit n of a 64-bit set for encoding number n.
 const encodingNone :UInt16 = 0;
@@ -286,4 +289,26 @@ struct Part {
   attempt @4 :UInt64;
   offset @5 :UInt64;
   total @6 :UInt64;
+}
+
+# Worker -> manager: what the attempt wrote to its standard output, as it comes (feature output). Payload frame: the
+# bytes, 1 to 65536 of them. Those of one attempt follow each other without a gap, and before its Result. At most 1 MiB
+# is under way beyond what OutputTaken told, so whoever writes faster than somebody reads has to wait.
+struct Output {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  attempt @4 :UInt64;
+  offset @5 :UInt64;          # of the first byte, in all that the attempt writes
+}
+
+# Manager -> worker: how much of an attempt's output was taken (feature output).
+struct OutputTaken {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  attempt @4 :UInt64;
+  offset @5 :UInt64;          # everything before it
 }

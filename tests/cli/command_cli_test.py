@@ -4,6 +4,7 @@
 What commands do to their workers, and how they are killed, the tests of the worker show.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -11,11 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import BROKER, WORKER, Farm, values, wait_until  # noqa: E402
+from farm_process import BROKER, PATIENCE, WORKER, Farm, status_of, values, wait_until  # noqa: E402
 
 # Never ends by itself; nobody waits for it.
 FOREVER = "sleep 1000"
@@ -303,6 +305,211 @@ class Resuming(CommandTest):
             self.assertEqual(farm.run("--resume-failed", *arguments)[:2], (0, "b\n"))
             self.assertEqual(farm.run("--resume-failed", *arguments)[:2], (0, ""))
             self.assertEqual([line[0] for line in log.read_text().splitlines()[1:]], list("1232"))
+
+
+def gate(farm, name):
+    """A named pipe: whoever reads it waits until the test has written."""
+    os.mkfifo(farm.folder / name)
+    return farm.folder / name
+
+
+class Relay:
+    """Between workers and a manager's Unix socket: a connection that can be cut."""
+
+    def __init__(self, farm):
+        self.path = str(farm.folder / "relay")
+        self.manager = str(farm.folder / "farm")
+        self.ends = []
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                worker = self.server.accept()[0]
+            except OSError:
+                return
+            manager = socket.socket(socket.AF_UNIX)
+            manager.connect(self.manager)
+            self.ends += [worker, manager]
+            for source, sink in ((worker, manager), (manager, worker)):
+                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pass(source, sink):
+        try:
+            while chunk := source.recv(1 << 16):
+                sink.sendall(chunk)
+        except OSError:
+            pass
+        for end in (source, sink):
+            end.close()
+
+    def cut(self):
+        ends, self.ends = self.ends, []
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        self.cut()
+
+
+def memory_peaks(farm):
+    """The most that each of the farm's processes had resident, in MiB, by its name."""
+    found = {}
+    for pid in farm.processes():
+        status = status_of(pid)
+        if "VmHWM" in status:
+            name = status["Name"]
+            found[name] = max(found.get(name, 0), int(status["VmHWM"].split()[0]) // 1024)
+    return found
+
+
+class Streaming(CommandTest):
+    def test_a_line_comes_while_its_command_runs_on(self):
+        with Farm() as farm:
+            go_on = gate(farm, "go-on")
+            process = farm.broker("--local", "1", "--stream", "--", "sh", "-c", f"echo {{}}; printf .; cat {go_on}", ":::", "a")
+            self.assertEqual(process.lines(1), ["a"])
+            go_on.write_text("b\nc")
+            self.assertEqual(process.end()[:2], (0, "a\n.b\nc"))
+
+    def test_lines_of_commands_mix_and_those_of_each_keep_their_order(self):
+        with Farm() as farm:
+            gates = [gate(farm, name) for name in ("1", "2")]
+            process = farm.broker("--local", "2", "--stream", "--tag", "--", "sh", "-c", f"while read x; do echo $x; done < {farm.folder}/{{}}",
+                                  ":::", "1", "2")
+            writers = [open(each, "w", buffering=1) for each in gates]
+            expected = []
+            for count, name in enumerate("1221"):
+                writers[int(name) - 1].write(f"{count}\n")
+                expected.append(f"{name}\t{count}")
+                self.assertEqual(process.lines(count + 1), expected)
+            for writer in writers:
+                writer.close()
+            self.assertEqual(process.end()[:2], (0, "".join(line + "\n" for line in expected)))
+
+    def test_results_hold_everything(self):
+        with Farm() as farm:
+            results = farm.folder / "results"
+            status, output, errors = farm.run("--local", "2", "--stream", "--results", results, "--", "sh", "-c",
+                                              "seq 100000; exit {}", ":::", "0", "3")
+            all_of_it = "".join(f"{n}\n" for n in range(1, 100001))
+            self.assertEqual(status, 1, errors)
+            self.assertEqual(sorted(output.splitlines()), sorted(2 * all_of_it.splitlines()))
+            # Also of the one that failed.
+            self.assertEqual([(results / n / "stdout").read_text() for n in "12"], 2 * [all_of_it])
+            outcome = json.loads((results / "1" / "outcome.json").read_text())
+            self.assertEqual((outcome["output"], outcome["output_bytes"]), (all_of_it[:65536], len(all_of_it)))
+            self.assertNotIn("only the beginning", errors)
+
+    def test_a_command_that_writes_nothing(self):
+        with Farm() as farm:
+            results = farm.folder / "results"
+            self.assertEqual(farm.run("--local", "1", "--stream", "--results", results, "--", "true", ":::", "a")[:2], (0, ""))
+            self.assertEqual((results / "1" / "stdout").read_text(), "")
+
+    def test_the_job_log_tells_how_much_came(self):
+        with Farm() as farm:
+            log = farm.folder / "log"
+            self.assertEqual(farm.run("--local", "1", "--stream", "--joblog", log, "--", "seq", ":::", "100000")[0], 0)
+            self.assertEqual(log.read_text().splitlines()[1].split("\t")[5], "588895")
+
+    def test_200_MB_are_no_matter_of_memory(self):
+        with Farm() as farm:
+            go_on = gate(farm, "go-on")
+            write = f"head -c 200000000 /dev/zero | tr '\\0' x; echo; cat {go_on}"
+            process = farm.broker("--local", "1", "--stream", "--", "sh", "-c", write + "; : {}", ":::", "a")
+            digest = hashlib.sha256()
+            size = 0
+            while size < 200_000_001:
+                with process.changed:  # what has come is counted and not kept
+                    self.assertTrue(process.changed.wait_for(lambda: process.text["out"], PATIENCE))
+                    chunk, process.text["out"] = process.text["out"], b""
+                digest.update(chunk)
+                size += len(chunk)
+            peaks = memory_peaks(farm)
+            go_on.write_text("")
+            status, rest, errors = process.end()
+            self.assertEqual((status, rest), (0, ""), errors)
+            expected = hashlib.sha256()
+            for _ in range(200):
+                expected.update(b"x" * 1_000_000)
+            expected.update(b"\n")
+            self.assertEqual(digest.digest(), expected.digest())
+            self.assertEqual({name: peak for name, peak in peaks.items() if peak > 64}, {}, peaks)
+
+    def test_who_does_not_read_can_still_stop(self):
+        with Farm() as farm:
+            process = farm.broker("--local", "1", "--stream", "--", "sh", "-c", "echo {}; yes", ":::", "a")
+            process.lines(1)
+            process.may_read["out"].clear()
+            # Until the whole way is full: then it waits in its write.
+            yes = wait_until(lambda: [pid for pid, line in farm.processes().items() if line == "yes"], "yes to run")[0]
+            written = []
+
+            def stands_still():
+                written.append(re.search(r"^wchar: (\d+)$", Path(f"/proc/{yes}/io").read_text(), re.MULTILINE)[1])
+                return len(written) > 20 and len(set(written[-20:])) == 1
+            wait_until(stands_still, "yes to wait")
+            process.ctrl_c()
+            process.says("finishing what workers have")
+            process.ctrl_c()
+            self.assertEqual(process.wait(), 2)
+            wait_until(lambda: not farm.processes(), farm.processes)
+            process.may_read["out"].set()
+
+    def test_a_second_attempt_begins_its_output_anew(self):
+        with Farm() as farm:
+            results = farm.folder / "results"
+            tries = f"echo x >> {farm.folder}/{{}}; n=$(wc -l < {farm.folder}/{{}}); printf %s try $n; [ $n -gt 1 ]"
+            status, output, errors = farm.run("--local", "1", "--stream", "--retries", "1", "--results", results, "--", "sh", "-c",
+                                              tries, ":::", "a")
+            self.assertEqual((status, output), (0, "try1try2"), errors)
+            self.assertIn("item 1 (a): attempt 2 begins its output anew; 4 bytes of attempt 1 were written before", errors)
+            self.assertEqual((results / "1" / "stdout").read_text(), "try2")
+
+    def test_what_was_lost_with_a_connection_is_told(self):
+        with Farm() as farm, Relay(farm) as relay:
+            go_on = gate(farm, "go-on")
+            process = farm.broker("--bind", farm.endpoint, "--verbose", "1", "--stream", "--", "sh", "-c",
+                                  f"seq 20000; cat {go_on}; seq 20000; : {{}}", ":::", "a")
+            process.says("waiting for workers")
+            farm.worker("command", "--slots", "1", endpoint=f"ipc://{relay.path}")
+            process.lines(20000)
+            relay.cut()
+            process.says("joined|is back", 2)
+            go_on.write_text("")
+            status, output, errors = process.end()
+            self.assertEqual((status, output.count("\n")), (0, 20000), errors)
+            self.assertRegex(errors, r"item 1 \(a\): its output is incomplete, as its worker's connection was lost: "
+                                     r"108894 of 217788 bytes are here")
+
+    def test_what_it_cannot_go_with_is_refused(self):
+        for words, options in {"--json when its item has ended": ["--json", "--", "echo", "{}"],
+                               "leave out --race": ["--race", "echo {}", "--race", "true {}"],
+                               "leave out --stages": ["--stages", "1s,2s", "--", "echo", "{}"],
+                               "leave out --pipe": ["--pipe", "--", "cat"],
+                               "starts nothing that could --stream": ["--dry-run", "--", "echo", "{}"]}.items():
+            with self.subTest(words):
+                output, errors = self.check_run("--stream", *options, items="a\n", status=1)
+                self.assertEqual(output, "")
+                self.assertIn(words, errors)
+        group = {"item": "x", "tasks": [{"command": "echo a"}, {"command": "echo b"}]}
+        errors = self.check_run("--stream", "--commands", items=json.dumps(group), status=1)[1]
+        self.assertIn("line 1: --stream would mix the output of the group's commands; it has 2", errors)
+        group = {"item": "x", "command": "echo a"}
+        self.assertEqual(self.check_run("--stream", "--commands", items=json.dumps(group))[0], "a\n")
 
 
 class Workers(CommandTest):

@@ -230,6 +230,26 @@ TEST_CASE("each field of Kill, Killed and Heartbeat is checked", "[unit][codec]"
   CHECK(fault_with("heartbeat-worker", 16, u64) == "Heartbeat: session is 0, which is no id");
 }
 
+TEST_CASE("each field of Output and OutputTaken is checked", "[unit][codec]") {
+  CHECK(fault_with("output", 16, u64) == "Output: attempt is 0, which is no id");
+  CHECK_THAT(fault_with("output", 24, ~std::uint64_t{0}), ContainsSubstring("Output: offset is"));
+  CHECK(fault_with("output-taken", 16, u64) == "OutputTaken: attempt is 0, which is no id");
+}
+
+TEST_CASE("an Output has 1 to 65536 bytes", "[unit][codec]") {
+  const std::string header = header_of("output");
+  const std::string expected = ", expected 1 to 65536";
+  const std::string name = "Output: bytes of the payload frame is ";
+  CHECK(fault_of({header, {}}) == name + "0" + expected);
+  CHECK(fault_of({header, ""}) == name + "0" + expected);
+  CHECK(fault_of({header, std::string(65537, 'x')}) == name + "65537" + expected);
+  CHECK(fault_of({header, std::string(65536, 'x')}) == "no error");
+}
+
+TEST_CASE("an OutputTaken has no payload", "[unit][codec]") {
+  CHECK_THAT(fault_of({header_of("output-taken"), "x"}), ContainsSubstring("OutputTaken: "));
+}
+
 // A worker may leave before it was welcomed, and has no session to name then.
 TEST_CASE("a Goodbye needs no session", "[unit][codec]") {
   CHECK(fault_with("goodbye", 16, u64) == "no error");

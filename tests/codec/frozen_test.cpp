@@ -54,11 +54,12 @@ TEST_CASE("every kind of message has a sample", "[unit][codec]") {
 }
 
 // libzmq keeps frames of up to 33 bytes without an allocation.
-TEST_CASE("heartbeat, kill and killed are 32 bytes", "[unit][codec]") {
+TEST_CASE("heartbeat, kill, killed and what was taken are 32 bytes", "[unit][codec]") {
   for (const Sample& sample : samples()) {
     const bool small = std::holds_alternative<core::Heartbeat>(sample.message) ||
                        std::holds_alternative<core::Kill>(sample.message) ||
-                       std::holds_alternative<core::Killed>(sample.message);
+                       std::holds_alternative<core::Killed>(sample.message) ||
+                       std::holds_alternative<core::OutputTaken>(sample.message);
     if (!small) continue;
     CAPTURE(sample.name);
     CHECK(encoded(sample.message).header.size() == 32);

@@ -195,6 +195,8 @@ std::vector<Sample> samples() {
        core::Goodbye{.session = session, .closed = true, .words = "the farm is closed"}},
       {"goodbye-status", "a worker ends with 5",
        core::Goodbye{.session = session, .detail = 5, .words = "SIGTERM"}},
+      {"output", "the third line of a task", core::Output{attempt, 14, Bytes("ready\n")}},
+      {"output-taken", "both lines before it were taken", core::OutputTaken{attempt, 14}},
   };
 }
 

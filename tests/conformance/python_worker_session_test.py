@@ -222,7 +222,7 @@ class Liveness(WorkerTest):
 
     def test_kinds_that_no_manager_sends_and_unknown_ones_are_ignored(self):
         self.start()
-        for kind in (RESULT, KILLED, 11, 12, 13, 14, 99, 65535):
+        for kind in (RESULT, KILLED, 11, 12, 13, 14, 15, 99, 65535):
             for version in (1, 2):
                 if kind <= GOODBYE and version == 2:
                     continue  # malformed

@@ -34,6 +34,9 @@ std::string short_message(const Kill& kill) {
 std::string short_message(const Heartbeat& heartbeat) {
   return (heartbeat.echo ? "ask " : "heartbeat ") + std::to_string(heartbeat.acknowledged);
 }
+std::string short_message(const OutputTaken& taken) {
+  return "taken " + serial(taken.attempt.value) + " to " + std::to_string(taken.offset);
+}
 std::string short_message(const Goodbye& goodbye) {
   return std::string("goodbye") + (goodbye.drain ? " drain" : "") +
          (goodbye.closed ? " closed" : "");
@@ -55,6 +58,10 @@ std::string short_action(const ForgetPeer& forget) {
 std::string short_action(const DeliverTaskEnd& end) {
   return "end " + std::to_string(end.item) + "." + std::to_string(end.task) + " " +
          (end.outcome.nothing ? "nothing" : to_string(end.outcome.kind));
+}
+std::string short_action(const DeliverOutput& output) {
+  return "output " + std::to_string(output.item) + "." + std::to_string(output.task) + "#" +
+         std::to_string(output.number) + " from " + std::to_string(output.offset);
 }
 std::string short_action(const DeliverGroupEnd& end) {
   const GroupResult& result = end.result;

@@ -103,6 +103,10 @@ class Monkey {
                              : Message(Unknown{.kind = 50});
       case 1:
         return below(8) == 0 ? Message(Who{}) : Message(killed(1 + below(99)));
+      case 9:
+        return Output{.attempt = attempt_of(peer),
+                      .offset = below(4) == 0 ? below(100) : 0,
+                      .bytes = Bytes(std::string(1 + below(9), 'o'))};
       case 2:
       case 3:
       case 4:
@@ -123,7 +127,7 @@ class Monkey {
   Hello hello(PeerId peer) {
     Hello hello{.slots = static_cast<std::uint16_t>(1 + below(3)),
                 .containment = below(2) == 0 ? Containment::process : Containment::cgroup,
-                .features = below(32),
+                .features = below(64),
                 .encodings = 15,
                 .uuid = {.low = (peer.value + 1) / 2, .high = below(16) == 0 ? 1U : 0U},
                 .boot = {.low = 1 + below(2), .high = 1},

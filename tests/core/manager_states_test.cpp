@@ -9,8 +9,8 @@ namespace fanmill::core::test {
 namespace {
 
 // A new kind of message or event needs its row below.
-static_assert(std::variant_size_v<Message> == 11);
-static_assert(std::variant_size_v<ManagerEvent> == 12);
+static_assert(std::variant_size_v<Message> == 13);
+static_assert(std::variant_size_v<ManagerEvent> == 13);
 
 enum class State { unknown, idle, busy, suspect, draining, killing, lost };
 constexpr std::array states = {State::unknown,  State::idle,    State::busy, State::suspect,
@@ -126,6 +126,13 @@ TEST_CASE("every message in every state of a session is handled or ignored", "[u
          farm.say(1, Heartbeat{.session = SessionId{99}, .echo = true});
        },
        {who, "-", "-", "-", "-", "-", who}},
+      {"output without the feature",
+       say(Output{.attempt = attempt(1), .bytes = Bytes("x")}),
+       {who, "-", out, out, out, out, who}},
+      {"output of what it was not given",
+       say(Output{.attempt = attempt(9), .bytes = Bytes("x")}),
+       {who, "-", "-", "-", "-", "-", who}},
+      {"output taken", say(OutputTaken{}), {who, out, out, out, out, out, who}},
       {"unknown kind", say(Unknown{.kind = 999}), {who, "-", "-", "-", "-", "-", who}},
       {"welcome", say(Welcome{}), {who, out, out, out, out, out, who}},
       {"refuse", say(Refuse{}), {who, out, out, out, out, out, who}},
@@ -165,6 +172,9 @@ TEST_CASE("every other event in every state of a session is handled or ignored",
       {"group decided",
        turn(GroupUpdated{.group = GroupId{attempt(1).value}, .done = true}),
        {"-", "-", "1: kill 1", "1: kill 1", "1: kill 1", "-", "-"}},
+      {"output consumed of what has ended",
+       turn(OutputConsumed{.attempt = attempt(9), .offset = 7}),
+       {"-", "-", "-", "-", "-", "-", "-"}},
       {"job closed",
        turn(JobClosed{JobId{1}}),
        {"job 1 over", "job 1 over", "-", "-", "-", "job 1 over", "-"}},

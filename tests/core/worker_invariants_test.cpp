@@ -13,7 +13,9 @@ namespace {
 
 // A state with a session, a running task with a time limit, a waiting one and a result.
 WorkerState sound_state() {
-  WorkerState state(plain_options());
+  WorkerOptions options = plain_options();
+  options.features |= feature::output;
+  WorkerState state(options);
   WorkerActions out;
   Instant now{1h};
   const auto happen = [&](auto fact) {
@@ -22,7 +24,7 @@ WorkerState sound_state() {
   };
   happen(WorkerStarted{});
   happen(WorkerMessageReceived{Welcome{.session = SessionId{1},
-                                       .features = feature::time_limit,
+                                       .features = feature::time_limit | feature::output,
                                        .greeting = 1,
                                        .heartbeat = 2s,
                                        .suspect = 6s,
@@ -60,6 +62,12 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
        [](WorkerState& state) { state.due_slots.clear(); }},
       {"only a task with a time limit, not told to stop for another reason, has one running",
        [](WorkerState& state) { state.slots[0]->fate = Fate::killed; }},
+      {"output is passed on in a session that takes it",
+       [](WorkerState& state) { state.terms.features &= ~feature::output; }},
+      {"what is under way of a task's output fits in the window",
+       [](WorkerState& state) { state.slots[0]->output_taken = 1; }},
+      {"what is under way of a task's output fits in the window",
+       [](WorkerState& state) { state.slots[0]->output_sent = limits::output_window_bytes + 1; }},
       {"tasks wait in the order in which they came",
        [](WorkerState& state) { state.queue.begin()->second.task.attempt = AttemptId{7}; }},
       {"tasks wait in the order in which they came",

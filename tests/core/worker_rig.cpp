@@ -27,6 +27,11 @@ std::string in_short(const Message& message) {
     std::string operator()(const Goodbye& goodbye) const {
       return goodbye.drain ? "drain" : "goodbye";
     }
+    std::string operator()(const Output& output) const {
+      return "output " + std::to_string(output.attempt.value) + " from " +
+             std::to_string(output.offset);
+    }
+    std::string operator()(const OutputTaken&) const { return "OUTPUT TAKEN"; }
     std::string operator()(const Welcome&) const { return "WELCOME"; }
     std::string operator()(const Refuse&) const { return "REFUSE"; }
     std::string operator()(const Who&) const { return "WHO"; }
@@ -48,6 +53,12 @@ std::string in_short(const WorkerAction& action) {
     }
     std::string operator()(const StopTask& stop) const {
       return "stop " + std::to_string(stop.attempt.value);
+    }
+    std::string operator()(const TakeOutput& take) const {
+      return "take " + std::to_string(take.attempt.value) + " to " + std::to_string(take.taken);
+    }
+    std::string operator()(const DropOutput& drop) const {
+      return "drop " + std::to_string(drop.attempt.value);
     }
     std::string operator()(const EndWorker& end) const {
       return "end " + std::to_string(static_cast<int>(end.status)) + (end.at_once ? "!" : "");

@@ -86,10 +86,11 @@ const std::vector<Row>& rows() {
       {"started", [](WorkerRig& rig) { rig.step(WorkerStarted{}); },
        "fresh: connect, hello 1; greeting waiting open busy finish drain leave closed ended: -"},
       {"connection lost", [](WorkerRig& rig) { rig.lose_connection(); },
-       "fresh greeting waiting closed ended: -; open busy finish drain leave: connect, hello 2"},
+       "fresh greeting waiting closed ended: -; open leave: connect, hello 2; busy finish drain: "
+       "drop 2, connect, hello 2"},
       {"malformed", [](WorkerRig& rig) { rig.step(WorkerMalformedReceived{"?"}); },
-       "fresh greeting waiting closed: ignored; open busy finish drain leave: hello 2; "
-       "ended: -"},
+       "fresh greeting waiting closed: ignored; open leave: hello 2; busy finish drain: drop "
+       "2, hello 2; ended: -"},
       {"stop", [](WorkerRig& rig) { rig.step(StopRequested{}); },
        "fresh greeting waiting: end 5; open: goodbye, end 5; busy finish drain: stop 2; leave "
        "closed ended: -"},
@@ -107,11 +108,18 @@ const std::vector<Row>& rows() {
        [](WorkerRig& rig) { rig.step(ExecutorDied{.slot = 0, .attempt = AttemptId{2}}); },
        "fresh greeting waiting open: ignored; busy finish: crashed 2, start 3; drain: crashed 2, "
        "echo?; leave: echo?; closed: end 5; ended: -"},
+      {"output written",
+       [](WorkerRig& rig) {
+         rig.step(OutputWritten{.slot = 0, .attempt = AttemptId{2}, .bytes = Bytes("x")});
+       },
+       "fresh greeting waiting open leave closed: ignored; busy finish drain: output 2 from 0; "
+       "ended: -"},
       {"welcome",
        [](WorkerRig& rig) {
          rig.welcome({{AttemptId{2}, Verdict::keep}});
        },
-       "fresh waiting closed: ignored; greeting ended: -; open busy finish drain leave: hello 2"},
+       "fresh waiting closed: ignored; greeting ended: -; open leave: hello 2; busy finish "
+       "drain: drop 2, hello 2"},
       {"welcome, repeated",
        [](WorkerRig& rig) {
          rig.terms.greeting = 1;
@@ -125,19 +133,22 @@ const std::vector<Row>& rows() {
        },
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
       {"refuse of the session, for good", says(Refuse{.session = session}),
-       "fresh greeting waiting closed: ignored; open: end 5; busy finish drain: stop 2; leave "
-       "ended: -"},
+       "fresh greeting waiting closed: ignored; open: end 5; busy finish drain: drop 2, stop "
+       "2; leave ended: -"},
       {"refuse of the session, for a time", says(Refuse{.session = session, .retry = 1s}),
-       "fresh greeting waiting closed: ignored; open busy finish drain leave ended: -"},
+       "fresh greeting waiting closed: ignored; open leave ended: -; busy finish drain: drop "
+       "2"},
       {"refuse of the hello, for good", says(Refuse{.greeting = 1}),
-       "fresh closed: ignored; greeting waiting open: end 5; busy finish drain: stop 2; leave "
-       "ended: -"},
+       "fresh closed: ignored; greeting waiting open: end 5; busy finish drain: drop 2, stop "
+       "2; leave ended: -"},
       {"refuse of the hello, for a time", says(Refuse{.greeting = 1, .retry = 1s}),
-       "fresh closed: ignored; greeting waiting open busy finish drain leave ended: -"},
+       "fresh closed: ignored; greeting waiting open leave ended: -; busy finish drain: drop "
+       "2"},
       {"refuse of another hello", says(Refuse{.greeting = 77}),
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
       {"who", says(Who{}),
-       "fresh greeting waiting closed: ignored; open busy finish drain leave: hello 2; ended: -"},
+       "fresh greeting waiting closed: ignored; open leave: hello 2; busy finish drain: drop "
+       "2, hello 2; ended: -"},
       {"task", says(Task{.attempt = AttemptId{4}, .group = GroupId{4}, .task = TaskId{4}}),
        "fresh greeting waiting closed: ignored; open: start 4; busy finish drain leave ended: -"},
       {"task, repeated",
@@ -166,8 +177,8 @@ const std::vector<Row>& rows() {
       {"heartbeat, echo", says(Heartbeat{.session = session, .echo = true}),
        "fresh greeting waiting closed: ignored; open busy finish drain leave: heartbeat; ended: -"},
       {"goodbye", says(Goodbye{.session = session}),
-       "fresh greeting waiting closed: ignored; open: end 5; busy finish drain: stop 2; leave "
-       "ended: -"},
+       "fresh greeting waiting closed: ignored; open: end 5; busy finish drain: drop 2, stop "
+       "2; leave ended: -"},
       {"goodbye, drain", says(Goodbye{.session = session, .drain = true}),
        "fresh greeting waiting closed: ignored; open: goodbye, end 5; busy finish drain leave "
        "ended: -"},
@@ -179,6 +190,11 @@ const std::vector<Row>& rows() {
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
       {"killed", says(Killed{.attempt = AttemptId{2}}),
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
+      {"output", says(Output{.attempt = AttemptId{2}, .bytes = Bytes("x")}),
+       "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
+      {"output taken, of none that was sent",
+       says(OutputTaken{.attempt = AttemptId{2}, .offset = 1}),
+       "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
       {"unknown kind", says(Unknown{.kind = 99}),
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
   };
@@ -186,14 +202,17 @@ const std::vector<Row>& rows() {
 }
 
 std::uint64_t ignored(const WorkerCounters& counters) {
-  return counters.messages_ignored + counters.duplicates_ignored + counters.messages_malformed;
+  return counters.messages_ignored + counters.duplicates_ignored + counters.messages_malformed +
+         counters.outputs_dropped;
 }
 
 // "state state: what it does; state: ..." in the order of the states.
 std::string what_happens(const Fact& happen) {
   std::vector<std::pair<std::string, std::string>> cells;
   for (const State& state : states()) {
-    WorkerRig rig;
+    WorkerOptions options = plain_options();
+    options.features |= feature::output;
+    WorkerRig rig(options);
     state.enter(rig);
     rig.claim_all();
     const std::uint64_t before = ignored(rig.worker.counters());

@@ -41,6 +41,7 @@ void ClientHost::cancel() {
   around_.tally.add(Count::run_cancelled);
   cancelled_ = true;
   calls_.clear();
+  outputs_.clear();
   step(core::RunCancelled{});
 }
 
@@ -52,8 +53,32 @@ void ClientHost::drain() {
   step(core::RunDrained{});
 }
 
-void ClientHost::receive(const core::DeliverTaskEnd& end) { step(core::TaskEndReceived{end}); }
-void ClientHost::receive(const core::DeliverGroupEnd& end) { step(core::GroupEndReceived{end}); }
+void ClientHost::receive(const core::DeliverTaskEnd& end) {
+  items_.at(end.item).ended.insert(end.task);
+  step(core::TaskEndReceived{end});
+}
+void ClientHost::receive(const core::DeliverGroupEnd& end) {
+  items_.at(end.item).over = true;
+  step(core::GroupEndReceived{end});
+}
+
+void ClientHost::receive(const core::DeliverOutput& output) {
+  demand(plan_.options.output, "output is delivered to who listens", job_, output.attempt);
+  const Item& item = items_.at(output.item);
+  demand(output.task < item.tasks.size() && !item.over && item.ended.count(output.task) == 0,
+         "output comes before the end of its task", output.attempt);
+  std::uint64_t& end = output_ends_[output.attempt];
+  demand(output.offset == end, "output of an attempt has no gap", output.attempt, output.offset,
+         "after", end);
+  end += output.bytes.size();
+  demand(
+      output.bytes.view() == output_of(item.tasks[output.task], output.offset, output.bytes.size()),
+      "output is what the function writes", output.attempt);
+  around_.tally.add(Count::output_delivered);
+  if (finished_ || cancelled_) return;
+  outputs_.push_back({.attempt = output.attempt, .offset = end});
+  wake_later();
+}
 void ClientHost::receive_job_end() { step(core::JobEndReceived{}); }
 
 void ClientHost::step(core::ClientEvent event) {
@@ -64,7 +89,8 @@ void ClientHost::step(core::ClientEvent event) {
 }
 
 void ClientHost::wake_later() {
-  const bool has_work = !calls_.empty() || (!input_ended_ && client_.may_pull());
+  const bool has_work =
+      !outputs_.empty() || !calls_.empty() || (!input_ended_ && client_.may_pull());
   if (awake_ || finished_ || !has_work) return;
   awake_ = true;
   Duration delay = rng_.percent(50) ? Duration{} : rng_.duration(Duration{}, plan_.callback_delay);
@@ -75,7 +101,13 @@ void ClientHost::wake_later() {
 void ClientHost::turn() {
   awake_ = false;
   if (finished_) return;
-  if (!calls_.empty()) {
+  if (!outputs_.empty()) {
+    // Whoever is quick takes all that has come.
+    do {
+      outbox_.emplace_back(outputs_.front());
+      outputs_.pop_front();
+    } while (!outputs_.empty() && rng_.percent(80));
+  } else if (!calls_.empty()) {
     const std::variant<core::CallUpdate, core::CallConclude> call = std::move(calls_.front());
     calls_.pop_front();
     if (const auto* asked = std::get_if<core::CallUpdate>(&call)) update(*asked);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <set>
 #include <variant>
 #include <vector>
@@ -24,6 +25,7 @@ class ClientHost {
   /// What the manager told this client.
   void receive(const core::DeliverTaskEnd& end);
   void receive(const core::DeliverGroupEnd& end);
+  void receive(const core::DeliverOutput& output);
   void receive_job_end();
   /// The user's thread comes around: one callback, or one item pulled.
   void turn();
@@ -38,6 +40,8 @@ class ClientHost {
     std::vector<Work> tasks;
     std::set<std::uint32_t> asked;     // tasks whose end was brought to the callback
     std::set<std::uint32_t> replaced;  // tasks that will never be
+    std::set<std::uint32_t> ended;     // tasks whose end the manager has told
+    bool over = false;                 // it has told the group's
     bool done = false;
     bool concluded = false;
     bool released = false;
@@ -65,6 +69,8 @@ class ClientHost {
   std::vector<core::ManagerEvent> outbox_;
   std::vector<Item> items_;
   std::deque<std::variant<core::CallUpdate, core::CallConclude>> calls_;
+  std::deque<core::OutputConsumed> outputs_;        // delivered, not yet taken
+  std::map<AttemptId, std::uint64_t> output_ends_;  // of what was delivered
   std::uint64_t released_count_ = 0;
   std::uint64_t next_in_order_ = 0;
   bool input_ended_ = false;

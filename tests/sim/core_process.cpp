@@ -1,9 +1,14 @@
 #include "core_process.hpp"
 
+#include <algorithm>
+
 #include "oracle.hpp"
 
 namespace fanmill::sim {
 namespace {
+
+// Until a program that is held back looks again.
+constexpr Duration held_back_pause = std::chrono::milliseconds(50);
 
 core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& identity) {
   const core::Hello hello = hello_of(plan, identity);
@@ -64,6 +69,10 @@ void CoreProcess::step(core::WorkerEvent event) {
 }
 
 void CoreProcess::finish_turn() {
+  for (std::uint32_t slot = 0; slot < executors_.size() && !ended(); ++slot) {
+    const Executor& executor = executors_[slot];
+    if (executor.busy && executor.output_ready() > 0 && rng_.percent(50)) write_output(slot);
+  }
   if (ended()) return;
   worker_.tick(around_.now(), actions_);
   around_.oracle.check_worker(worker_);
@@ -98,7 +107,9 @@ void CoreProcess::on(const core::StartTask& order) {
   if (work->deaf != 0) around_.tally.add(Count::deaf_to_stop);
   around_.trace.note(around_.now(), "worker ", identity_.worker, " starts ", order.task.attempt);
   executor.busy = true;
-  executor.stopped = false;
+  executor.stopped = executor.stop_asked = false;
+  executor.passes_output = order.passes_output;
+  executor.output_written = executor.output_taken = 0;
   executor.started = around_.now();
   executor.task = order.task;
   executor.work = *work;
@@ -128,6 +139,7 @@ void CoreProcess::on(const core::StopTask& order) {
                  "a task is stopped that does not run there", order.attempt);
   around_.tally.add(Count::task_stopped);
   around_.trace.note(around_.now(), "worker ", identity_.worker, " stops ", order.attempt);
+  executor.stop_asked = true;
   if (executor.work.deaf != 0 && !plan_.stops_by_death) return;
   const Instant stopped = around_.now() + plan_.stop_delay;
   if (stopped >= executor.ends) return;  // it ends by itself before it notices
@@ -135,10 +147,55 @@ void CoreProcess::on(const core::StopTask& order) {
   schedule_end(order.slot, stopped);
 }
 
+std::uint64_t CoreProcess::Executor::output_ready() const {
+  if (!passes_output || stop_asked) return 0;
+  const std::uint64_t room = output_taken + limits::output_window_bytes - output_written;
+  return std::min(output_size(work) - output_written, room);
+}
+
+/// As the shell does: in pieces of a pipe, and never beyond the window.
+void CoreProcess::write_output(std::uint32_t slot) {
+  Executor& executor = executors_[slot];
+  const std::uint64_t most = std::min<std::uint64_t>(executor.output_ready(), 65536);
+  const auto size = static_cast<std::size_t>(1 + rng_.below(static_cast<std::uint32_t>(most)));
+  const std::string text = output_of(executor.work, executor.output_written, size);
+  executor.output_written += size;
+  step(core::OutputWritten{slot, executor.task.attempt, Bytes(text)});
+}
+
+/// Writes the rest of its output, or as much as there is room for.
+bool CoreProcess::is_held_back(std::uint32_t slot) {
+  const Executor& executor = executors_[slot];
+  while (!ended() && executor.busy && executor.output_ready() > 0) write_output(slot);
+  return executor.passes_output && !executor.stop_asked &&
+         executor.output_written < output_size(executor.work);
+}
+
+void CoreProcess::on(const core::TakeOutput& order) {
+  Executor& executor = executors_.at(order.slot);
+  FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
+                 "output is taken of a task that does not run there", order.attempt);
+  executor.output_taken = order.taken;
+}
+
+void CoreProcess::on(const core::DropOutput& order) {
+  Executor& executor = executors_.at(order.slot);
+  FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
+                 "output is dropped of a task that does not run there", order.attempt);
+  if (executor.output_written < output_size(executor.work))
+    around_.tally.add(Count::output_dropped);
+  executor.passes_output = false;
+}
+
 void CoreProcess::executor_ended(std::uint64_t detail) {
   const auto slot = static_cast<std::uint32_t>((detail >> 32U) & 0xffffU);
   Executor& executor = executors_.at(slot);
   if (!executor.busy || executor.task_count != static_cast<std::uint32_t>(detail)) return;
+  if (!executor.stopped && is_held_back(slot)) {
+    around_.tally.add(Count::output_held_back);
+    schedule_end(slot, around_.now() + held_back_pause);
+    return;
+  }
   executor.busy = false;
   const Duration busy = around_.now() - executor.started;
   const AttemptId attempt = executor.task.attempt;

@@ -31,6 +31,12 @@ class CoreProcess : public Process {
     Instant ends;
     core::Task task;
     Work work;
+    bool stop_asked = false;
+    bool passes_output = false;
+    std::uint64_t output_written = 0;
+    std::uint64_t output_taken = 0;
+    /// How much it has to write, and has room for.
+    [[nodiscard]] std::uint64_t output_ready() const;
   };
   void step(core::WorkerEvent event);
   void carry_out();
@@ -38,9 +44,13 @@ class CoreProcess : public Process {
   void on(const core::WorkerSend& order);
   void on(const core::StartTask& order);
   void on(const core::StopTask& order);
+  void on(const core::TakeOutput& order);
+  void on(const core::DropOutput& order);
   void on(const core::EndWorker& order);
   void on(const core::WorkerNote& note);
   void schedule_end(std::uint32_t slot, Instant at);
+  void write_output(std::uint32_t slot);
+  bool is_held_back(std::uint32_t slot);
 
   core::Worker worker_;
   core::WorkerActions actions_;

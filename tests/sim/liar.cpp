@@ -118,6 +118,10 @@ AttemptId Liar::some_attempt() {
 
 void Liar::tell_lie() {
   const SessionId other{session_.value + rng_.below(5) - 2};
+  if ((plan_.features & core::feature::output) != 0 && rng_.percent(10)) {
+    lie_about_output();
+    return;
+  }
   switch (rng_.below(12)) {
     case 0:  // a result that it was never asked for
     case 1: {
@@ -174,6 +178,20 @@ void Liar::tell_lie() {
                          .unacknowledged_max = 10},
            limits::protocol_max);
   }
+}
+
+/// Of a task that it was given it leaves the beginning out. Of another's, which it may have claimed to
+/// run, it tells that.
+void Liar::lie_about_output() {
+  const bool own = !held_.empty() && rng_.percent(50);
+  if (!own && around_.oracle.attempts_made() == 0) return;  // not one that it may be given later
+  const AttemptId attempt = own ? held_.front().attempt : some_attempt();
+  if (!own && around_.oracle.was_given(identity_, attempt)) return;
+  around_.oracle.distrust(identity_);  // a manager may have started since the hello
+  send(core::Output{.attempt = attempt,
+                    .offset = own ? 1 + rng_.next() % (2 * limits::output_window_bytes) : 0,
+                    .bytes = Bytes("a lie")},
+       limits::protocol_max);
 }
 
 void Liar::send_garbage() {

@@ -32,6 +32,7 @@ class Liar : public Process {
   void act();
   void answer(const core::Task& task);
   void tell_lie();
+  void lie_about_output();
   void send_garbage();
   AttemptId some_attempt();
   Duration pause();

@@ -37,6 +37,7 @@ void Oracle::fact(Instant now, const core::ManagerEvent& event) {
   if (const auto* e = std::get_if<JobOpened>(&event)) groups_->opened(*e);
   if (const auto* e = std::get_if<GroupSubmitted>(&event)) groups_->submitted(*e);
   if (const auto* e = std::get_if<GroupUpdated>(&event)) groups_->updated(*e);
+  if (const auto* e = std::get_if<OutputConsumed>(&event)) sessions_->output_consumed(*e);
   if (const auto* e = std::get_if<JobClosed>(&event)) groups_->closed(e->job);
   if (const auto* e = std::get_if<JobCancelled>(&event)) groups_->cancelled(e->job);
   if (const auto* e = std::get_if<JobDrained>(&event)) groups_->drained(e->job);
@@ -72,6 +73,8 @@ void Oracle::after_step(Instant now, const core::Manager& manager,
       sessions_->sent(now, send->peer, send->message);
     if (const auto* forget = std::get_if<core::ForgetPeer>(&actions[i]))
       sessions_->forgotten(forget->peer);
+    if (const auto* output = std::get_if<core::DeliverOutput>(&actions[i]))
+      sessions_->output_delivered(*output);
     if (const auto* end = std::get_if<core::DeliverTaskEnd>(&actions[i])) groups_->delivered(*end);
     if (const auto* end = std::get_if<core::DeliverGroupEnd>(&actions[i]))
       groups_->delivered(*end, anybody_connected(manager));
@@ -114,6 +117,19 @@ void Oracle::WorkerTruth::acknowledged(std::uint32_t count) {
     unacknowledged.erase(session_results[i]);
 }
 
+void Oracle::WorkerTruth::check_output(const core::Output& output) {
+  Stream& stream = streams.try_emplace(output.attempt, Stream{.session = session}).first->second;
+  demand(in_session && stream.session == session, "output is passed on in one session",
+         output.attempt);
+  demand(output.offset == stream.sent, "output leaves its worker without a gap", output.attempt,
+         output.offset, "after", stream.sent);
+  stream.sent += output.bytes.size();
+  demand(stream.sent <= stream.taken + limits::output_window_bytes,
+         "output under way fits in the window", output.attempt, stream.sent, stream.taken);
+  demand(std::count(session_results.begin(), session_results.end(), output.attempt) == 0,
+         "output leaves its worker before the result", output.attempt);
+}
+
 void Oracle::worker_sent(const Process::Identity& who, const core::Message& message) {
   sessions_->worker_sent(who.uuid, message);
   WorkerTruth& truth = workers_[who.uuid];
@@ -121,6 +137,7 @@ void Oracle::worker_sent(const Process::Identity& who, const core::Message& mess
     truth.session_results.push_back(result->attempt);
     truth.unacknowledged.insert(result->attempt);
   }
+  if (const auto* output = std::get_if<core::Output>(&message)) truth.check_output(*output);
   if (const auto* hello = std::get_if<core::Hello>(&message)) {
     truth.greeting = hello->greeting;
     truth.startable.clear();
@@ -152,6 +169,10 @@ void Oracle::worker_received(const Process::Identity& who, const core::Message& 
     if (heartbeat->session == truth.session) truth.acknowledged(heartbeat->acknowledged);
   } else if (const auto* kill = std::get_if<core::Kill>(&message)) {
     if (truth.in_session) truth.never.insert(kill->attempt);
+  } else if (const auto* taken = std::get_if<core::OutputTaken>(&message)) {
+    const auto stream = truth.streams.find(taken->attempt);
+    if (stream != truth.streams.end())
+      stream->second.taken = std::max(stream->second.taken, taken->offset);
   }
 }
 

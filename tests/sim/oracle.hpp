@@ -64,6 +64,14 @@ class Oracle {
     std::vector<AttemptId> session_results;  // in the order in which they were sent
     std::set<AttemptId> unacknowledged;
     void acknowledged(std::uint32_t count);
+    /// An attempt's standard output.
+    struct Stream {
+      SessionId session;  // in which it is passed on
+      std::uint64_t sent = 0;
+      std::uint64_t taken = 0;
+    };
+    std::map<AttemptId, Stream> streams;
+    void check_output(const core::Output& output);
   };
   void fact(Instant now, const core::ManagerEvent& event);
 

@@ -35,6 +35,7 @@ class Drawer {
     for (JobPlan& job : scenario_.jobs)
       if (rng_.percent(8)) job.drained = rng_.duration(Duration{}, scenario_.healed);
     draw_blame();
+    draw_output();
     return std::move(scenario_);
   }
 
@@ -228,6 +229,14 @@ class Drawer {
     for (std::size_t worker = 0; worker + 1 < scenario_.workers.size(); ++worker) {
       WorkerPlan& plan = scenario_.workers[worker];
       plan.failing = plan.model == WorkerPlan::Model::core && rng_.percent(12);
+    }
+  }
+
+  void draw_output() {
+    for (JobPlan& job : scenario_.jobs) job.options.output = rng_.percent(40);
+    for (WorkerPlan& worker : scenario_.workers) {
+      const bool passes = worker.model != WorkerPlan::Model::plain && rng_.percent(40);
+      if (passes) worker.features |= core::feature::output;
     }
   }
 

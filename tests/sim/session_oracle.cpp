@@ -43,6 +43,8 @@ void SessionOracle::received(Instant now, PeerId peer, const core::Message& mess
     on_result(*session, *result);
   } else if (const auto* killed = std::get_if<core::Killed>(&message)) {
     on_killed(*session, *killed);
+  } else if (const auto* output = std::get_if<core::Output>(&message)) {
+    on_output(*session, *output);
   } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {
     if (goodbye->session != session->id) return;
     session->draining = true;
@@ -93,6 +95,45 @@ void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
   if (attempt->killing || attempt->recalled || session.draining) return;
   failed(*attempt, session);
   groups_.given_up(attempt->task);
+}
+
+void SessionOracle::on_output(Session& session, const core::Output& output) {
+  Attempt* attempt = find(output.attempt);
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
+    return;
+  const std::uint64_t end = output.offset + output.bytes.size();
+  const bool has_gap = output.offset > attempt->output_received;
+  if (has_gap && distrusted_.count(session.hello.uuid) != 0) session.may_end = true;
+  attempt->output_received = std::max(attempt->output_received, end);
+}
+
+void SessionOracle::output_delivered(const core::DeliverOutput& output) {
+  Attempt* attempt = find(output.attempt);
+  const std::uint64_t end = output.offset + output.bytes.size();
+  demand(attempt != nullptr && end <= attempt->output_received,
+         "output is delivered as it was sent", output.attempt);
+  attempt->output_delivered = end;
+}
+
+void SessionOracle::output_consumed(const core::OutputConsumed& consumed) {
+  if (Attempt* attempt = find(consumed.attempt)) attempt->output_consumed = consumed.offset;
+}
+
+void SessionOracle::sent_taken(Session& session, const core::OutputTaken& taken) {
+  tally_.add(Count::output_told);
+  demand((session.features & core::feature::output) != 0, "output is taken from who passes it on",
+         taken.attempt);
+  const Attempt* attempt = find(taken.attempt);
+  if (attempt == nullptr) return;  // of an older manager: nobody listens to it
+  demand(taken.offset <= attempt->output_received, "only what was sent is taken", taken.attempt,
+         taken.offset);
+  // A worker that can't end a task is not kept waiting by one that nobody needs.
+  const bool listened = attempt->output_delivered > attempt->output_consumed && !attempt->killing &&
+                        groups_.is_open(attempt->task) &&
+                        (session.features & core::feature::kill) != 0;
+  demand(!listened || taken.offset <= attempt->output_consumed,
+         "output is taken when its client has taken it", taken.attempt, taken.offset, "of",
+         attempt->output_consumed);
 }
 
 void SessionOracle::malformed(PeerId peer) {
@@ -178,6 +219,7 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
   if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) sent_goodbye(session, *goodbye);
   if (const auto* task = std::get_if<core::Task>(&message)) sent_task(now, session, *task);
   if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
+  if (const auto* taken = std::get_if<core::OutputTaken>(&message)) sent_taken(session, *taken);
   if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     demand(heartbeat->session == session.id, "a heartbeat names its session", session.id);
     check_acknowledged(session, heartbeat->acknowledged);

@@ -46,6 +46,8 @@ class SessionOracle {
   // The truth about workers.
   void worker_sent(const core::Uuid& worker, const core::Message& message);
   void task_started(AttemptId attempt);
+  void output_delivered(const core::DeliverOutput& output);
+  void output_consumed(const core::OutputConsumed& consumed);
   /// Nothing that this worker says about what it has started is to be believed.
   void distrust(const core::Uuid& worker) { distrusted_.insert(worker); }
   [[nodiscard]] bool was_given(const core::Uuid& worker, AttemptId attempt) const;
@@ -73,6 +75,9 @@ class SessionOracle {
     bool spare = false;     // taken back though another is expected to answer
     bool answered = false;  // its result or its Killed was delivered
     bool result_delivered = false;
+    std::uint64_t output_received = 0;
+    std::uint64_t output_delivered = 0;
+    std::uint64_t output_consumed = 0;
   };
   struct Session {
     SessionId id;
@@ -112,6 +117,8 @@ class SessionOracle {
   void on_hello(PeerId peer, const core::Hello& hello);
   void on_result(Session& session, const core::Result& result);
   void on_killed(Session& session, const core::Killed& killed);
+  void on_output(Session& session, const core::Output& output);
+  void sent_taken(Session& session, const core::OutputTaken& taken);
   void sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome);
   void judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state);
   void sent_task(Instant now, Session& session, const core::Task& task);

@@ -54,6 +54,12 @@ struct Describer {
   void operator()(const core::Kill& m) const {
     out << "Kill " << m.attempt << ' ' << m.group << (m.if_unstarted ? " if unstarted" : "");
   }
+  void operator()(const core::Output& m) const {
+    out << "Output " << m.attempt << " from " << m.offset << ", " << m.bytes.size() << " bytes";
+  }
+  void operator()(const core::OutputTaken& m) const {
+    out << "OutputTaken " << m.attempt << " to " << m.offset;
+  }
   void operator()(const core::Killed& m) const {
     out << "Killed " << m.attempt << (m.unstarted ? " unstarted" : "");
   }

@@ -38,6 +38,24 @@ std::optional<Work> work_of(const Payload& payload) {
 }
 
 Payload answer_of(const Work& work) { return number_payload(digest(work) | 1U); }
+
+std::uint64_t output_size(const Work& work) {
+  const std::uint64_t dice = mix(digest(work));
+  // Most of it is nothing to speak of; now and then there is more than a window.
+  if (dice % 8 != 0) return dice / 8 % 5000;
+  return dice / 8 % (2 * limits::output_window_bytes);
+}
+
+std::string output_of(const Work& work, std::uint64_t offset, std::size_t size) {
+  // Most of the simulator's bytes are these, so they are not computed one by one.
+  static const std::string alphabets = [] {
+    std::string text(limits::output_window_bytes, ' ');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 26);
+    return text;
+  }();
+  return alphabets.substr((digest(work) % 26 + offset) % 26, size);
+}
+
 Payload lie_of(const Work& work) { return number_payload(digest(work) & ~std::uint64_t{1}); }
 
 }  // namespace fanmill::sim

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <fanmill/payload.hpp>
 #include <optional>
+#include <string>
 
 #include "base/time.hpp"
 #include "core/job.hpp"
@@ -47,6 +48,9 @@ core::TaskSpec task_spec(const Work& work);
 std::optional<Work> work_of(const Payload& payload);
 /// f(work): what the function gives.
 Payload answer_of(const Work& work);
+/// How much the function writes to its standard output, and what from `offset` on.
+std::uint64_t output_size(const Work& work);
+std::string output_of(const Work& work, std::uint64_t offset, std::size_t size);
 /// What no honest worker ever gives.
 Payload lie_of(const Work& work);
 

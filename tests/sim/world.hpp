@@ -67,6 +67,7 @@ class World {
   void on(core::ForgetPeer&) {}
   void on(core::DeliverTaskEnd& order);
   void on(core::DeliverGroupEnd& order);
+  void on(core::DeliverOutput& order);
   void on(core::DeliverJobEnd& order);
   void on(core::Observation&) {}
   void plan_manager_wake();

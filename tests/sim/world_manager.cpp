@@ -110,6 +110,9 @@ void World::note_actions(std::size_t first) {
       trace_.note(now, "manager tells the client: ", end->group, " of item ", end->item, " ended, ",
                   end->result.decided ? "decided" : "undecided",
                   ", answers: ", end->result.answers.size());
+    if (const auto* output = std::get_if<core::DeliverOutput>(&actions_[i]))
+      trace_.note(now, "manager tells the client: output of ", output->attempt, " from ",
+                  output->offset);
     if (const auto* end = std::get_if<core::DeliverJobEnd>(&actions_[i]))
       trace_.note(now, "manager tells the client: ", end->job, " ended");
   }
@@ -136,6 +139,13 @@ ClientHost* World::client_of(JobId job) {
 }
 
 void World::on(core::DeliverTaskEnd& order) {
+  if (ClientHost* client = client_of(order.job)) {
+    client->receive(order);
+    collect(*client);
+  }
+}
+
+void World::on(core::DeliverOutput& order) {
   if (ClientHost* client = client_of(order.job)) {
     client->receive(order);
     collect(*client);

@@ -28,6 +28,8 @@ const kindGoodbye :UInt16 = 10;
 const kindTasks :UInt16 = 11;    # feature batch
 const kindResults :UInt16 = 12;  # feature batch
 const kindPart :UInt16 = 13;     # feature parts
+const kindOutput :UInt16 = 14;      # feature output
+const kindOutputTaken :UInt16 = 15; # feature output
 const kindTelemetry :UInt16 = 200;  # new in 2; feature telemetry
 
 # Kill: only if the task was not started (the recall of a prefetched task).
@@ -51,7 +53,8 @@ const featureKill :UInt64 = 2;       # the peer can end a running task; without 
 const featureBatch :UInt64 = 4;      # Tasks and Results
 const featureParts :UInt64 = 8;      # Part
 const featureTimeLimit :UInt64 = 16; # the peer ends a task at its time limit by itself
-const featureTelemetry :UInt64 = 32;              # new in 2
+const featureOutput :UInt64 = 32;                 # Output and OutputTaken
+const featureTelemetry :UInt64 = 64;              # new in 2
 const featureMigrate :UInt64 = 0x10000000000;     # new in 2: bit 40
 
 # Payload encodings, as bit n of a 64-bit set for encoding number n.

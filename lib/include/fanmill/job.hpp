@@ -131,6 +131,25 @@ class Job {
     return with<detail::part_on_failure>(std::move(value_or_f));
   }
 
+  // ---- What tasks write while they run.
+
+  /// `f(const Item&, const Task&, std::uint32_t attempt, std::string_view chunk)` is called with what
+  /// a task writes to its standard output, soon after it was written: in order, without a gap, and
+  /// before the result of that task is told. Only tasks write that ask their worker for it, as those
+  /// of `fanmill-worker command` do by `"stream": true`; of others nothing comes.
+  ///
+  /// A chunk has 1 to 65536 bytes, ends anywhere, and is valid during the call. `attempt` counts from
+  /// 1: a task that is tried again begins to write anew. What it wrote may be incomplete: when the
+  /// worker's connection is lost, the task goes on, but no more of its output comes; and nothing comes
+  /// of an item that is finished. While `f` runs or the input keeps `run` waiting, at most 1 MiB of
+  /// each running task is held here; then its worker stops reading from the task, which has to wait.
+  template <typename F>
+  [[nodiscard]] auto task_output(F f) const {
+    auto job = with<detail::part_task_output>(std::move(f));
+    job.want_output();
+    return job;
+  }
+
   // ---- What becomes of the results. Without any of these, `run` returns them in the order of the
   // items.
 
@@ -179,6 +198,7 @@ class Job {
     return job;
   }
   void set_policy(Policy policy) { settings_.policy = policy; }
+  void want_output() { settings_.output = true; }
 
   template <std::size_t n, typename Part>
   [[nodiscard]] auto with(Part part) const {

@@ -175,13 +175,13 @@ std::vector<std::pair<std::string, std::string>> environment_of(const Place& map
   return environment;
 }
 
-exec::CommandPlan plan_of(const Payload& payload) {
-  const Place task{ObjectView(payload), ""};
+exec::CommandPlan plan_of(const Invocation& invocation) {
+  const Place task{ObjectView(invocation.payload), ""};
   if (task.view.kind() != ObjectKind::map)
     throw FarmError(ErrorCode::malformed_payload,
                     "a task for the function \"command\" is a map with \"command\" in it, got " +
                         describe(task.view));
-  exec::CommandPlan plan{.output_max = output_max_default};
+  exec::CommandPlan plan{.output_max = output_max_default, .number = invocation.number};
   for_each_entry(task, [&](const std::string& key, const Place& value) {
     if (key == "command") {
       plan.arguments = arguments_of(value);
@@ -197,8 +197,13 @@ exec::CommandPlan plan_of(const Payload& payload) {
       take_until(value, plan);
     } else if (key == "output_max") {
       plan.output_max = std::min(count_of(value), output_max_most);
+    } else if (key == "stream") {
+      if (value.view.kind() != ObjectKind::boolean) refuse(value, "true or false");
+      // A manager that can't take it gets what it gets without.
+      plan.output_window = value.view.boolean() ? invocation.output_window : 0;
     } else {
-      unknown(task, key, "command, input, directory, environment, limits, until, output_max");
+      unknown(task, key,
+              "command, input, directory, environment, limits, until, output_max, stream");
     }
   });
   if (plan.arguments.empty())
@@ -220,14 +225,17 @@ Completion bad_task(const std::string& why) {
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-Payload result_of(const Report& report, const std::string& host) {
+Payload result_of(const exec::CommandPlan& plan, const Report& report, const std::string& host) {
   const bool is_cut = report.output_bytes > report.output.size();
-  const std::size_t entries = is_cut ? (report.output_file.empty() ? 9 : 10) : 8;
+  const bool is_streamed = plan.output_window > 0;
+  const std::size_t entries = 8U + (is_cut ? 1 : 0) +
+                              (is_cut && !report.output_file.empty() ? 1 : 0) +
+                              (is_streamed ? 1 : 0);
   std::size_t words = object_words::list(2 * entries) + object_words::text(report.output.size()) +
                       object_words::text(report.errors.size()) + object_words::text(host.size()) +
                       object_words::text(report.output_file.size());
   for (const char* name : {"exit", "output", "errors", "host", "started", "wall", "cpu", "memory",
-                           "output_bytes", "output_file"})
+                           "output_bytes", "output_file", "streamed"})
     words += object_words::text(std::string_view(name).size());
   return fanmill::write_object(words, [&](const ObjectWriter& root) {
     const ObjectListWriter map = root.map(entries);
@@ -246,9 +254,9 @@ Payload result_of(const Report& report, const std::string& host) {
     put("wall").floating(seconds(report.evidence.wall));
     put("cpu").floating(seconds(report.evidence.cpu));
     put("memory").uint64(report.evidence.memory);
-    if (!is_cut) return;
-    put("output_bytes").uint64(report.output_bytes);
-    if (!report.output_file.empty()) put("output_file").text(report.output_file);
+    if (is_cut) put("output_bytes").uint64(report.output_bytes);
+    if (is_cut && !report.output_file.empty()) put("output_file").text(report.output_file);
+    if (is_streamed) put("streamed").uint64(plan.number);
   });
 }
 
@@ -333,7 +341,7 @@ exec::Programs programs_of_tasks() {
       .plan =
           [](const Invocation& invocation) {
             return planned(invocation, [&] {
-              return Programs::Plan{.command = plan_of(invocation.payload), .line = {}};
+              return Programs::Plan{.command = plan_of(invocation), .line = {}};
             });
           },
       .conclude =
@@ -355,9 +363,10 @@ exec::Programs programs_of_tasks() {
                 statuses.empty() || std::find(statuses.begin(), statuses.end(),
                                               report.evidence.number) != statuses.end();
             if (!wanted) return failed(report);
-            return Completion{.payload = result_of(report, host),
+            return Completion{.payload = result_of(plan, report, host),
                               .detail = 256 + static_cast<std::uint32_t>(report.evidence.number)};
-          }};
+          },
+      .passes_output = true};
 }
 
 exec::Programs one_program(std::vector<std::string> arguments) {

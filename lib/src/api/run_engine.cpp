@@ -23,6 +23,7 @@ core::ClientOptions client_options(JobId job, const detail::RunSettings& setting
                                        settings.functions.begin(), settings.functions.end());
   options.job_options.retries = settings.retries;
   options.job_options.lost_attempts_max = settings.lost_attempts_max;
+  options.job_options.output = settings.output;
   return options;
 }
 
@@ -206,11 +207,20 @@ void RunEngine::take_in(Inbox::Contents& contents) {
 void RunEngine::take_in(core::ManagerAction&& delivery) {
   if (auto* task_end = std::get_if<core::DeliverTaskEnd>(&delivery)) {
     if (task_end->job == job_) step(core::TaskEndReceived{.end = std::move(*task_end)});
+  } else if (auto* output = std::get_if<core::DeliverOutput>(&delivery)) {
+    if (output->job == job_) take_output(*output);
   } else if (auto* group_end = std::get_if<core::DeliverGroupEnd>(&delivery)) {
     if (group_end->job == job_) step(core::GroupEndReceived{.end = std::move(*group_end)});
   } else if (auto* job_end = std::get_if<core::DeliverJobEnd>(&delivery)) {
     if (job_end->job == job_) step(core::JobEndReceived{});
   }
+}
+
+void RunEngine::take_output(const core::DeliverOutput& output) {
+  if (error_) return;  // the job is cancelled, and with it all that writes
+  guarded([&] { runner_.output(output.item, output.task, output.number, output.bytes.view()); });
+  events_.emplace_back(core::OutputConsumed{.attempt = output.attempt,
+                                            .offset = output.offset + output.bytes.size()});
 }
 
 void RunEngine::flush() {

@@ -49,6 +49,7 @@ class RunEngine {
   void perform(const core::RunFinished& action);
   void take_in(Inbox::Contents& contents);
   void take_in(core::ManagerAction&& delivery);
+  void take_output(const core::DeliverOutput& output);
   void flush();
   void flush_if_due();
   template <typename Call>

@@ -138,8 +138,10 @@ void log_line(const std::string& text) {
 }
 
 int run(const Join& join, std::vector<std::string> names, exec::Executor& executor,
-        const ServeOptions& options, core::Containment containment) {
+        const ServeOptions& options, core::Containment containment,
+        core::FeatureSet more_features = 0) {
   core::WorkerOptions core = core_options(join, options);
+  core.features |= more_features;
   core.functions = std::move(names);
   core.containment = containment;
   net::WorkerLoopOptions loop{.core = std::move(core),
@@ -218,13 +220,15 @@ int run_forked(const Join& join, std::vector<std::string> names,
                exec::ProcessExecutorOptions&& executor_options, const ServeOptions& options) {
   std::optional<SignalsHeldBack> held_back;
   if (options.handle_signals) held_back.emplace();
+  const bool passes_output = executor_options.programs && executor_options.programs->passes_output;
   std::optional<TaskEnvironment> environment(join);
   exec::ProcessExecutor executor(std::move(executor_options));
   environment.reset();
   if (options.verbose >= 2)
     log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
   return run(join, std::move(names), executor, options,
-             static_cast<core::Containment>(executor.grade()));
+             static_cast<core::Containment>(executor.grade()),
+             passes_output ? core::feature::output : 0);
 }
 
 int serve_named(const Join& join, std::vector<Functions::Named> functions,

@@ -208,6 +208,23 @@ core::Goodbye read(schema::Goodbye::Reader in) {
           .words = cleaned(in.getWords(), limits::text_bytes_max)};
 }
 
+core::Output read(schema::Output::Reader in, const Bytes* payload, Check& check) {
+  core::Output output{.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset(), .bytes = {}};
+  check.nonzero("attempt", in.getAttempt());
+  check.range("bytes of the payload frame", payload == nullptr ? 0 : payload->size(), 1,
+              limits::output_chunk_bytes_max);
+  // Its end has a position, too.
+  check.range("offset", in.getOffset(), 0,
+              std::numeric_limits<std::uint64_t>::max() - limits::output_chunk_bytes_max);
+  if (!check.failed()) output.bytes = *payload;
+  return output;
+}
+
+core::OutputTaken read(schema::OutputTaken::Reader in, Check& check) {
+  check.nonzero("attempt", in.getAttempt());
+  return {.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset()};
+}
+
 core::Message read_session_message(Header& header, std::uint16_t kind, std::uint16_t version,
                                    const Bytes* payload, Check& check) {
   check.range("version", version, limits::protocol_min, limits::protocol_max,
@@ -215,6 +232,7 @@ core::Message read_session_message(Header& header, std::uint16_t kind, std::uint
   if (check.failed()) return core::Unknown{};
   if (kind == schema::KIND_TASK) return read(header.as<schema::Task>(), payload, check);
   if (kind == schema::KIND_RESULT) return read(header.as<schema::Result>(), payload, check);
+  if (kind == schema::KIND_OUTPUT) return read(header.as<schema::Output>(), payload, check);
   expect_no_payload(payload, check);
   switch (kind) {
     case schema::KIND_KILL:
@@ -225,6 +243,8 @@ core::Message read_session_message(Header& header, std::uint16_t kind, std::uint
       return read(header.as<schema::Heartbeat>(), check);
     case schema::KIND_GOODBYE:
       return read(header.as<schema::Goodbye>());
+    case schema::KIND_OUTPUT_TAKEN:
+      return read(header.as<schema::OutputTaken>(), check);
   }
   FANMILL_ASSERT(false, "not a kind of a session", kind);
   return core::Unknown{};
@@ -247,6 +267,8 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
     case schema::KIND_KILLED:
     case schema::KIND_HEARTBEAT:
     case schema::KIND_GOODBYE:
+    case schema::KIND_OUTPUT:
+    case schema::KIND_OUTPUT_TAKEN:
       return read_session_message(header, kind, version, payload, check);
     default:
       // A newer peer's, or one of the reserved kinds: whatever its version, it is only counted.
@@ -259,9 +281,9 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
 std::string kind_name(std::uint16_t kind) {
   static constexpr const char* names[] = {"Hello",  "Welcome", "Refuse", "Who",       "Task",
                                           "Result", "Kill",    "Killed", "Heartbeat", "Goodbye",
-                                          "Tasks",  "Results", "Part",   "",          "",
+                                          "Tasks",  "Results", "Part",   "Output",    "OutputTaken",
                                           "Open",   "Opened",  "Object", "Taken"};
-  if (kind >= 1 && kind <= std::size(names) && *names[kind - 1] != 0) return names[kind - 1];
+  if (kind >= 1 && kind <= std::size(names)) return names[kind - 1];
   return "kind " + std::to_string(kind);
 }
 

@@ -23,6 +23,7 @@ static_assert(static_cast<unsigned>(core::RefuseCode::key) == schema::REFUSE_KEY
 static_assert(static_cast<unsigned>(core::AttemptOutcome::rejected) == schema::OUTCOME_REJECTED);
 static_assert(static_cast<unsigned>(Encoding::raw) == schema::ENCODING_RAW);
 static_assert(core::feature::time_limit == schema::FEATURE_TIME_LIMIT);
+static_assert(core::feature::output == schema::FEATURE_OUTPUT);
 
 constexpr std::size_t software_bytes_max = 128;
 constexpr std::size_t host_bytes_max = 255;  // the longest name that the DNS has
@@ -233,6 +234,24 @@ Result<Frames> write(const core::Goodbye& goodbye, std::uint16_t version, Header
   header->setSession(goodbye.session.value);
   header->setDetail(goodbye.detail);
   header.put_clean(&schema::Goodbye::Builder::initWords, goodbye.words, limits::text_bytes_max);
+  return header.finish();
+}
+
+Result<Frames> write(const core::Output& output, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(output.attempt.valid() && !output.bytes.empty() &&
+                     output.bytes.size() <= limits::output_chunk_bytes_max,
+                 output.attempt, output.bytes.size());
+  HeaderWriter<schema::Output> header(buffer, schema::KIND_OUTPUT, version);
+  header->setAttempt(output.attempt.value);
+  header->setOffset(output.offset);
+  return header.finish(output.bytes, true);
+}
+
+Result<Frames> write(const core::OutputTaken& taken, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(taken.attempt.valid(), taken.attempt);
+  HeaderWriter<schema::OutputTaken> header(buffer, schema::KIND_OUTPUT_TAKEN, version);
+  header->setAttempt(taken.attempt.value);
+  header->setOffset(taken.offset);
   return header.finish();
 }
 

@@ -32,6 +32,8 @@ struct JobOptions {
   std::uint32_t retries = 0;  // of tasks whose function failed
   std::uint32_t lost_attempts_max =
       limits::lost_attempts_max;  // lost workers or crashes per task, then quarantine
+  // Whether the client takes what tasks write to their standard output as it comes: DeliverOutput.
+  bool output = false;
 };
 
 /// One answer of a group: which task gave it, and what.

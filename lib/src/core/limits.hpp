@@ -91,6 +91,20 @@ inline constexpr std::size_t unacknowledged_results_max = results_held_in(frame_
 // Or a manager with the smallest frames could give no task, or be given no result.
 static_assert(tasks_held_in(header_bytes_max) >= 1 && results_held_in(header_bytes_max) >= 1);
 
+// What a task writes to its standard output, passed on as it comes. In one message...
+inline constexpr std::size_t output_chunk_bytes_max = 64U << 10;
+// ...and of one attempt beyond what was taken: each process on the way may hold as much, so it is
+// small; and far more than a network loses while the word of it is on its way back.
+inline constexpr std::uint64_t output_window_bytes = 1U << 20;
+// What was taken is told when so much has come together: a task that writes line by line costs no
+// message for each. Before the window is full, or its writer would wait for ever.
+inline constexpr std::uint64_t output_taken_step = output_window_bytes / 4;
+// Or so many messages: a worker bounds those that are under way, too, as small ones cost more than
+// their bytes.
+inline constexpr std::uint32_t output_messages_step = 256;
+static_assert(output_chunk_bytes_max <= output_window_bytes);
+static_assert(output_taken_step <= output_window_bytes);
+
 // Failures.
 inline constexpr std::uint32_t lost_attempts_max =
     3;  // lost workers or crashes per task, then quarantine

@@ -53,8 +53,8 @@ struct ManagerOptions {
   // At least 1; workers are told less if a hello of frame_bytes_max could not name so many.
   std::uint32_t unacknowledged_max = limits::unacknowledged_results_max;
   std::uint32_t sessions_max = 65536;
-  FeatureSet features =
-      feature::heartbeat | feature::kill | feature::time_limit;  // what this manager speaks
+  // What this manager speaks.
+  FeatureSet features = feature::heartbeat | feature::kill | feature::time_limit | feature::output;
   int observe_level = 0;  // 0: no Observation actions, 1: workers, 2: also tasks and groups
 };
 

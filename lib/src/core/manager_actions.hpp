@@ -35,6 +35,19 @@ struct DeliverTaskEnd {
   Outcome outcome;
   SessionId session = {};  // of the worker that gave a result
 };
+/// An attempt has written more to its standard output. In order and without a gap for each attempt,
+/// and before the end of its task is delivered. Answered by OutputConsumed; until then the attempt may
+/// have to wait.
+struct DeliverOutput {
+  ClientId client;
+  JobId job;
+  std::uint64_t item = 0;
+  std::uint32_t task = 0;
+  AttemptId attempt;
+  std::uint32_t number = 0;  // which attempt of its task, from 1
+  std::uint64_t offset = 0;
+  Bytes bytes;
+};
 /// A group with a built-in policy has ended.
 struct DeliverGroupEnd {
   ClientId client;
@@ -77,8 +90,8 @@ struct Observation {
   Payload payload;
 };
 
-using ManagerAction =
-    std::variant<Send, ForgetPeer, DeliverTaskEnd, DeliverGroupEnd, DeliverJobEnd, Observation>;
+using ManagerAction = std::variant<Send, ForgetPeer, DeliverTaskEnd, DeliverOutput, DeliverGroupEnd,
+                                   DeliverJobEnd, Observation>;
 using ManagerActions = std::vector<ManagerAction>;
 
 }  // namespace fanmill::core

@@ -47,6 +47,11 @@ struct GroupUpdated {
   bool replace = false;       // end all tasks that the group has before adding
   bool done = false;          // the group is decided; the rest of its tasks is ended
 };
+/// The client has taken an attempt's output up to here. Of one that has ended it means nothing.
+struct OutputConsumed {
+  AttemptId attempt;
+  std::uint64_t offset = 0;  // everything before it
+};
 /// No more groups will come; the job ends with its last group.
 struct JobClosed {
   JobId job;
@@ -73,8 +78,9 @@ struct LoopStalled {
   Duration gap;
 };
 
-using ManagerEvent = std::variant<MessageReceived, MalformedReceived, ConnectionLost, JobOpened,
-                                  GroupSubmitted, GroupUpdated, JobClosed, JobCancelled, JobDrained,
-                                  DrainRequested, ShutdownRequested, LoopStalled>;
+using ManagerEvent =
+    std::variant<MessageReceived, MalformedReceived, ConnectionLost, JobOpened, GroupSubmitted,
+                 GroupUpdated, OutputConsumed, JobClosed, JobCancelled, JobDrained, DrainRequested,
+                 ShutdownRequested, LoopStalled>;
 
 }  // namespace fanmill::core

@@ -46,6 +46,9 @@ class Check {
          "is recalled, but has started");
     must(!a.counted || a.session != no_index, a.id, "counts against nobody's credit");
     must(a.counted || a.killing || a.session == no_index, a.id, "is held, but free of credit");
+    must(a.output_taken <= a.output_received &&
+             a.output_received <= a.output_taken + limits::output_window_bytes,
+         a.id, "has more output under way than fits in the window");
     if (a.session != no_index) {
       must(state.sessions.contains(a.session), a.id, "is held by a session that is gone");
       must(state.sessions[a.session].worker == a.worker, a.id,

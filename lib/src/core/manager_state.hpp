@@ -1,7 +1,8 @@
 // The inside of core::Manager. Its functions are spread over manager_sessions.cpp (who is there),
 // manager_hello.cpp (who comes, with what), manager_tasks.cpp (how attempts and tasks end),
-// manager_groups.cpp (jobs, groups, policies), manager_dispatch.cpp (who gets what),
-// manager_recall.cpp (who gives what back) and manager_blame.cpp (what is learnt from failures).
+// manager_output.cpp (what tasks write while they run), manager_groups.cpp (jobs, groups, policies),
+// manager_dispatch.cpp (who gets what), manager_recall.cpp (who gives what back) and
+// manager_blame.cpp (what is learnt from failures).
 //
 // All times inside are attentive time: the clock less the time for which the loop did not run
 // (LoopStalled), so a stall of the manager ages nobody.
@@ -73,6 +74,7 @@ struct ManagerState {
   void on(JobOpened&& event);
   void on(GroupSubmitted&& event);
   void on(GroupUpdated&& event);
+  void on(OutputConsumed&& event);
   void on(JobClosed&& event);
   void on(JobCancelled&& event);
   void on(JobDrained&& event);
@@ -98,6 +100,7 @@ struct ManagerState {
   void on_session_message(std::uint32_t session, Killed&& killed);
   void on_session_message(std::uint32_t session, Heartbeat&& heartbeat);
   void on_session_message(std::uint32_t session, Goodbye&& goodbye);
+  void on_session_message(std::uint32_t session, Output&& output);
   void on_session_message(std::uint32_t session, Unknown&& unknown);
   bool names_current(std::uint32_t session, SessionId named);
   void ask_who(PeerId peer);
@@ -114,6 +117,12 @@ struct ManagerState {
   void ask_to_leave(std::uint32_t session, std::string words);
   void drain(std::uint32_t session);
   void violation(std::uint32_t session, RefuseCode code, const std::string& words);
+
+  // manager_output.cpp
+  [[nodiscard]] std::string output_fault(std::uint32_t session, std::uint32_t attempt,
+                                         const Output& output) const;
+  void take_output(std::uint32_t attempt, std::uint64_t offset);
+  void tell_taken(std::uint32_t attempt, std::uint64_t offset);
 
   // manager_tasks.cpp
   void take_result(std::uint32_t session, std::uint32_t attempt, Result&& result);

@@ -37,6 +37,9 @@ struct AttemptRecord {
   bool asked_back = false;  // such a Kill was sent in this session, so Killed may be its answer
   bool blamed = false;      // its loss was counted; once, even if it returns and is lost again
   DeadlineHeap<struct Timer>::Handle time_limit = no_index;
+  std::uint64_t output_received = 0;  // bytes
+  std::uint64_t output_taken = 0;     // of these, as far as its worker was told
+  std::uint32_t output_untold = 0;    // messages that were taken since
   Links in_session;
   Links of_task;
 };

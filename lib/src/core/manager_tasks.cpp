@@ -182,6 +182,9 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   // says that it is not.
   const bool can_kill = (session.features & feature::kill) != 0;
   if (can_kill || !attempt.running) discount(attempt);
+  // Else it goes on, and nobody will take what it writes.
+  if (tell && !can_kill && !FANMILL_PLANTED(output_untaken))
+    tell_taken(index, attempt.output_received);
   if (FANMILL_PLANTED(sibling_survives) && attempt.id.value % 2 == 0) tell = false;
   if (tell) {
     counters.kills_sent += 1;

@@ -25,6 +25,7 @@ inline constexpr FeatureSet kill = 2;         // can end a running task
 inline constexpr FeatureSet batch = 4;        // reserved: Tasks and Results
 inline constexpr FeatureSet parts = 8;        // reserved: Part
 inline constexpr FeatureSet time_limit = 16;  // ends a task at its time limit by itself
+inline constexpr FeatureSet output = 32;      // Output and OutputTaken
 }  // namespace feature
 
 using EncodingSet = std::uint64_t;
@@ -202,6 +203,20 @@ struct Goodbye {
   bool operator==(const Goodbye&) const = default;
 };
 
+/// What a task wrote to its standard output, as it comes.
+struct Output {
+  AttemptId attempt;
+  std::uint64_t offset = 0;  // of the first byte, in all that the attempt writes
+  Bytes bytes;               // 1 to limits::output_chunk_bytes_max
+  bool operator==(const Output&) const = default;
+};
+
+struct OutputTaken {
+  AttemptId attempt;
+  std::uint64_t offset = 0;  // everything before it was taken
+  bool operator==(const OutputTaken&) const = default;
+};
+
 /// A well-formed header of a kind that this build does not know. Ignored and counted: a newer peer
 /// may use it.
 struct Unknown {
@@ -211,6 +226,6 @@ struct Unknown {
 };
 
 using Message = std::variant<Hello, Welcome, Refuse, Who, Task, Result, Kill, Killed, Heartbeat,
-                             Goodbye, Unknown>;
+                             Goodbye, Output, OutputTaken, Unknown>;
 
 }  // namespace fanmill::core

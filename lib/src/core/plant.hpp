@@ -53,7 +53,10 @@
   X(retry_blocks, "a task that waits for another worker keeps the others waiting")              \
   X(leaving_blamed, "what a worker runs that says goodbye counts as lost")                      \
   X(failing_unreset, "a result does not end a worker's row of failures")                        \
-  X(failing_last, "the last worker that takes tasks is drained for its failures")
+  X(failing_last, "the last worker that takes tasks is drained for its failures")               \
+  X(output_undropped, "a worker passes output of a lost session on in the next one")            \
+  X(output_taken_early, "output is taken before the client has taken it")                       \
+  X(output_untaken, "a task that nobody waits for any more is left waiting for its reader")
 
 namespace fanmill::core {
 

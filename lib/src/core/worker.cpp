@@ -47,7 +47,7 @@ void Worker::tick(Instant now, WorkerActions& out) {
     state.end(ExitStatus::manager_lost, true, "the manager was lost while a task ran", out);
   }
   if (passed(state.give_up_deadline())) {
-    state.close_session();
+    state.close_session(out);
     state.link = Link::closed;
     const std::string words = "no manager for " + in_words(state.options.give_up_after);
     note(0, words, out);
@@ -132,7 +132,7 @@ void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& 
   // It may have been a Task, for whose answer the manager would wait as long as this session lasts.
   // The next hello names what is held, and that it is not.
   note(level, "closed the session for a malformed message: " + fact.reason, out);
-  close_session();
+  close_session(out);
   greet_again(now, out);
 }
 

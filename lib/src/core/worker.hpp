@@ -97,6 +97,14 @@ struct ExecutorDied {
   Duration cpu{};            // 0: unknown
   std::uint64_t memory = 0;  // bytes resident at most; 0: unknown
 };
+/// The task of a slot has written more to its standard output; in order, and before its end. Only if
+/// it was started with `passes_output`. Never more than limits::output_window_bytes beyond what
+/// TakeOutput told.
+struct OutputWritten {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  Bytes bytes;
+};
 /// SIGTERM, or the caller wants the worker to leave. `drain`: it first finishes what it has
 /// started.
 struct StopRequested {
@@ -109,8 +117,8 @@ struct WorkerLoopStalled {
 };
 
 using WorkerEvent = std::variant<WorkerStarted, WorkerConnectionLost, WorkerMessageReceived,
-                                 WorkerMalformedReceived, TaskFinished, ExecutorDied, StopRequested,
-                                 WorkerLoopStalled>;
+                                 WorkerMalformedReceived, TaskFinished, ExecutorDied, OutputWritten,
+                                 StopRequested, WorkerLoopStalled>;
 
 // Actions.
 
@@ -123,6 +131,7 @@ struct WorkerSend {
 struct StartTask {
   std::uint32_t slot = 0;
   Task task;
+  bool passes_output = false;  // if it asks for that: OutputWritten is listened to
 };
 /// End the task of this slot; answered by TaskFinished or ExecutorDied. At most one for each
 /// StartTask.
@@ -131,6 +140,17 @@ struct StopTask {
   std::uint32_t slot = 0;
   AttemptId attempt;
   Reason reason = Reason::killed;
+};
+/// Everything before `taken` of the output of this slot's task was taken: the window begins there.
+struct TakeOutput {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  std::uint64_t taken = 0;
+};
+/// Nobody takes more of the output of this slot's task: it goes on as if it had not passed any on.
+struct DropOutput {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
 };
 /// The worker is done; the last action. `at_once`: without waiting for threads or for unsent
 /// messages.
@@ -145,8 +165,8 @@ struct WorkerNote {
   std::string text;
 };
 
-using WorkerAction =
-    std::variant<OpenConnection, WorkerSend, StartTask, StopTask, EndWorker, WorkerNote>;
+using WorkerAction = std::variant<OpenConnection, WorkerSend, StartTask, StopTask, TakeOutput,
+                                  DropOutput, EndWorker, WorkerNote>;
 using WorkerActions = std::vector<WorkerAction>;
 
 struct WorkerCounters {
@@ -159,6 +179,7 @@ struct WorkerCounters {
   std::uint64_t connections_lost =
       0;  // of open sessions; also those given up for the manager's silence
   std::uint64_t duplicates_ignored = 0;  // tasks that came twice, ends of tasks that had ended
+  std::uint64_t outputs_dropped = 0;     // of tasks that nobody listens to any more
   std::uint64_t messages_ignored = 0;    // unknown kinds, or not for this session
   std::uint64_t messages_malformed = 0;
 };

@@ -23,6 +23,8 @@ void check_slots(const WorkerState& state, Statements& statements) {
   std::map<AttemptId, std::uint32_t> slot_of;
   std::set<std::pair<Instant, std::uint32_t>> due;
   bool limits_fit = true;
+  bool output_heard = true;
+  bool output_fits = true;
   for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
     const std::optional<RunningTask>& task = state.slots[slot];
     if (!task) {
@@ -33,6 +35,11 @@ void check_slots(const WorkerState& state, Statements& statements) {
     if (task->due) due.emplace(*task->due, slot);
     const bool may_be_due = task->fate == Fate::result || task->fate == Fate::time_limit;
     if (task->due && (!may_be_due || task->time_limit <= Duration::zero())) limits_fit = false;
+    const bool can_pass = state.is_open() && state.has_feature(feature::output);
+    if (task->passes_output && !can_pass) output_heard = false;
+    if (task->output_taken > task->output_sent ||
+        task->output_sent > task->output_taken + limits::output_window_bytes)
+      output_fits = false;
   }
   statements.that(state.slots.size() == state.options.slots,
                   "there are as many slots as were asked for");
@@ -43,6 +50,8 @@ void check_slots(const WorkerState& state, Statements& statements) {
   statements.that(
       limits_fit,
       "only a task with a time limit, not told to stop for another reason, has one running");
+  statements.that(output_heard, "output is passed on in a session that takes it");
+  statements.that(output_fits, "what is under way of a task's output fits in the window");
 }
 
 void check_held(const WorkerState& state, Statements& statements) {

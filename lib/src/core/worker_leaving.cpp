@@ -37,7 +37,7 @@ void WorkerState::on_message(Instant now, Goodbye& goodbye, WorkerActions& out) 
     return;
   }
   // The session is over, and with it everything that it would have acknowledged.
-  close_session();
+  close_session(out);
   link = Link::closed;
   leave(now, words, out);
 }

@@ -86,15 +86,16 @@ void WorkerState::back_off(Instant now) {
 }
 
 // Nothing that was sent in the session counts as sent any more.
-void WorkerState::close_session() {
+void WorkerState::close_session(WorkerActions& out) {
   for (std::size_t i = 0; i < results_sent; ++i) results[i].repeated = true;
   results_sent = 0;
   hello_at.reset();
+  drop_outputs(out);
 }
 
 void WorkerState::lose_session(Instant now, const std::string& why, WorkerActions& out) {
   counters.connections_lost += 1;
-  close_session();
+  close_session(out);
   link = Link::waiting;
   lost_at = now;
   note(1, why, out);
@@ -159,7 +160,7 @@ void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) 
   if (is_open() && welcome.greeting == greeting && welcome.session != session) {
     // The hello that opened this session was repeated on the way, and has opened another: so the
     // one here is over, and its tasks are queued again. Only a greater hello is heard.
-    close_session();
+    close_session(out);
     note(1, "the manager has opened another session for the same hello", out);
     greet(now, out);
     return;
@@ -269,7 +270,7 @@ void WorkerState::on_message(Instant now, Refuse& refuse, WorkerActions& out) {
   }
   const std::string words = "refused by the manager: " + refuse.words;
   note(0, words, out);
-  close_session();
+  close_session(out);
   if (refuse.retry == Duration::zero()) {
     link = Link::closed;
     leave(now, words, out);
@@ -291,7 +292,7 @@ void WorkerState::on_message(Instant now, Who&, WorkerActions& out) {
     return;
   }
   note(1, "the manager does not know this session", out);
-  close_session();
+  close_session(out);
   greet(now, out);
 }
 

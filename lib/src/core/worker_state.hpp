@@ -1,7 +1,7 @@
 // The inside of core::Worker. Its functions are spread over worker.cpp (facts in, deadlines),
 // worker_session.cpp (the connection, hello, welcome, liveness), worker_tasks.cpp (tasks, kills,
-// slots), worker_results.cpp (results and their acknowledgement) and worker_leaving.cpp (drain,
-// goodbye, the end).
+// slots), worker_results.cpp (results and their acknowledgement), worker_output.cpp (what tasks write
+// while they run) and worker_leaving.cpp (drain, goodbye, the end).
 //
 // What is kept twice, for look-ups (free slots, the slot of an attempt, the attempts of results,
 // the order of time limits), is compared by WorkerInvariants.
@@ -57,6 +57,9 @@ struct RunningTask {
   Duration time_limit{};
   std::optional<Instant>
       due;  // time limit; when that has passed and the worker is monitored, its patience
+  bool passes_output = false;      // in the session that it was started in, and never after
+  std::uint64_t output_sent = 0;   // bytes
+  std::uint64_t output_taken = 0;  // of these, as far as was told
 };
 
 struct KeptResult {
@@ -125,6 +128,7 @@ struct WorkerState {
   void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);
   void on(Instant now, TaskFinished& fact, WorkerActions& out);
   void on(Instant now, ExecutorDied& fact, WorkerActions& out);
+  void on(Instant now, OutputWritten& fact, WorkerActions& out);
   void on(Instant now, StopRequested& fact, WorkerActions& out);
   void on(Instant now, WorkerLoopStalled& fact, WorkerActions& out);
   void settle(Instant now, WorkerActions& out);
@@ -136,7 +140,7 @@ struct WorkerState {
   [[nodiscard]] std::vector<Holding> holdings() const;
   [[nodiscard]] Duration jittered(Duration duration) const;
   void back_off(Instant now);
-  void close_session();
+  void close_session(WorkerActions& out);
   void reconnect(Instant now, WorkerActions& out);
   void greet_again(Instant now, WorkerActions& out);
   void lose_session(Instant now, const std::string& why, WorkerActions& out);
@@ -187,6 +191,10 @@ struct WorkerState {
   void keep_result(Instant now, Result&& result, WorkerActions& out);
   void send_unsent(Instant now, WorkerActions& out);
   void acknowledge(std::uint32_t count, WorkerActions& out);
+
+  // worker_output.cpp
+  void on_message(Instant now, OutputTaken& taken, WorkerActions& out);
+  void drop_outputs(WorkerActions& out);
 
   // worker_leaving.cpp
   void on_message(Instant now, Goodbye& goodbye, WorkerActions& out);

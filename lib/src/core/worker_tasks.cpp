@@ -29,7 +29,7 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
          "closed the session: the manager sent a task beyond the " + std::to_string(held_count()) +
              " tasks and results that a hello can name",
          out);
-    close_session();
+    close_session(out);
     greet_again(now, out);
     return;
   }
@@ -75,15 +75,19 @@ void WorkerState::start_ready(Instant now, WorkerActions& out) {
     const std::uint32_t slot = *free_slots.begin();
     free_slots.erase(free_slots.begin());
     Task& task = next->second.task;
-    slots[slot] =
-        RunningTask{.attempt = task.attempt, .group = task.group, .time_limit = task.time_limit};
+    const bool passes_output = has_feature(feature::output);
+    slots[slot] = RunningTask{.attempt = task.attempt,
+                              .group = task.group,
+                              .time_limit = task.time_limit,
+                              .passes_output = passes_output};
     slot_of.emplace(task.attempt, slot);
     if (task.time_limit > Duration::zero() && has_feature(feature::time_limit)) {
       set_due(slot, after(now, task.time_limit));
     }
     if (next->second.sequence != 0) tasks_passed = next->second.sequence;
     counters.tasks_started += 1;
-    out.emplace_back(StartTask{.slot = slot, .task = std::move(task)});
+    out.emplace_back(
+        StartTask{.slot = slot, .task = std::move(task), .passes_output = passes_output});
     queue.erase(next);
   }
 }

@@ -23,7 +23,7 @@ std::string Tail::text() const {
 void Capture::take(std::string_view chunk) {
   const std::uint64_t room = bytes_max_ - std::min<std::uint64_t>(bytes_max_, kept_.size());
   const bool fits = chunk.size() <= room;
-  if (!fits && !file_.valid() && !file_failed_) {
+  if (!fits && !path_.empty() && !file_.valid() && !file_failed_) {
     file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     file_failed_ = !file_.valid();
     spool(kept_);

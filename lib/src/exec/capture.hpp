@@ -33,7 +33,7 @@ class Capture {
   /// Beyond this the file does not grow: a program that writes for ever must not fill the disk.
   static constexpr std::uint64_t file_bytes_max = 4ULL << 30;
 
-  /// `path`: of the file, made only if more than `bytes_max` come.
+  /// `path`: of the file, made only if more than `bytes_max` come; empty: never.
   Capture(std::uint64_t bytes_max, std::string path)
       : bytes_max_(bytes_max), path_(std::move(path)) {}
 

@@ -27,6 +27,9 @@ struct Invocation {
   std::uint32_t number = 1;    // which attempt of this task, from 1
   Duration time_limit{};       // 0: none; for the function's information, the worker's loop ends it
   Payload payload;
+  // What it writes to its standard output is wanted as it comes, with so many bytes at most beyond
+  // those that were taken; 0: it is not.
+  std::uint64_t output_window = 0;
 };
 
 struct FunctionResult {
@@ -58,6 +61,13 @@ struct Completion {
   std::uint64_t memory = 0;  // the most that it had resident, bytes; 0: unknown
 };
 
+/// What a task has written to its standard output.
+struct OutputChunk {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+  Bytes bytes;  // not empty
+};
+
 class Executor {
  public:
   Executor() = default;
@@ -73,6 +83,15 @@ class Executor {
   [[nodiscard]] virtual int completions_fd() const = 0;
   /// Appends all completions that wait to `out`.
   virtual void take(std::vector<Completion>& out) = 0;
+  /// Appends what tasks have written that pass their output on. After `take`: what it gives comes
+  /// before the completions of that.
+  virtual void take_output(std::vector<OutputChunk>& /*out*/) {}
+  /// The first `taken` bytes of what the slot's task has written are out of the way: it may write a
+  /// window of it more. Nothing happens if it runs another task.
+  virtual void output_taken(std::uint32_t /*slot*/, AttemptId /*attempt*/,
+                            std::uint64_t /*taken*/) {}
+  /// The slot's task passes no more of its output on, and needs no room for it. As above.
+  virtual void drop_output(std::uint32_t /*slot*/, AttemptId /*attempt*/) {}
   /// Whether every slot was idle at some time within `limit` from now.
   virtual bool wait_idle(Duration limit) = 0;
 };

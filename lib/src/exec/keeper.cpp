@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <climits>
 #include <csignal>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -38,6 +40,7 @@ constexpr std::chrono::milliseconds reap_interval{1000};
 // After the end of a child: what its pipes may hold, and no more, since whoever has fled (in the
 // lowest grade) may go on writing.
 constexpr int last_reads_max = 16;
+constexpr std::size_t last_output_max = last_reads_max * read_bytes_max;
 // Of a resident program: far more than a result may have, so that this is what is told of a line
 // without an end.
 constexpr std::size_t line_bytes_max = 16U << 20;
@@ -56,6 +59,13 @@ struct Child {
   Tail tail;                 // of its standard error
 };
 
+/// How a program ended that was run for one task, while its last output is read.
+struct Ending {
+  Report report;
+  Descriptor output;
+  std::size_t output_left = last_output_max;
+};
+
 struct Running {
   Order order;
   TaskLimits limits;
@@ -65,7 +75,18 @@ struct Running {
   bool stopped = false;
   bool over_limit = false;
   std::optional<Capture> output;
+  std::uint64_t taken = 0;               // of output that is passed on
+  std::deque<std::uint64_t> chunk_ends;  // of what was passed on since
+  std::optional<Ending> ending;
   std::string unsent;  // of a resident program's line
+
+  /// How much of its output may be read now.
+  [[nodiscard]] std::uint64_t room() const {
+    const std::uint64_t window = order.command.output_window;
+    if (window == 0) return read_bytes_max;
+    if (chunk_ends.size() >= output_chunks_max) return 0;
+    return std::min<std::uint64_t>(taken + window - output->total(), read_bytes_max);
+  }
 };
 
 double wall_clock() {
@@ -88,6 +109,11 @@ pollfd item_of(const Link& link) {
 bool is_writable(int descriptor) {
   pollfd item{descriptor, POLLOUT, 0};
   return ::poll(&item, 1, 0) == 1;
+}
+
+bool holds_bytes(int pipe) {
+  int count = 0;
+  return ::ioctl(pipe, FIONREAD, &count) == 0 && count > 0;
 }
 
 class Keeper {
@@ -116,12 +142,15 @@ class Keeper {
   [[noreturn]] void be_function_child(Link link, Descriptor errors, pid_t keeper);
 
   void read_output();
+  std::size_t read_program(Descriptor& pipe);
+  void take_output(const Order& order);
   bool read_errors();
   void read_link();
   void write_input();
   void pass_deadline();
   void stop();
   void end_child();
+  void conclude();
   void reap(Evidence& evidence);
   void judge(int status, Evidence& evidence) const;
   void report(Report&& report);
@@ -187,7 +216,9 @@ void Keeper::turn() {
   items[link] = item_of(link_);
   if (child_) {
     items[ended].fd = child_->pidfd.get();
-    items[output].fd = child_->output.get();
+    // A program that writes faster than somebody takes it has to wait.
+    const bool is_held_back = running_ && running_->output && running_->room() == 0;
+    if (!is_held_back) items[output].fd = child_->output.get();
     items[errors] =
         errors_held_ ? pollfd{STDERR_FILENO, POLLOUT, 0} : pollfd{child_->errors.get(), POLLIN, 0};
     if (child_->link) items[function] = item_of(*child_->link);
@@ -225,6 +256,10 @@ void Keeper::perform(Order&& order) {
       break;
     case Order::Kind::stop:
       if (running_ && running_->order.attempt == order.attempt) stop();
+      break;
+    case Order::Kind::take_output:
+    case Order::Kind::drop_output:
+      if (running_ && running_->order.attempt == order.attempt) take_output(order);
       break;
     case Order::Kind::make_warden: {
       const Report made{.kind = Report::Kind::made};
@@ -277,9 +312,12 @@ void Keeper::fail_to_start(AttemptId attempt, int error_number, std::string text
 }
 
 void Keeper::start_command(Order& order) {
-  running_->output.emplace(order.command.output_max, options_.spool_folder + "/fanmill-out-" +
-                                                         std::to_string(::getpid()) + "-" +
-                                                         std::to_string(order.attempt.value));
+  std::string file;  // what is passed on is kept by whoever takes it
+  if (order.command.output_window == 0) {
+    file = options_.spool_folder + "/fanmill-out-" + std::to_string(::getpid()) + "-" +
+           std::to_string(order.attempt.value);
+  }
+  running_->output.emplace(order.command.output_max, std::move(file));
   if (auto failure = spawn(order.command, false))
     fail_to_start(order.attempt, failure->error_number, std::move(failure->text));
 }
@@ -410,21 +448,51 @@ void Keeper::write_input() {
   }
 }
 
+/// Of a program that was run for one task, as much as there is room for: how many bytes there were.
+std::size_t Keeper::read_program(Descriptor& pipe) {
+  std::array<char, read_bytes_max> buffer;
+  ssize_t count = 0;
+  do {
+    count = ::read(pipe.get(), buffer.data(), running_->room());
+  } while (count < 0 && errno == EINTR);
+  if (count == 0) pipe.reset();
+  if (count <= 0) return 0;
+  const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
+  running_->output->take(chunk);
+  if (running_->order.command.output_window > 0) {
+    running_->chunk_ends.push_back(running_->output->total());
+    report({.kind = Report::Kind::wrote,
+            .attempt = running_->order.attempt,
+            .output = std::string(chunk)});
+  }
+  return chunk.size();
+}
+
+void Keeper::take_output(const Order& order) {
+  if (order.kind == Order::Kind::drop_output) {
+    running_->order.command.output_window = 0;
+  } else {
+    running_->taken = order.taken;
+    std::deque<std::uint64_t>& ends = running_->chunk_ends;
+    while (!ends.empty() && ends.front() <= order.taken) ends.pop_front();
+  }
+  if (running_->ending) conclude();
+}
+
 void Keeper::read_output() {
+  if (running_ && running_->output) {
+    read_program(child_->output);
+    return;  // the other descriptors get their turn
+  }
   std::array<char, read_bytes_max> buffer;
   for (;;) {
     const ssize_t count = ::read(child_->output.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) child_->output.reset();
     // No answer can come any more. If it is ending it will tell how.
-    if (count == 0 && running_ && !running_->output) ::kill(child_->pid, SIGKILL);
+    if (count == 0 && running_) ::kill(child_->pid, SIGKILL);
     if (count <= 0) return;
-    const std::string_view chunk(buffer.data(), static_cast<std::size_t>(count));
-    if (running_ && running_->output) {
-      running_->output->take(chunk);
-      return;  // the other descriptors get their turn
-    }
-    line_ += chunk;
+    line_.append(buffer.data(), static_cast<std::size_t>(count));
     const std::size_t end = line_.find('\n');
     if (running_ && end == std::string::npos && line_.size() <= line_bytes_max) continue;
     if (!running_ || end == std::string::npos) {
@@ -499,6 +567,10 @@ void Keeper::pass_deadline() {
 void Keeper::stop() {
   if (running_) running_->stopped = true;
   if (child_) end_child();
+  if (running_ && running_->ending) {
+    running_->ending->report.evidence.how = Evidence::How::stopped;
+    conclude();
+  }
 }
 
 /// Ends the child, if it has not ended by itself, and all of its tree; tells how it was.
@@ -510,40 +582,52 @@ void Keeper::end_child() {
   reap(evidence);
   for (int i = 0; i < last_reads_max && child_->errors.valid() && read_errors(); ++i) {
   }
-  if (running_ && running_->output) {
-    for (int i = 0; i < last_reads_max && child_->output.valid(); ++i) {
-      const std::uint64_t before = running_->output->total();
-      read_output();
-      if (running_->output->total() == before) break;
-    }
-  }
   Child gone = std::move(*child_);
   child_.reset();
   errors_held_ = false;
   line_.clear();
   if (running_) {
-    Running ended = std::move(*running_);
-    running_.reset();
-    Report done{.attempt = ended.order.attempt,
-                .evidence = std::move(evidence),
-                .errors = gone.tail.text(),
-                .survivors = survivors_};
-    if (ended.output) {
-      done.output = std::move(ended.output->kept());
-      done.output_bytes = ended.output->total();
-      // Of a program that was ended nobody is told where it is.
-      if (done.evidence.how == Evidence::How::exited) {
-        done.output_file = ended.output->file();
-      } else if (!ended.output->file().empty()) {
-        ::unlink(ended.output->file().c_str());
-      }
-      const std::string& pattern = ended.order.command.match;
-      if (done.evidence.how == Evidence::How::exited && !pattern.empty())
-        done.match = seek(pattern, done.output);
-    }
-    report(std::move(done));
+    running_->due.reset();
+    running_->ending = {.report = {.attempt = running_->order.attempt,
+                                   .evidence = std::move(evidence),
+                                   .errors = gone.tail.text(),
+                                   .survivors = survivors_},
+                        .output = std::move(gone.output)};
+    conclude();
   }
   if (!options_.functions->empty() && !spare_) spare_ = fork_function_child();
+}
+
+/// Reads what is left of the output, and tells the end. If there is no room for the output, later: it
+/// is called again when some was taken.
+void Keeper::conclude() {
+  Ending& ending = *running_->ending;
+  Report& done = ending.report;
+  const bool was_ended = running_->stopped || running_->over_limit;
+  while (running_->output && ending.output.valid() && ending.output_left > 0) {
+    const bool has_room = running_->room() > 0;
+    if (!has_room && !was_ended && holds_bytes(ending.output.get())) return;
+    const std::size_t count = has_room ? read_program(ending.output) : 0;
+    if (count == 0) break;
+    ending.output_left -= std::min(count, ending.output_left);
+  }
+  if (running_->output) {
+    Capture& output = *running_->output;
+    done.output = std::move(output.kept());
+    done.output_bytes = output.total();
+    // Of a program that was ended nobody is told where it is.
+    if (done.evidence.how == Evidence::How::exited) {
+      done.output_file = output.file();
+    } else if (!output.file().empty()) {
+      ::unlink(output.file().c_str());
+    }
+    const std::string& pattern = running_->order.command.match;
+    if (done.evidence.how == Evidence::How::exited && !pattern.empty())
+      done.match = seek(pattern, done.output);
+  }
+  Report told = std::move(done);
+  running_.reset();
+  report(std::move(told));
 }
 
 void Keeper::reap(Evidence& evidence) {

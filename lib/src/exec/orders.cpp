@@ -156,6 +156,8 @@ void order_fields(Archive& archive, Ordered& order) {
   archive(command.output_max);
   archive(command.match);
   archive(command.afresh);
+  archive(command.output_window);
+  archive(order.taken);
 }
 
 template <typename Archive, typename Reported>

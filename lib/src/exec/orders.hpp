@@ -18,6 +18,10 @@
 
 namespace fanmill::exec {
 
+// Of one task's output as it is passed on: those are bounded by their bytes, but many small ones cost
+// more than these.
+inline constexpr std::size_t output_chunks_max = 1024;
+
 /// A program to run for one task.
 struct CommandPlan {
   std::vector<std::string> arguments;  // not empty
@@ -28,6 +32,10 @@ struct CommandPlan {
   std::uint64_t output_max = 0;  // bytes of standard output that are reported
   std::string match;             // an extended regular expression to seek in them; empty: none
   bool afresh = false;           // a resident program that runs is ended first
+  // Standard output is passed on as it comes, and is kept in no file. The keeper holds it back beyond
+  // this many bytes more than were taken; 0: it is not passed on.
+  std::uint64_t output_window = 0;
+  std::uint32_t number = 1;  // which attempt of its task; not sent, for who concludes
   // Not sent, for who concludes: exit statuses that are a success; empty: any.
   std::vector<std::int64_t> successes = {0};
 };
@@ -38,6 +46,8 @@ struct Order {
     run_command,   // attempt, command
     run_line,      // attempt, command: the resident program; invocation.payload is the line
     stop,          // attempt; nothing happens if it has ended
+    take_output,   // attempt, taken; the same
+    drop_output,   // attempt; the same
     make_keeper,   // answered by `made`
     make_warden,   // answered by `made`: the warden is gone
   };
@@ -45,6 +55,7 @@ struct Order {
   AttemptId attempt;
   Invocation invocation;
   CommandPlan command;
+  std::uint64_t taken = 0;  // bytes of its output
 };
 
 /// What became of CommandPlan::match.
@@ -54,6 +65,7 @@ struct Report {
   enum class Kind : std::uint8_t {
     ready,  // a keeper lives: containment
     ended,  // attempt, evidence, and what the task gave
+    wrote,  // attempt, output: more of it; before `ended`
     made,   // a link to the new process comes with it; without one it could not be made: error_text
   };
   Kind kind = Kind::ended;

@@ -199,6 +199,36 @@ void ProcessExecutor::take(std::vector<Completion>& out) {
   completions_.clear();
 }
 
+void ProcessExecutor::take_output(std::vector<OutputChunk>& out) {
+  std::move(outputs_.begin(), outputs_.end(), std::back_inserter(out));
+  outputs_.clear();
+}
+
+bool ProcessExecutor::passes_output(std::uint32_t index, AttemptId attempt) const {
+  FANMILL_ASSERT(index < slots_.size(), index);
+  const Slot& slot = slots_[index];
+  return slot.busy && slot.invocation.attempt == attempt && slot.command.output_window > 0;
+}
+
+void ProcessExecutor::output_taken(std::uint32_t index, AttemptId attempt, std::uint64_t taken) {
+  if (!passes_output(index, attempt)) return;
+  send_about_output(index, {.kind = Order::Kind::take_output, .attempt = attempt, .taken = taken});
+}
+
+void ProcessExecutor::drop_output(std::uint32_t index, AttemptId attempt) {
+  if (!passes_output(index, attempt)) return;
+  // One that waits for its keeper does not begin with it.
+  if (!slots_[index].sent) slots_[index].command.output_window = 0;
+  send_about_output(index, {.kind = Order::Kind::drop_output, .attempt = attempt});
+}
+
+void ProcessExecutor::send_about_output(std::uint32_t index, const Order& order) {
+  Slot& slot = slots_[index];
+  if (!slot.sent) return;
+  slot.keeper->send(pack(order));
+  update_watch(*slot.keeper, first_slot_tag + index);
+}
+
 bool ProcessExecutor::wait_idle(Duration limit) {
   const auto end = SteadyClock::now() + std::min<Duration>(limit, std::chrono::hours(1));
   for (;;) {
@@ -364,9 +394,14 @@ void ProcessExecutor::take_from_keeper(std::uint32_t index) {
   while (auto message = slot.keeper->receive()) {
     auto report = unpack_report(message->bytes);
     FANMILL_ASSERT(report.has_value(), message->bytes.size());
-    if (report->kind != Report::Kind::ended) {
+    const bool is_of_task = slot.busy && report->attempt == slot.invocation.attempt;
+    if (report->kind == Report::Kind::wrote) {
+      if (is_of_task)
+        outputs_.push_back(
+            {.slot = index, .attempt = report->attempt, .bytes = Bytes(report->output)});
+    } else if (report->kind != Report::Kind::ended) {
       take_made(std::move(*message));
-    } else if (slot.busy && report->attempt == slot.invocation.attempt) {
+    } else if (is_of_task) {
       complete(index, completion_of(slot, *report));
     }
   }

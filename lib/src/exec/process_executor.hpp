@@ -34,6 +34,7 @@ struct Programs {
   std::function<std::variant<Plan, Completion>(const Invocation&)> plan;
   /// What the end of a program means. The report's texts may be taken.
   std::function<Completion(const CommandPlan&, Report&)> conclude;
+  bool passes_output = false;  // of tasks that ask for it, see CommandPlan::output_window
 };
 
 struct ProcessExecutorOptions {
@@ -63,6 +64,9 @@ class ProcessExecutor final : public Executor {
   /// Throws FarmError (io_error) if every process of it was killed at once, so that there is nobody
   /// to fork others.
   void take(std::vector<Completion>& out) override;
+  void take_output(std::vector<OutputChunk>& out) override;
+  void output_taken(std::uint32_t slot, AttemptId attempt, std::uint64_t taken) override;
+  void drop_output(std::uint32_t slot, AttemptId attempt) override;
   bool wait_idle(Duration limit) override;
 
  private:
@@ -88,6 +92,8 @@ class ProcessExecutor final : public Executor {
   void take_from_keeper(std::uint32_t slot);
   void take_made(Link::Message&& message);
   void keeper_lost(std::uint32_t slot);
+  [[nodiscard]] bool passes_output(std::uint32_t slot, AttemptId attempt) const;
+  void send_about_output(std::uint32_t slot, const Order& order);
   void send_order(std::uint32_t slot);
   void complete(std::uint32_t slot, Completion completion);
   [[nodiscard]] Completion completion_of(Slot& slot, Report& report) const;
@@ -106,6 +112,7 @@ class ProcessExecutor final : public Executor {
   std::optional<Link> spare_;  // a keeper without a slot
   std::vector<Slot> slots_;
   std::vector<Completion> completions_;
+  std::vector<OutputChunk> outputs_;  // before the completions
   std::uint32_t busy_ = 0;
 };
 

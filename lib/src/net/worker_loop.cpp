@@ -13,6 +13,7 @@
 
 #include "codec/codec.hpp"
 #include "exec/invoke.hpp"
+#include "exec/orders.hpp"
 #include "net/clock.hpp"
 #include "net/dealer.hpp"
 #include "net/endpoint.hpp"
@@ -26,6 +27,8 @@ using namespace std::chrono_literals;
 
 static_assert(exec::error_type_bytes_max == limits::error_type_max);
 static_assert(exec::error_text_bytes_max == limits::error_text_max);
+// Or a task that writes in small pieces would wait for ever.
+static_assert(exec::output_chunks_max >= limits::output_messages_step);
 
 constexpr Duration idle_turn = 500ms;
 // For the goodbye and the last results to leave; on a live connection they need a millisecond.
@@ -100,6 +103,10 @@ class WorkerLoop {
   void perform(core::WorkerSend&& send);
   void perform(core::StartTask&& start);
   void perform(core::StopTask&& stop) { executor_.stop(stop.slot); }
+  void perform(core::TakeOutput&& order) {
+    executor_.output_taken(order.slot, order.attempt, order.taken);
+  }
+  void perform(core::DropOutput&& order) { executor_.drop_output(order.slot, order.attempt); }
   void perform(core::EndWorker&& end);
   void perform(core::WorkerNote&& note) {
     log(note.level, note.text);
@@ -126,6 +133,7 @@ class WorkerLoop {
 
   core::WorkerActions actions_;
   std::vector<exec::Completion> completions_;
+  std::vector<exec::OutputChunk> outputs_;
   codec::HeaderBuffer header_;
   ReceivedFrames received_;
   Instant now_{};
@@ -190,6 +198,12 @@ void WorkerLoop::take_facts() {
   if (has_completions_) {
     completions_.clear();
     executor_.take(completions_);
+    outputs_.clear();
+    executor_.take_output(outputs_);
+    for (exec::OutputChunk& chunk : outputs_) {
+      step(core::OutputWritten{
+          .slot = chunk.slot, .attempt = chunk.attempt, .bytes = std::move(chunk.bytes)});
+    }
     for (exec::Completion& completion : completions_) step(event_of(std::move(completion)));
   }
   if (stop_seen_ && !std::exchange(stop_given_, true)) step(core::StopRequested{});
@@ -278,13 +292,15 @@ void WorkerLoop::perform(core::StartTask&& start) {
   if (log_level_ >= 2) {
     log(2, attempt_words(task.attempt) + " starts: task of item " + std::to_string(task.item));
   }
-  executor_.start(start.slot, {.attempt = task.attempt,
-                               .task = task.task,
-                               .item = task.item,
-                               .function = task.function,
-                               .number = task.number,
-                               .time_limit = task.time_limit,
-                               .payload = std::move(task.payload)});
+  executor_.start(start.slot,
+                  {.attempt = task.attempt,
+                   .task = task.task,
+                   .item = task.item,
+                   .function = task.function,
+                   .number = task.number,
+                   .time_limit = task.time_limit,
+                   .payload = std::move(task.payload),
+                   .output_window = start.passes_output ? limits::output_window_bytes : 0});
 }
 
 void WorkerLoop::perform(core::EndWorker&& end) {

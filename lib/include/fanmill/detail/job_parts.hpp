@@ -30,11 +30,12 @@ enum PartPlace : std::size_t {
   part_on_failure,
   part_update_results,
   part_process_results,
+  part_task_output,
 };
 
 template <template <typename, typename...> class JobTemplate, typename TaskResult>
 using EmptyJob =
-    JobTemplate<TaskResult, OneResult, Unset, Unset, Unset, Unset, Unset, Unset, Unset>;
+    JobTemplate<TaskResult, OneResult, Unset, Unset, Unset, Unset, Unset, Unset, Unset, Unset>;
 
 template <bool first, typename A, typename B>
 using Chosen = std::conditional_t<first, A, B>;

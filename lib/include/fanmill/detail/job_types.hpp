@@ -4,9 +4,11 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <fanmill/detail/callable.hpp>
 #include <fanmill/job.hpp>
 #include <functional>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -109,9 +111,10 @@ struct JobTypes;
 
 template <typename ItemType, typename TaskResultType, typename Shape, typename GroupTasks,
           typename UpdateGroup, typename TaskFailed, typename IncompleteGroup, typename OnFailure,
-          typename UpdateResults, typename ProcessResults>
-struct JobTypes<ItemType, Job<TaskResultType, Shape, GroupTasks, UpdateGroup, TaskFailed,
-                              IncompleteGroup, OnFailure, UpdateResults, ProcessResults>> {
+          typename UpdateResults, typename ProcessResults, typename TaskOutput>
+struct JobTypes<ItemType,
+                Job<TaskResultType, Shape, GroupTasks, UpdateGroup, TaskFailed, IncompleteGroup,
+                    OnFailure, UpdateResults, ProcessResults, TaskOutput>> {
   using Item = ItemType;
   using TaskResult = Valued<TaskResultType>;
   using State = typename TasksOf<GroupTasks, Item>::State;
@@ -215,8 +218,21 @@ struct JobTypes<ItemType, Job<TaskResultType, Shape, GroupTasks, UpdateGroup, Ta
   static_assert(!processes || std::invocable<ProcessResults&, Results&>,
                 "process_results is called as f(Results&) with what run would return");
 
-  static constexpr bool keeps_item =
-      updates_group || incomplete_set || (failure_set && failure_calls) || results_take_item;
+  // ---- What tasks write while they run.
+  static constexpr bool takes_output = is_set<TaskOutput>;
+  static_assert(!takes_output || !Stage<Task>,
+                "task_output is called with the task: let group_tasks give a std::vector of tasks, "
+                "not of steps");
+  static_assert(
+      !takes_output ||
+          std::invocable<TaskOutput&, const Item&, const Task&, std::uint32_t, std::string_view>,
+      "task_output is called as f(const Item&, const Task&, std::uint32_t attempt, "
+      "std::string_view chunk)");
+
+  static constexpr bool keeps_tasks = updates_group || takes_output;
+  static constexpr bool keeps_item = updates_group || incomplete_set ||
+                                     (failure_set && failure_calls) || results_take_item ||
+                                     takes_output;
 };
 
 }  // namespace fanmill::inline v0::detail

@@ -14,6 +14,7 @@
 #include <fanmill/policy.hpp>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct RunSettings {
   Policy policy;
   bool in_order = false;
   std::size_t lookahead = 4096;
+  bool output = false;  // the job wants what tasks write to their standard output
 };
 
 struct TaskToSend {
@@ -82,6 +84,9 @@ class FANMILL_EXPORT Runner {
   /// `session`: of the worker that gave a result.
   virtual GroupUpdate update(std::uint64_t item, std::uint32_t task, Outcome outcome,
                              std::uint64_t session) = 0;
+  /// A task's attempt has written `chunk` to its standard output. Only if the settings want that.
+  virtual void output(std::uint64_t /*item*/, std::uint32_t /*task*/, std::uint32_t /*attempt*/,
+                      std::string_view /*chunk*/) {}
   /// Makes the item's result; returns about how many bytes it takes.
   virtual std::size_t conclude(std::uint64_t item, GroupEnd end) = 0;
   virtual void release(std::uint64_t item) = 0;

@@ -11,6 +11,7 @@
 #include <fanmill/error.hpp>
 #include <fanmill/item_outcome.hpp>
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <unordered_map>
@@ -82,6 +83,18 @@ class TypedRun final : public Runner {
       return update;
     } else {
       return {};
+    }
+  }
+
+  void output([[maybe_unused]] std::uint64_t item, [[maybe_unused]] std::uint32_t task,
+              [[maybe_unused]] std::uint32_t attempt,
+              [[maybe_unused]] std::string_view chunk) override {
+    if constexpr (Types::takes_output) {
+      const auto found = slots_.find(item);
+      // Written before its task was ended, as the item was finished without it.
+      if (found == slots_.end() || found->second.result || !has_task(found->second, task)) return;
+      const Slot& slot = found->second;
+      std::invoke(part<part_task_output>(), *slot.item, task_of(slot, task), attempt, chunk);
     }
   }
 
@@ -219,7 +232,7 @@ class TypedRun final : public Runner {
                         "group_tasks gives vectors of calls; only a job with stages() takes them");
       }
       if (stages) stage += 1;
-      if constexpr (Types::updates_group) slot->tasks.emplace_back(std::move(task));
+      if constexpr (Types::keeps_tasks) slot->tasks.emplace_back(std::move(task));
     }
   }
 
@@ -250,6 +263,11 @@ class TypedRun final : public Runner {
       if (number == 0) return *slot.item;
     }
     return *slot.tasks.at(number);
+  }
+
+  bool has_task(const Slot& slot, std::uint32_t number) const {
+    const bool is_item = !Types::groups && number == 0;
+    return is_item || (number < slot.tasks.size() && slot.tasks[number]);
   }
 
   void forget_task(Slot& slot, std::uint32_t number) { slot.tasks.at(number).reset(); }
