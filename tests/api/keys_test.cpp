@@ -101,8 +101,11 @@ TEST_CASE("whoever was given the join file joins; by endpoint alone only this us
   }
   SECTION("the endpoint, typed by another user") {
     const StateFolder others;
-    farm.workers.add(Join::endpoint(farm.manager.endpoints().front()), negate,
-                     {.give_up_after = 200ms});
+    const Join join = Join::endpoint(farm.manager.endpoints().front());
+    const auto serve = [&] { (void)fanmill::serve(join, negate, {.handle_signals = false}); };
+    CHECK_THAT(words_of(ErrorCode::join_not_found, serve),
+               ContainsSubstring("nobody can tell who answers there"));
+    farm.workers.add(join.with_insecure_plaintext(), negate, {.give_up_after = 200ms});
     CHECK(farm.workers.statuses() == std::vector{5});
     CHECK(farm.manager.workers().empty());
   }
@@ -198,15 +201,35 @@ TEST_CASE("keys that others could have read or changed are refused with the chmo
 
 TEST_CASE("a key that is taken back while the manager runs ends its sessions", "[unit][api]") {
   const StateFolder state;
-  Farm farm({.endpoints = {"tcp://127.0.0.1:*"}});
+  Gate warned;
+  Farm farm({.endpoints = {"tcp://127.0.0.1:*"}, .observer = [&](const fanmill::Event& event) {
+               if (event.kind == fanmill::Event::Kind::warning) warned.open();
+             }});
   farm.workers.add(farm.manager.join(), negate, {.verbose = 1});
   REQUIRE(farm.manager.wait_for_workers(1, 60s));
   const std::string file = state.keys() / "authorized";
   // First something that is no list of keys: nothing changes.
   std::ofstream(file) << "nonsense\n";
+  warned.wait();
   CHECK(farm.manager.run({1}, job<int>()) == std::vector{-1});
   std::ofstream(file) << "# nobody\n";
   CHECK(farm.workers.statuses() == std::vector{5});
+}
+
+TEST_CASE("a pair of keys that was removed is made again, and its former is not let in",
+          "[unit][api]") {
+  const StateFolder state;
+  const std::string folder = state.keys().string();
+  { const fanmill::Manager manager({.endpoints = {"tcp://127.0.0.1:*"}}); }
+  const auto authorized = [&] {
+    return fanmill::net::FarmKeys::open(folder).value().authorized().entries().at(0).key;
+  };
+  const auto before = authorized();
+  fs::remove(state.keys() / "worker.cert");
+  CHECK(authorized() != before);
+  Farm farm({.endpoints = {"tcp://127.0.0.1:*"}});
+  farm.workers.add(farm.manager.join(), negate);
+  CHECK(farm.manager.run({1}, job<int>()) == std::vector{-1});
 }
 
 TEST_CASE("managers that start at once make one set of keys", "[unit][api]") {

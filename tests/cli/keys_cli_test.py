@@ -91,6 +91,8 @@ class Keys(unittest.TestCase):
             process, endpoint, join_file = self.start(farm)
             public, secret = python("import zmq; print(*map(bytes.decode, zmq.curve_keypair()))").split()
             errors = self.refused(farm, "--connect", endpoint)
+            self.assertIn(f"{endpoint}: without keys nobody can tell who answers there", errors)
+            errors = self.refused(farm, "--connect", endpoint, "--insecure-plaintext")
             self.assertIn(f"{endpoint} broke off the handshake: it wants keys", errors)
             errors = self.refused(farm, "--join", self.changed(join_file, server_key=public))
             self.assertIn("its server key is not the one in this worker's join file", errors)
@@ -127,24 +129,33 @@ class Keys(unittest.TestCase):
         with Farm() as farm:
             process, _, join_file = self.start(farm)
             secret = KEY.search(next(line for line in join_file.read_text().splitlines() if "secret-key" in line))[1]
-            # The task's own process is a copy of its worker's: its environment, and all the memory that it has.
-            look = ("import os, re, sys\n"
+            # The task's keeper is a copy of its worker: all the memory that it has. Keys are there as text or as bytes.
+            look = ("import os, sys\n"
+                    "def parent(pid): return int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1])\n"
+                    "def has_key(pid):\n"
+                    "    found = False\n"
+                    "    for part in open(f'/proc/{pid}/maps'):\n"
+                    "        span, rights, *_ = part.split()\n"
+                    "        if 'r' not in rights or '[v' in part: continue\n"
+                    "        begin, end = (int(x, 16) for x in span.split('-'))\n"
+                    "        with open(f'/proc/{pid}/mem', 'rb', 0) as memory:\n"
+                    "            memory.seek(begin)\n"
+                    "            bytes_there = memory.read(end - begin)\n"
+                    "            found = found or any(bytes.fromhex(each) in bytes_there for each in sys.argv[1:])\n"
+                    "    return found\n"
                     "for line in sys.stdin:\n"
-                    "    found = os.environ.get('FANMILL_COOKIE', '') != ''\n"
-                    "    for pid in (os.getppid(),):\n"
-                    "        for part in open(f'/proc/{pid}/maps'):\n"
-                    "            span, rights, *_ = part.split()\n"
-                    "            if 'r' not in rights or '[v' in part: continue\n"
-                    "            begin, end = (int(x, 16) for x in span.split('-'))\n"
-                    "            with open(f'/proc/{pid}/mem', 'rb', 0) as memory:\n"
-                    "                memory.seek(begin)\n"
-                    "                try: found = found or bytes.fromhex(sys.argv[1]) in memory.read(end - begin)\n"
-                    "                except OSError: pass\n"
-                    "    print('true' if found else 'false', flush=True)\n")
-            farm.start(WORKER, "--join", join_file, "pipe", "--", PYTHON, "-c", look, secret.encode().hex(), **self.stranger(farm))
+                    "    keeper = os.getppid()\n"
+                    "    warden = parent(keeper)\n"
+                    "    try: told = [has_key(keeper), has_key(warden), has_key(parent(warden))]\n"
+                    "    except OSError as error: told = [str(error)]\n"
+                    "    print(str(told).lower().replace(\"'\", '\"'), flush=True)\n")
+            raw = python("import sys, zmq.utils.z85; print(zmq.utils.z85.decode(sys.argv[1].encode()).hex())", secret)
+            farm.start(WORKER, "--join", join_file, "pipe", "--", PYTHON, "-c", look, secret.encode().hex(), raw.strip(),
+                       **self.stranger(farm))
             process.write("1\n")
             status, output, errors = process.end()
-            self.assertEqual((status, output), (0, "false\n"), errors)
+            # The worker itself has it, or this test could find nothing.
+            self.assertEqual((status, output), (0, "[false, false, true]\n"), errors)
 
     def test_without_keys_only_when_said_and_with_a_warning(self):
         with Farm() as farm:

@@ -179,7 +179,7 @@ class UsageErrors(unittest.TestCase):
 class GivingUp(unittest.TestCase):
     def test_a_worker_without_a_manager_says_why_and_gives_up(self):
         endpoint = f"tcp://127.0.0.1:{free_port()}"
-        done = run("--connect", endpoint, "--give-up-after", "1", "echo")
+        done = run("--connect", endpoint, "--insecure-plaintext", "--give-up-after", "1", "echo")
         self.assertEqual(done.returncode, 5)
         lines = done.stderr.splitlines()
         self.assertEqual(len(lines), 2, done.stderr)
@@ -187,7 +187,8 @@ class GivingUp(unittest.TestCase):
         self.assertIn("no manager for 1 s", lines[1])
 
     def test_the_endpoint_may_come_from_the_environment(self):
-        done = run("echo", FANMILL_ENDPOINT=f"tcp://127.0.0.1:{free_port()}", FANMILL_GIVE_UP_AFTER="0.2")
+        done = run("echo", FANMILL_ENDPOINT=f"tcp://127.0.0.1:{free_port()}", FANMILL_GIVE_UP_AFTER="0.2",
+                   FANMILL_INSECURE_PLAINTEXT="1")
         self.assertEqual(done.returncode, 5)
         self.assertIn("manager", done.stderr)
 
@@ -196,7 +197,7 @@ class GivingUp(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             silent.settimeout(PATIENCE)
             endpoint = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-            with subprocess.Popen([WORKER, "--connect", endpoint, "echo"], env=clean_environment(),
+            with subprocess.Popen([WORKER, "--connect", endpoint, "--insecure-plaintext", "echo"], env=clean_environment(),
                                   stderr=subprocess.PIPE) as process:
                 connection, _ = silent.accept()
                 process.send_signal(signal.SIGTERM)
@@ -312,8 +313,8 @@ class Supervision(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, "--copies 7 --help -- supervise\n"))
 
     def test_a_worker_that_gives_up_is_not_started_again(self):
-        done = run("supervise", "--", WORKER, "--connect", f"tcp://127.0.0.1:{free_port()}", "--give-up-after", "0.2",
-                   "echo")
+        done = run("supervise", "--", WORKER, "--connect", f"tcp://127.0.0.1:{free_port()}",
+                   "--insecure-plaintext", "--give-up-after", "0.2", "echo")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
 

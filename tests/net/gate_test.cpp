@@ -1,6 +1,10 @@
 // Who is let in: real sockets, real handshakes.
 #include "net/gate.hpp"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "catch.hpp"
@@ -8,6 +12,7 @@
 #include "net/clock.hpp"
 #include "net/dealer.hpp"
 #include "net/router.hpp"
+#include "scratch_folder.hpp"
 
 using namespace fanmill;
 using namespace fanmill::net;
@@ -49,7 +54,7 @@ struct Guarded {
     REQUIRE(zmq_poll(&item, 1, 60'000) == 1);
     Router::Received received;
     REQUIRE(router->receive(received));
-    return received.user();
+    return std::string(received.user());
   }
 };
 
@@ -190,4 +195,47 @@ TEST_CASE("a second guard in one context is refused, not left out") {
   const auto second = Router::open({.context = context, .gate = gate});
   REQUIRE_FALSE(second.ok());
   CHECK_THAT(second.error().message, ContainsSubstring("can't guard a socket"));
+}
+
+// libzmq's own default lets everybody in if nobody answers.
+TEST_CASE("a guarded socket without a handler lets nobody in") {
+  zmq::context_t context;
+  zmq::socket_t router(context, zmq::socket_type::router);
+  router.set(zmq::sockopt::linger, 0);
+  ZapHandler::guard(router);
+  const KeyPair server = KeyPair::make();
+  router.set(zmq::sockopt::curve_server, true);
+  REQUIRE(zmq_setsockopt(router.handle(), ZMQ_CURVE_SECRETKEY, server.secret_key.data(),
+                         key_bytes) == 0);
+  router.bind("tcp://127.0.0.1:*");
+  const auto own = std::make_shared<const KeyPair>(KeyPair::make());
+  Dealer dealer({{.address = router.get(zmq::sockopt::last_endpoint)}},
+                {.keys = ClientKeys{server.public_key, own}});
+  dealer.open();
+  CHECK(trouble_of(dealer) == Dealer::Trouble::not_understood);
+}
+
+// The kernel remembers who called listen.
+TEST_CASE("by ipc nothing is taken from another user's process") {
+  if (::geteuid() != 0) return;  // only root can be two users
+  const ScratchFolder scratch;
+  REQUIRE(::chmod(scratch.path().c_str(), 0777) == 0);
+  const std::string path = scratch.path() + "/manager";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    constexpr ::uid_t nobody = 65534;
+    ::_exit(::setuid(nobody) == 0 && ::listen(listener, 8) == 0 ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(other, &status, 0) == other);
+  REQUIRE(status == 0);
+  Dealer dealer({{.address = "ipc://" + path}});
+  dealer.open();
+  CHECK(trouble_of(dealer) == Dealer::Trouble::other_user);
+  ::close(listener);
 }

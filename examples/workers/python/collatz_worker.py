@@ -47,7 +47,7 @@ class Worker:  # in held: attempt -> state, group, steps (a generator), and when
         if fresh:
             self.socket = self.socket and self.socket.close() or zmq.Context.instance().socket(zmq.DEALER)
             self.socket.linger = self.socket.sndhwm = self.socket.rcvhwm = 0
-            if self.keys: self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
+            if self.keys and self.endpoint[:4] != "ipc:": self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
             self.socket.connect(self.endpoint)
         self.session, self.greeting, self.heard = 0, self.greeting + 1, time.monotonic() if self.session else self.heard
         self.due, self.wait = time.monotonic() + self.wait * random.uniform(0.8, 1.2), min(2 * self.wait, 16)

@@ -266,10 +266,16 @@ std::optional<net::ClientKeys> JoinKeys::stated_or_found(const Join& join) {
       std::all_of(join.endpoints_.begin(), join.endpoints_.end(),
                   [](const std::string& endpoint) { return endpoint.starts_with("ipc:"); });
   if (join.is_plaintext_ || is_local) return std::nullopt;
-  const Result<std::string> state = net::state_path();
-  if (!state.ok()) return std::nullopt;
-  const std::string path = net::FarmKeys::worker_file(state.value() + "/keys");
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  const std::string path = net::FarmKeys::worker_file(net::state_path().value_or_raise() + "/keys");
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    // Whoever answers there would be taken for the manager, and his tasks would run.
+    raise({ErrorCode::join_not_found,
+           join.endpoints_.back() +
+               ": without keys nobody can tell who answers there. Give this worker the manager's "
+               "join file (--join FILE, FANMILL_JOIN=FILE), or say that there are none "
+               "(--insecure-plaintext, FANMILL_INSECURE_PLAINTEXT=1)"});
+  }
   Result<net::Certificate> pair = net::Certificate::load(path);
   if (!pair.ok()) raise(pair.error());
   if (!pair.value().server_key)

@@ -13,8 +13,8 @@ class JoinKeys {
   /// Nothing if it has none. Reads their file: only where no user code will run. Throws FarmError,
   /// as Join::file.
   [[nodiscard]] static std::optional<net::ClientKeys> stated_by(const Join& join);
-  /// As `stated_by`; for an endpoint that somebody typed, the keys of this user's own managers, if there
-  /// are any.
+  /// As `stated_by`; for an endpoint of tcp that somebody typed, the keys of this user's own managers.
+  /// Throws FarmError (join_not_found) if there are none and that was not said to be right.
   [[nodiscard]] static std::optional<net::ClientKeys> stated_or_found(const Join& join);
 };
 

@@ -16,11 +16,12 @@ Command command_of(std::vector<std::string>&& arguments, const StartOptions& opt
   Command command{.arguments = std::move(arguments),
                   .environment = {},
                   .working_directory = options.directory.string()};
+  const bool is_bare = join.server_key().empty() && join.endpoints().front().starts_with("tcp:");
   // A join file named in our own environment is that of another farm.
   command.environment = {{"FANMILL_JOIN", ""},
                          {"FANMILL_ENDPOINT", join.endpoints().front()},
                          {"FANMILL_COOKIE", join.cookie()},
-                         {"FANMILL_INSECURE_PLAINTEXT", join.server_key().empty() ? "1" : ""},
+                         {"FANMILL_INSECURE_PLAINTEXT", is_bare ? "1" : ""},
                          {"FANMILL_GIVE_UP_AFTER", give_up_seconds}};
   for (const auto& [name, value] : options.environment)
     command.environment.emplace_back(name, value);

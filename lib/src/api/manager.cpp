@@ -103,6 +103,7 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   std::unique_ptr<api::Reporter> reporter;
   // These have threads that use what stands above them.
   std::unique_ptr<net::ManagerLoop> loop;
+  mutable std::mutex keys_mutex;
   std::unique_ptr<net::FileWatch> keys_watch;
   std::unique_ptr<api::LocalWorkers> local_workers;
   std::uint64_t jobs = 0;
@@ -153,8 +154,9 @@ void Manager::Impl::warn(std::string text) const {
   reporter->tell({.kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
 }
 
-/// On the watch's thread.
+/// On the watch's thread, and once at the start.
 void Manager::Impl::take_keys() const {
+  const std::lock_guard lock(keys_mutex);  // what was read last counts
   Result<net::AuthorizedKeys> keys = net::AuthorizedKeys::load(entrance.authorized_file);
   if (!keys.ok()) {
     warn("the keys stay as they were: " + keys.error().message);

@@ -190,27 +190,30 @@ class TaskEnvironment {
   explicit TaskEnvironment(const Join& join) {
     // A join file that is named there may be another manager's.
     const char* file = std::getenv("FANMILL_JOIN");
-    if (file != nullptr && join.source() != file) set("FANMILL_JOIN", "");
-    set("FANMILL_ENDPOINT", join.endpoints().front());
-    set("FANMILL_COOKIE", "");  // what a worker shows is no task's affair
+    if (file != nullptr && join.source() != file) change("FANMILL_JOIN", nullptr);
+    change("FANMILL_ENDPOINT", join.endpoints().front().c_str());
+    // What a worker shows, or does not, is no task's affair.
+    change("FANMILL_COOKIE", nullptr);
+    change("FANMILL_INSECURE_PLAINTEXT", nullptr);
   }
   TaskEnvironment(const TaskEnvironment&) = delete;
   TaskEnvironment& operator=(const TaskEnvironment&) = delete;
   ~TaskEnvironment() {
-    for (const auto& [name, value] : before_) {
-      if (value) {
-        ::setenv(name, value->c_str(), 1);
-      } else {
-        ::unsetenv(name);
-      }
-    }
+    for (const auto& [name, value] : before_) put(name, value ? value->c_str() : nullptr);
   }
 
  private:
-  void set(const char* name, const std::string& value) {
+  static void put(const char* name, const char* value) {
+    if (value != nullptr) {
+      ::setenv(name, value, 1);
+    } else {
+      ::unsetenv(name);
+    }
+  }
+  void change(const char* name, const char* value) {
     const char* before = std::getenv(name);
     before_.emplace_back(name, before == nullptr ? std::optional<std::string>() : before);
-    ::setenv(name, value.c_str(), 1);
+    put(name, value);
   }
 
   std::vector<std::pair<const char*, std::optional<std::string>>> before_;

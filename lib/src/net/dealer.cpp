@@ -1,5 +1,8 @@
 #include "net/dealer.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fanmill/error.hpp>
@@ -39,7 +42,7 @@ void Dealer::open() {
   close(0s);
   const ResolvedEndpoint& endpoint = endpoints_[current_];
   fd_ = -1;
-  was_connected_ = false;
+  was_connected_ = was_accepted_ = false;
   loss_ = Loss::none;
   try {
     socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
@@ -53,8 +56,8 @@ void Dealer::open() {
     socket_->set(zmq::sockopt::reconnect_ivl_max, to_ms(limits::reconnect_backoff_max));
     socket_->set(zmq::sockopt::ipv6, endpoint.ipv6);
     socket_->set(zmq::sockopt::tcp_keepalive, 1);
-    const bool is_local = endpoint.address.starts_with("ipc:");
-    if (options_.keys && !is_local) show_keys(*socket_, options_.keys->server, *options_.keys->own);
+    is_trusted_ = !is_ipc();
+    if (options_.keys && !is_ipc()) show_keys(*socket_, options_.keys->server, *options_.keys->own);
     monitor_ = std::make_unique<SocketMonitor>(*context_, *socket_);
     socket_->connect(endpoint.address);
   } catch (const zmq::error_t& error) {
@@ -77,15 +80,19 @@ void Dealer::send(const codec::Frames& frames) {
 
 Dealer::Next Dealer::receive(ReceivedFrames& into) {
   if (socket_ == nullptr) return Next::nothing;
-  if (receive_frames(*socket_, into)) return Next::message;
+  // Whoever listens at a path may have put his socket there. That there is a connection is told
+  // before anything comes by it.
+  if (!is_trusted_ && sees_loss()) loss_ = std::max(loss_, Loss::seen);
+  if (is_trusted_ && receive_frames(*socket_, into)) return Next::message;
   if (sees_loss() && loss_ == Loss::none) {
     loss_ = Loss::seen;
     // What came between the look into the socket and the look at its monitor: often the goodbye.
-    if (receive_frames(*socket_, into)) return Next::message;
+    if (is_trusted_ && receive_frames(*socket_, into)) return Next::message;
   }
   if (loss_ != Loss::seen) return Next::nothing;
   loss_ = Loss::told;
-  current_ = (current_ + 1) % endpoints_.size();
+  // Where it was let in once it comes back to: by another way it would be another user to the manager.
+  if (!was_accepted_) current_ = (current_ + 1) % endpoints_.size();
   return Next::lost;
 }
 
@@ -96,11 +103,11 @@ bool Dealer::sees_loss() {
   while (const auto event = monitor_->next()) {
     switch (event->what) {
       case What::connected:
-        fd_ = event->value;
-        was_connected_ = true;
+        lost = !take_connected(event->value) || lost;
         break;
       case What::handshake_done:
-        trouble_.reset();
+        was_accepted_ = was_accepted_ || is_trusted_;
+        if (is_trusted_) trouble_.reset();
         break;
       case What::connect_retried:
         // Also told when a connection that was made has ended.
@@ -125,6 +132,19 @@ bool Dealer::sees_loss() {
     }
   }
   return lost;
+}
+
+/// False if it is to somebody who may not be the manager.
+bool Dealer::take_connected(int fd) {
+  fd_ = fd;
+  was_connected_ = true;
+  if (!is_ipc()) return true;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  is_trusted_ =
+      ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == ::geteuid();
+  if (!is_trusted_) note(Trouble::other_user);
+  return is_trusted_;
 }
 
 void Dealer::note(Trouble trouble) {

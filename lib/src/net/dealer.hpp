@@ -63,6 +63,7 @@ class Dealer {
     not_there,       // nobody listens
     not_understood,  // the handshake broke: another server key than ours, or none, or no ZeroMQ
     key_refused,     // it knows our key, and that we may not enter
+    other_user,      // by ipc, a process of another user listens
   };
   [[nodiscard]] std::optional<Trouble> take_trouble();
   /// Where it was seen.
@@ -81,6 +82,8 @@ class Dealer {
 
  private:
   [[nodiscard]] bool sees_loss();
+  [[nodiscard]] bool is_ipc() const { return endpoints_[current_].address.starts_with("ipc:"); }
+  [[nodiscard]] bool take_connected(int fd);
   void note(Trouble trouble);
 
   std::vector<ResolvedEndpoint> endpoints_;
@@ -93,6 +96,8 @@ class Dealer {
   enum class Loss : std::uint8_t { none, seen, told };
   Loss loss_ = Loss::none;  // of this opening
   bool was_connected_ = false;
+  bool is_trusted_ = false;    // who is at the other end; by ipc only when the kernel has told
+  bool was_accepted_ = false;  // a handshake was done in this opening
   std::optional<Trouble> trouble_;
   std::string troubled_endpoint_;
   bool is_trouble_new_ = false;

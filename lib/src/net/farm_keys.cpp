@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,7 +17,13 @@ namespace {
 
 constexpr const char* worker_name = "worker";
 
-bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+// Only what is certainly not there may be made: in its place it would be lost.
+Result<bool> is_there(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT) return false;
+  return system_error(path, errno, "try again when its disk can be read");
+}
 
 // Held while keys are read or made, so that of two managers that start at once one makes them.
 Result<Descriptor> lock(const std::string& folder) {
@@ -29,9 +36,8 @@ Result<Descriptor> lock(const std::string& folder) {
   return file;
 }
 
-Result<Certificate> load_or_make(const std::string& path, const char* name,
-                                 std::optional<PublicKey> server_key = {}) {
-  if (is_there(path)) return Certificate::load(path);
+Result<Certificate> make_certificate(const std::string& path, const char* name,
+                                     std::optional<PublicKey> server_key = {}) {
   KeyPair pair = KeyPair::make();
   Certificate made{.name = name,
                    .public_key = pair.public_key,
@@ -42,13 +48,11 @@ Result<Certificate> load_or_make(const std::string& path, const char* name,
   return made;
 }
 
-Result<AuthorizedKeys> load_or_make(const std::string& path, const PublicKey& worker) {
-  if (is_there(path)) return AuthorizedKeys::load(path);
-  AuthorizedKeys made;
-  Status done = made.add({.key = worker, .roles = Role::worker, .name = worker_name});
-  if (done.ok()) done = made.save(path);
-  if (!done.ok()) return done.error();
-  return made;
+// A new pair for workers takes the place of the former one, if there was any.
+Status authorize(AuthorizedKeys& keys, const std::string& path, const PublicKey& worker) {
+  keys.remove(worker_name);
+  Status done = keys.add({.key = worker, .roles = Role::worker, .name = worker_name});
+  return done.ok() ? keys.save(path) : done;
 }
 
 }  // namespace
@@ -66,18 +70,33 @@ Result<FarmKeys> FarmKeys::open(const std::string& folder) {
   if (!locked.ok()) return locked.error();
   FarmKeys keys;
   keys.folder_ = folder;
-  Result<Certificate> manager = load_or_make(folder + "/manager.cert", "manager");
+  const std::string manager_file = folder + "/manager.cert";
+  const Result<bool> has_manager = is_there(manager_file);
+  const Result<bool> has_worker = is_there(keys.worker_file());
+  const Result<bool> has_authorized = is_there(keys.authorized_file());
+  for (const Result<bool>* each : {&has_manager, &has_worker, &has_authorized})
+    if (!each->ok()) return each->error();
+  Result<Certificate> manager = has_manager.value() ? Certificate::load(manager_file)
+                                                    : make_certificate(manager_file, "manager");
   if (!manager.ok()) return manager.error();
   const Result<Certificate> worker =
-      load_or_make(keys.worker_file(), worker_name, manager.value().public_key);
+      has_worker.value()
+          ? Certificate::load(keys.worker_file())
+          : make_certificate(keys.worker_file(), worker_name, manager.value().public_key);
   if (!worker.ok()) return worker.error();
-  Result<AuthorizedKeys> authorized =
-      load_or_make(keys.authorized_file(), worker.value().public_key);
-  if (!authorized.ok()) return authorized.error();
+  if (has_authorized.value()) {
+    Result<AuthorizedKeys> authorized = AuthorizedKeys::load(keys.authorized_file());
+    if (!authorized.ok()) return authorized.error();
+    keys.authorized_ = std::move(authorized).value();
+  }
+  if (!has_authorized.value() || !has_worker.value()) {
+    const Status done =
+        authorize(keys.authorized_, keys.authorized_file(), worker.value().public_key);
+    if (!done.ok()) return done.error();
+  }
   keys.server_key_ = manager.value().public_key;
   keys.secret_key_ =
       std::make_shared<const SecretKey>(std::move(*std::move(manager).value().secret_key));
-  keys.authorized_ = std::move(authorized).value();
   return keys;
 }
 

@@ -2,11 +2,9 @@
 
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <fanmill/error.hpp>
 #include <filesystem>
 #include <system_error>
@@ -17,26 +15,36 @@
 namespace fanmill::net {
 namespace {
 
-std::string words(const std::string& path, int number) {
-  return path + ": changes of it can't be watched: " + std::strerror(number);
+constexpr int look_interval_ms = 2000;
+
+// Not valid if the kernel can't: then it is noticed a little later.
+Descriptor events_of_folder(const std::string& path) {
+  Descriptor events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  const std::string folder = std::filesystem::path(path).parent_path();
+  constexpr std::uint32_t wanted =
+      IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
+  if (!events.valid() || ::inotify_add_watch(events.get(), folder.c_str(), wanted) < 0) return {};
+  return events;
+}
+
+void read_away(int events) {
+  std::array<char, 4096> buffer;
+  while (::read(events, buffer.data(), buffer.size()) > 0) {
+  }
 }
 
 }  // namespace
 
-FileWatch::FileWatch(const std::string& path, std::function<void()> changed) try
-    : name_(std::filesystem::path(path).filename()),
+FileWatch::FileWatch(std::string path, std::function<void()> changed) try
+    : path_(std::move(path)),
       changed_(std::move(changed)),
-      events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-  if (!events_.valid()) throw FarmError(ErrorCode::io_error, words(path, errno));
-  // The folder, for a file that is put in place of another is another file.
-  const std::string folder = std::filesystem::path(path).parent_path();
-  constexpr std::uint32_t wanted = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE;
-  if (::inotify_add_watch(events_.get(), folder.c_str(), wanted) < 0)
-    throw FarmError(ErrorCode::io_error, words(path, errno));
+      seen_(look()),
+      events_(events_of_folder(path_)) {
   const AllSignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
 } catch (const std::system_error& error) {
-  throw FarmError(ErrorCode::io_error, path + ": changes of it can't be watched: " + error.what());
+  throw FarmError(ErrorCode::io_error, std::string("can't start a thread that watches keys: ") +
+                                           error.what() + "; raise the limit (ulimit -u)");
 }
 
 FileWatch::~FileWatch() {
@@ -47,28 +55,25 @@ FileWatch::~FileWatch() {
 void FileWatch::run() {
   for (;;) {
     std::array<pollfd, 2> items = {{{events_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}}};
-    if (::poll(items.data(), items.size(), -1) < 0) continue;
+    if (::poll(items.data(), items.size(), look_interval_ms) < 0) continue;
     if (items[1].revents != 0) return;
-    if (take_events()) changed_();
+    if (items[0].revents != 0) read_away(events_.get());
+    const State now = look();
+    if (now == std::exchange(seen_, now)) continue;
+    changed_();
   }
 }
 
-/// Whether one was about the file.
-bool FileWatch::take_events() {
-  constexpr std::size_t room = 16 * (sizeof(inotify_event) + 256);
-  alignas(inotify_event) std::array<char, room> buffer;
-  bool meant = false;
-  for (ssize_t count = 0; (count = ::read(events_.get(), buffer.data(), buffer.size())) > 0;) {
-    for (ssize_t at = 0; at < count;) {
-      inotify_event event;
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      // Without a name: events were lost.
-      const char* name = buffer.data() + at + sizeof event;
-      meant = meant || event.len == 0 || name_ == name;
-      at += static_cast<ssize_t>(sizeof event + event.len);
-    }
-  }
-  return meant;
+FileWatch::State FileWatch::look() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) return {};
+  return {static_cast<std::int64_t>(status.st_dev),
+          static_cast<std::int64_t>(status.st_ino),
+          status.st_size,
+          status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec,
+          status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
 }
 
 }  // namespace fanmill::net

@@ -24,7 +24,7 @@ std::optional<std::string> Identities::fault_of(const std::string& user,
                                                 const core::Message& message) const {
   if (gate_ == nullptr) return std::nullopt;
   const std::optional<Gate::User> known = gate_->find(user);
-  if (!known) return "the key of this worker was revoked; ask for another join file";
+  if (!known) return std::string(revoked_words);
   const Role needed = role_needed(message);
   if (known->roles.has(needed)) return std::nullopt;
   return "the key \"" + known->name + "\" may " + known->roles.text() + ", not " +

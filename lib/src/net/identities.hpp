@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "core/message.hpp"
@@ -24,8 +25,15 @@ class Identities {
   /// `gate` may be null: then everybody may say everything, and uuids stay as they are.
   explicit Identities(std::shared_ptr<const Gate> gate) : gate_(std::move(gate)) {}
 
+  static constexpr std::string_view revoked_words =
+      "the key of this worker was revoked; ask for another join file";
+
   /// Whether there are users at all.
   [[nodiscard]] bool has_gate() const { return gate_ != nullptr; }
+  /// Whether the gate would let the user in again.
+  [[nodiscard]] bool is_known(const std::string& user) const {
+    return gate_ == nullptr || gate_->find(user).has_value();
+  }
   /// Why the user may not send this, for people; nothing if it may. Asks the gate anew, so a key that
   /// was revoked has no say any more.
   [[nodiscard]] std::optional<std::string> fault_of(const std::string& user,

@@ -92,6 +92,7 @@ class ManagerLoop::Impl {
   Instant now_{};
   Instant planned_{};  // when the coming turn is to begin at the latest
   bool socket_empty_ = true;
+  bool recheck_due_ = false;
   std::atomic<std::thread::id> loop_thread_{};
 
   std::mutex mutex_;  // for all below
@@ -191,6 +192,11 @@ void ManagerLoop::Impl::turn() {
   take_posted();
   core_.tick(now_, actions_);
   carry_out();
+  // Only now: a hello of this turn that the former keys let pass has its session.
+  if (std::exchange(recheck_due_, false)) {
+    switchboard_.recheck(take_);
+    carry_out();
+  }
   answer_calls();
   plan();
 }
@@ -243,13 +249,11 @@ void ManagerLoop::Impl::drain_after_stall() {
 
 void ManagerLoop::Impl::take_posted() {
   std::vector<core::ManagerEvent> events;
-  bool gate_changed = false;
   {
     const std::lock_guard lock(mutex_);
     events.swap(posted_);
-    gate_changed = std::exchange(gate_changed_, false);
+    recheck_due_ = std::exchange(gate_changed_, false);
   }
-  if (gate_changed) switchboard_.recheck(take_);
   for (core::ManagerEvent& event : events) take_(std::move(event));
 }
 

@@ -69,7 +69,7 @@ class Router {
     /// closed, or another's, by now. Costs a search among texts: ask seldom.
     [[nodiscard]] int fd() const;
     /// Whom the gate let in (Gate::find); empty without a gate.
-    [[nodiscard]] std::string user() const { return user_id(frames.header); }
+    [[nodiscard]] std::string_view user() const { return user_id(frames.header); }
   };
   /// False if nothing is there.
   [[nodiscard]] bool receive(Received& into);

@@ -90,10 +90,8 @@ Connection& Switchboard::sender(const EventSink& take) {
   const std::string_view routing_id = view(received_.routing_id);
   Connection* connection = connections_.find(routing_id);
   if (connection == nullptr) return admit(routing_id, received_.fd());
-  // One that libzmq made, beginning with a zero, is that of one connection for ever. A peer's own
-  // choice may have been another peer's before.
-  const bool is_chosen = !routing_id.starts_with('\0');
-  if (is_chosen && identities_.has_gate() && received_.user() != connection->user)
+  // A routing id that a peer chose may have been another's before.
+  if (identities_.has_gate() && received_.user() != connection->user)
     return admit_again(*connection, received_.fd(), take);
   return *connection;
 }
@@ -104,6 +102,14 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
   counters_.bytes_in += frames.header.size() + frames.payload.size();
 
   Connection* connection = &sender(take);
+  if (identities_.has_gate() && !connection->session.valid() &&
+      !identities_.is_known(connection->user)) {
+    // Its key was revoked since it came in. Not even its hello is looked at.
+    turn_away(*connection,
+              {.code = core::RefuseCode::key, .words = std::string(Identities::revoked_words)},
+              take);
+    return {};
+  }
   if (frames.count > limits::frames_max) {
     return core::MalformedReceived{connection->peer, std::to_string(frames.count) +
                                                          " frames, expected at most " +
@@ -148,7 +154,7 @@ std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection
   const core::Uuid uuid = identities_.worker_uuid(connection.user, hello->uuid);
   std::uint32_t others = 0;
   connections_.for_each([&](const Connection& each) {
-    if (each.session.valid() && each.user == connection.user && each.worker != uuid) others += 1;
+    if (each.worker.valid() && each.user == connection.user && each.worker != uuid) others += 1;
   });
   if (others < most) return {};
   refuse.code = core::RefuseCode::limit;
@@ -157,11 +163,12 @@ std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection
   return refuse;
 }
 
-void Switchboard::turn_away(Connection& connection, const core::Refuse& refuse,
-                            const EventSink& take) {
+void Switchboard::turn_away(Connection& connection, core::Refuse refuse, const EventSink& take) {
   counters_.messages_refused += 1;
+  refuse.protocol_min = limits::protocol_min;
+  refuse.protocol_max = limits::protocol_max;
   const Result<codec::Frames> frames =
-      codec::encode(core::Message{refuse}, limits::protocol_max, header_);
+      codec::encode(core::Message{std::move(refuse)}, limits::protocol_max, header_);
   FANMILL_ASSERT(frames.ok(), connection.peer);
   transmit(connection, frames.value(), true);
   if (!connection.session.valid()) return;
@@ -172,17 +179,19 @@ void Switchboard::turn_away(Connection& connection, const core::Refuse& refuse,
 }
 
 void Switchboard::recheck(const EventSink& take) {
-  std::vector<PeerId> ended;
+  std::vector<std::pair<PeerId, std::string>> ended;
   const core::Message any = core::Heartbeat{};
   connections_.for_each([&](const Connection& each) {
-    if (each.session.valid() && identities_.fault_of(each.user, any)) ended.push_back(each.peer);
+    if (!each.session.valid()) return;
+    if (auto fault = identities_.fault_of(each.user, any))
+      ended.emplace_back(each.peer, std::move(*fault));
   });
-  for (const PeerId peer : ended) {
+  for (auto& [peer, fault] : ended) {
     Connection& connection = *connections_.find(peer);
     turn_away(connection,
               core::Refuse{.session = connection.session,
                            .code = core::RefuseCode::key,
-                           .words = *identities_.fault_of(connection.user, any)},
+                           .words = std::move(fault)},
               take);
   }
 }

@@ -86,7 +86,7 @@ class Switchboard {
   Connection& sender(const EventSink& take);
   [[nodiscard]] std::optional<core::Refuse> refusal_of(const Connection& connection,
                                                        const core::Message& message);
-  void turn_away(Connection& connection, const core::Refuse& refuse, const EventSink& take);
+  void turn_away(Connection& connection, core::Refuse refuse, const EventSink& take);
   Connection& admit(std::string_view routing_id, int fd);
   Connection& admit_again(Connection& former, int fd, const EventSink& take);
   void report_departed(const EventSink& take);

@@ -247,6 +247,8 @@ void WorkerLoop::tell_trouble() {
                         (has_keys_ ? "its server key is not the one in this worker's join file"
                                    : "it wants keys (give this worker its join file)") +
                         ", or it is no manager; goes on trying");
+    case Dealer::Trouble::other_user:
+      return log(0, where + " is another user's: nothing is taken from there; goes on trying");
     case Dealer::Trouble::key_refused:
       return log(0, where +
                         " does not know this worker's key, or it was revoked; ask for another "

@@ -126,10 +126,10 @@ void ZapHandler::answer() {
   send_all(socket_, words);
 }
 
-std::string user_id(const zmq::message_t& message) {
+std::string_view user_id(const zmq::message_t& message) {
   // libzmq declares the message as not const, but only reads it.
   const char* id = zmq_msg_gets(const_cast<zmq_msg_t*>(message.handle()), "User-Id");
-  return id == nullptr ? "" : id;
+  return id == nullptr ? std::string_view() : id;
 }
 
 }  // namespace fanmill::net

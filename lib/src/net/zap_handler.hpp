@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <zmq.hpp>
 
@@ -55,7 +56,8 @@ class ZapHandler {
   std::thread thread_;
 };
 
-/// Of a message that was received by a guarded socket: what `Admit` said; empty if nothing.
-[[nodiscard]] std::string user_id(const zmq::message_t& message);
+/// Of a message that was received by a guarded socket: what `Admit` said; empty if nothing. As long as
+/// the message.
+[[nodiscard]] std::string_view user_id(const zmq::message_t& message);
 
 }  // namespace fanmill::net
