@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <fstream>
 
 #include "base/program.hpp"
 #include "exec/resource_limits.hpp"
@@ -15,7 +17,15 @@ namespace {
 
 // Exit statuses from here on are our child's words; those of the sanitizers, say, are lower.
 constexpr int first_status = 200;
-constexpr TaskLimits limits{.cpu = std::chrono::seconds(1), .memory = 1U << 30, .core = 0};
+constexpr std::uint64_t memory_max = 1U << 30;
+
+// What this process has mapped already, which may be more than any sane limit, and some more.
+TaskLimits limits_here() {
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const std::uint64_t mapped = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return {.cpu = std::chrono::seconds(1), .memory = mapped + memory_max, .core = 0};
+}
 
 Match seek_here(const std::string& pattern, const std::string& text) {
   regex_t compiled;
@@ -30,6 +40,7 @@ Match seek_here(const std::string& pattern, const std::string& text) {
 }  // namespace
 
 Match seek(const std::string& pattern, const std::string& text) {
+  const TaskLimits limits = limits_here();
   const pid_t pid = ::fork();
   if (pid < 0) return Match::failed;
   if (pid == 0) {
