@@ -2,28 +2,27 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sched.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
 #include "base/assert.hpp"
 #include "base/signals.hpp"
 
-// For what runs on a stack of which the sanitizers know nothing (below).
-#define FANMILL_IN_CHILD [[gnu::no_sanitize("address", "thread", "undefined")]]
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgot to say so itself
+}
 
 namespace fanmill {
 
-FANMILL_IN_CHILD void drop_signal_handlers() noexcept {
+void drop_signal_handlers() noexcept {
   struct sigaction fallback {};
   fallback.sa_handler = SIG_DFL;
   // Also ignored ones, which would outlive exec: a worker must be endable by SIGTERM even if we are
@@ -31,7 +30,7 @@ FANMILL_IN_CHILD void drop_signal_handlers() noexcept {
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &fallback, nullptr);
 }
 
-FANMILL_IN_CHILD void ResourceLimit::apply() const noexcept {
+void ResourceLimit::apply() const noexcept {
   const auto which = static_cast<__rlimit_resource_t>(resource);
   rlimit now{};
   ::getrlimit(which, &now);
@@ -57,23 +56,15 @@ Pipe make_pipe() {
 
 namespace {
 
-// Why clone and not posix_spawn: the death signal has to be asked for by the child itself, and
+// Why vfork and not posix_spawn: the death signal has to be asked for by the child itself, and
 // posix_spawn has no step for that. Why not fork: a manager may hold gigabytes, whose page tables
-// fork would copy for each worker. Why not vfork: ThreadSanitizer makes a fork of it, and the child
-// could not tell us why it failed without a pipe for that. The kernel ties the death signal to the
-// *thread* that created the child, so the caller must be a thread that stays; the supervisor's own
-// thread is one, a user's short-lived thread is not.
+// fork would copy for each worker. The kernel ties the death signal to the *thread* that created
+// the child, so the caller must be a thread that stays; the supervisor's own thread is one, a
+// user's short-lived thread is not.
 //
-// Until it executes the program the child shares our memory, on a stack of its own; this thread
-// waits for it, others go on. So it only makes system calls: no allocation, no locks, no
-// environment. All signals stay blocked until it has dropped our handlers.
-constexpr std::size_t child_stack_bytes = 32768;
-
-/// What the child says when it fails.
-struct ChildReport {
-  int error_number = 0;
-  bool at_directory = false;
-};
+// Until it executes the program the child shares our memory and our threads go on, so it only makes
+// system calls: no allocation, no locks, no environment. All signals stay blocked until it has
+// dropped our handlers.
 
 /// What the child needs, ready beforehand.
 struct ChildPlan {
@@ -82,20 +73,25 @@ struct ChildPlan {
   char* const* environment;
   const char* working_directory;  // null: stay
   const SpawnOptions* options;
-  volatile ChildReport* report;  // in the memory that it shares with us
+  int report;  // closes itself when the program begins
   pid_t parent;
 };
 
-FANMILL_IN_CHILD [[noreturn]] void fail(const ChildPlan& plan, bool at_directory) {
-  plan.report->error_number = errno;
-  plan.report->at_directory = at_directory;
+/// What the child says when it fails.
+struct ChildReport {
+  int error_number;
+  bool at_directory;
+};
+
+[[noreturn]] void fail(const ChildPlan& plan, bool at_directory) {
+  const ChildReport report{errno, at_directory};
+  [[maybe_unused]] const ssize_t written = ::write(plan.report, &report, sizeof report);
   ::_exit(127);
 }
 
-FANMILL_IN_CHILD bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
+bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
 
-FANMILL_IN_CHILD int run_child(void* argument) {
-  const ChildPlan& plan = *static_cast<const ChildPlan*>(argument);
+[[noreturn]] void run_child(const ChildPlan& plan) {
   drop_signal_handlers();
   ::setpgid(0, 0);
   const SpawnOptions& options = *plan.options;
@@ -134,18 +130,25 @@ FANMILL_IN_CHILD int run_child(void* argument) {
   fail(plan, false);
 }
 
-/// Returns when the program runs, or can't. -1 with errno set, or the child's number.
-pid_t start_child(ChildPlan& plan, Descriptor& pidfd) {
-  struct alignas(16) Line {
-    std::array<std::byte, 16> bytes;
-  };
-  const auto stack = std::make_unique_for_overwrite<Line[]>(child_stack_bytes / sizeof(Line));
-  Line* top = stack.get() + child_stack_bytes / sizeof(Line);
-  int number = -1;
-  const pid_t pid =
-      ::clone(run_child, top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &number);
-  pidfd = Descriptor(number);
+/// A frame of its own, so that the child, which runs on our stack, finds nothing to spoil in the
+/// caller's.
+[[gnu::noinline]] pid_t start_child(const ChildPlan& plan) {
+  const pid_t pid = ::vfork();
+  if (pid == 0) run_child(plan);
   return pid;
+}
+
+/// True if the child could not execute the program.
+bool read_report(int descriptor, ChildReport& report) {
+  // After vfork the answer is there. The limit is for a copy of the pipe's other end that some
+  // other thread's fork took along in that instant, which would keep the end of file from us for
+  // ever.
+  constexpr int patience_ms = 1000;
+  pollfd ready{descriptor, POLLIN, 0};
+  while (::poll(&ready, 1, patience_ms) < 0 && errno == EINTR) {
+  }
+  if ((ready.revents & POLLIN) == 0) return false;
+  return ::read(descriptor, &report, sizeof report) == static_cast<ssize_t>(sizeof report);
 }
 
 void reap_quietly(pid_t pid) {
@@ -259,28 +262,38 @@ StartFailure PreparedCommand::host_failure(int error_number) const {
 
 std::variant<PreparedCommand::Spawned, StartFailure> PreparedCommand::spawn(
     const SpawnOptions& options) const {
-  volatile ChildReport report{};
-  ChildPlan plan{
+  Pipe report_pipe = make_pipe();
+  if (!report_pipe.valid()) return host_failure(errno);
+  const ChildPlan plan{
       .candidates = candidate_pointers_.data(),
       .arguments = argument_pointers_.data(),
       .environment = environment_pointers_.data(),
       .working_directory =
           command_.working_directory.empty() ? nullptr : command_.working_directory.c_str(),
       .options = &options,
-      .report = &report,
+      .report = report_pipe.write.get(),
       .parent = ::getpid(),
   };
-  Descriptor pidfd;
   pid_t pid = -1;
   {
     const AllSignalsBlocked blocked;
-    pid = start_child(plan, pidfd);
+    pid = start_child(plan);
   }
   if (pid < 0) return host_failure(errno);
-  if (report.error_number == 0) return Spawned{pid, std::move(pidfd)};
+  report_pipe.write.reset();
+
+  ChildReport report{};
+  if (read_report(report_pipe.read.get(), report)) {
+    reap_quietly(pid);
+    return StartFailure{report.error_number,
+                        describe_failure(report.error_number, report.at_directory)};
+  }
+  Descriptor pidfd(::pidfd_open(pid, 0));
+  if (pidfd.valid()) return Spawned{pid, std::move(pidfd)};
+  const int error_number = errno;
+  ::kill(-pid, SIGKILL);
   reap_quietly(pid);
-  return StartFailure{report.error_number,
-                      describe_failure(report.error_number, report.at_directory)};
+  return host_failure(error_number);
 }
 
 }  // namespace fanmill

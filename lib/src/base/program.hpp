@@ -1,7 +1,7 @@
 // Program: a command made ready, and starting it as a child of this process.
 //
 // A child is started with nothing of ours but what SpawnOptions name: no handlers, no signal mask,
-// no descriptors. It costs the same whatever the size of this process.
+// no descriptors. It costs one vfork, whatever the size of this process.
 #pragma once
 
 #include <sys/resource.h>
