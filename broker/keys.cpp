@@ -86,6 +86,7 @@ void KeysCommand::add() const {
                                  .name = name_,
                                  .sessions_max = sessions_};
   std::string text = "fanmill-join = 1\n";
+  text.reserve(4096);  // no copy of the secret is left behind
   std::vector<std::string> endpoints = endpoints_;
   if (endpoints.empty()) endpoints.push_back("tcp://" + net::host_name());
   for (const std::string& each : endpoints) {
@@ -99,12 +100,13 @@ void KeysCommand::add() const {
                                 .to_text();
   text += certificate;
   // The file first: a key that nobody has is no use, a file whose key is unknown neither.
-  net::FarmKeys::change(folder(), [&](net::AuthorizedKeys& authorized) -> Status {
+  Status changed = net::FarmKeys::change(folder(), [&](net::AuthorizedKeys& authorized) -> Status {
     Status added = authorized.add(entry);
     return added.ok() ? net::write_private_file(output, text) : added;
-  }).value_or_raise();
+  });
   net::wipe(certificate);
   net::wipe(text);
+  std::move(changed).value_or_raise();
   print("wrote " + output + ": copy it to where the worker is (scp), and start that with --join\n");
 }
 

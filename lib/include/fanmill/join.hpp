@@ -39,7 +39,8 @@ class FANMILL_EXPORT Join {
  public:
   /// Where this user's manager is. The first of these that is there: the file that FANMILL_JOIN
   /// names; the endpoint in FANMILL_ENDPOINT (with the cookie in FANMILL_COOKIE, and without keys if
-  /// FANMILL_INSECURE_PLAINTEXT is set), which `Manager::start_workers` sets; the user's join file, `default_path()`. Throws FarmError:
+  /// FANMILL_INSECURE_PLAINTEXT is set), which `Manager::start_workers` sets; the user's join file,
+  /// `default_path()`. Throws FarmError:
   /// join_not_found if there is none, with the places and what to do; else as `file`.
   static Join find();
   /// One endpoint: "tcp://node3:5557", "ipc:///path". It is checked when it is used.
@@ -82,8 +83,9 @@ class FANMILL_EXPORT Join {
   /// forked, so that no task has them in its memory.
   [[nodiscard]] Join with_keys(std::string server_key, std::filesystem::path pair_file) const;
 
-  /// A copy that connects without keys to endpoints of tcp. Else one without keys of its own takes
-  /// those of this user's managers, if it is for an endpoint that somebody typed and there are any.
+  /// A copy that connects without keys to endpoints of tcp. Else `serve` takes the keys of this user's
+  /// managers for a Join without any, and refuses it if there are none: whoever answered would be
+  /// taken for the manager.
   [[nodiscard]] Join with_insecure_plaintext() const;
 
   /// The text of a join file, which `from_text` reads. With its keys, if it has any: whoever reads it
@@ -104,10 +106,10 @@ class FANMILL_EXPORT Join {
   std::string cookie_;
   std::string source_;
   std::string server_key_;
-  std::string pair_file_;  // the worker's pair, or
   bool is_plaintext_ = false;
-  std::shared_ptr<const std::string>
-      pair_text_;  // the text of such a file; wiped with the last copy
+  std::string pair_file_;  // the worker's pair, or...
+  // ...the text of such a file; wiped with the last copy.
+  std::shared_ptr<const std::string> pair_text_;
 };
 
 }  // namespace fanmill::inline v0

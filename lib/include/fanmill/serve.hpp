@@ -97,7 +97,8 @@ struct ServeOptions {
 /// Works for the manager that `join` names until it ends; returns the exit status (always 5), or
 /// ends the process itself with 6 or 7 when monitored. What went wrong stands on standard error.
 /// Throws FarmError: invalid_argument for options outside their range or without a function,
-/// bad_endpoint; with Execution::forked also invalid_argument if this process has several threads,
+/// bad_endpoint; join_not_found and io_error for keys that are missing or that others can read (for
+/// endpoints of tcp); with Execution::forked also invalid_argument if this process has several threads,
 /// io_error if it can't fork.
 [[nodiscard]] FANMILL_EXPORT int serve(const Join& join, Function function,
                                        const ServeOptions& options = {});

@@ -100,18 +100,11 @@ Result<RoleSet> RoleSet::parse(std::string_view text) {
 
 Result<AuthorizedKeys> AuthorizedKeys::parse(std::string_view text, const std::string& file_name) {
   AuthorizedKeys keys;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    number += 1;
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty() || line.front() == '#') continue;
+  const Status read = for_each_line(text, file_name, [&](std::size_t, std::string_view line) {
     Result<AuthorizedKey> entry = parse_line(line);
-    const Status taken = entry.ok() ? keys.add(std::move(entry).value()) : Status(entry.error());
-    if (!taken.ok())
-      return bad(file_name + ", line " + std::to_string(number) + ": " + taken.error().message);
-  }
+    return entry.ok() ? keys.add(std::move(entry).value()) : Status(entry.error());
+  });
+  if (!read.ok()) return read.error();
   return keys;
 }
 
@@ -136,9 +129,8 @@ const AuthorizedKey* AuthorizedKeys::find(const PublicKey& key) const {
 }
 
 const AuthorizedKey* AuthorizedKeys::find_name(std::string_view name) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const AuthorizedKey& entry) { return entry.name == name; });
-  return found == entries_.end() ? nullptr : &*found;
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &entries_[found->second];
 }
 
 Status AuthorizedKeys::add(AuthorizedKey entry) {
@@ -148,6 +140,7 @@ Status AuthorizedKeys::add(AuthorizedKey entry) {
   if (const AuthorizedKey* other = find(entry.key))
     return bad("the key of " + entry.name + " is there already, as that of " + other->name);
   by_key_.emplace(entry.key, entries_.size());
+  by_name_.emplace(entry.name, entries_.size());
   entries_.push_back(std::move(entry));
   return Ok{};
 }
@@ -161,7 +154,11 @@ bool AuthorizedKeys::remove(std::string_view name) {
 
 void AuthorizedKeys::index() {
   by_key_.clear();
-  for (std::size_t i = 0; i < entries_.size(); ++i) by_key_.emplace(entries_[i].key, i);
+  by_name_.clear();
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    by_key_.emplace(entries_[i].key, i);
+    by_name_.emplace(entries_[i].name, i);
+  }
 }
 
 Result<AuthorizedKeys> AuthorizedKeys::load(const std::string& path) {

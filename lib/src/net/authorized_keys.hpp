@@ -92,7 +92,9 @@ class AuthorizedKeys {
   void index();
 
   std::vector<AuthorizedKey> entries_;
-  std::map<PublicKey, std::size_t> by_key_;  // into entries_
+  // Into entries_.
+  std::map<PublicKey, std::size_t> by_key_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
 };
 
 }  // namespace fanmill::net

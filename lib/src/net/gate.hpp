@@ -23,7 +23,7 @@ class Gate {
 
   /// The visitor's user id, if it may enter.
   [[nodiscard]] std::optional<std::string> admit(const Visitor& visitor) const;
-  /// What a user id that `admit` gave stands for now: nothing if its key was revoked since.
+  /// Whom a user id that `admit` gave means; nothing if the user's key was revoked since.
   struct User {
     std::string name;  // "node3", "uid 1000"
     RoleSet roles;

@@ -48,6 +48,10 @@ Status write_draft(const Descriptor& file, const std::string& draft, const std::
   if (::fsync(file.get()) != 0) return failure(draft + ": can't be written", errno);
   if (::rename(draft.c_str(), path.c_str()) != 0)
     return failure(path + ": can't be replaced", errno);
+  // Its name, too, is to survive a loss of power: a key that was taken back would be back.
+  const std::string folder = std::filesystem::absolute(path).parent_path();
+  const Descriptor names(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (names.valid()) ::fsync(names.get());
   return Ok{};
 }
 

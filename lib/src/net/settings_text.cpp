@@ -7,10 +7,6 @@
 namespace fanmill::net {
 namespace {
 
-Error at_line(const std::string& file_name, std::size_t number, const Error& error) {
-  return {error.code, file_name + ", line " + std::to_string(number) + ": " + error.message};
-}
-
 Result<std::string_view> value_of(std::string_view text) {
   if (text.empty() || (text.front() != '"' && text.front() != '\'')) return text;
   const std::size_t end = text.find(text.front(), 1);
@@ -43,8 +39,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
 }
 
-Status for_each_setting(std::string_view text, const std::string& file_name,
-                        const std::function<Status(const SettingsLine&)>& take) {
+Status for_each_line(std::string_view text, const std::string& file_name,
+                     const std::function<Status(std::size_t, std::string_view)>& take) {
   std::size_t number = 0;
   while (!text.empty()) {
     number += 1;
@@ -52,10 +48,19 @@ Status for_each_setting(std::string_view text, const std::string& file_name,
     const std::string_view line = trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
-    const Status taken = take_line(number, line, take);
-    if (!taken.ok()) return at_line(file_name, number, taken.error());
+    const Status taken = take(number, line);
+    if (taken.ok()) continue;
+    return Error{taken.error().code,
+                 file_name + ", line " + std::to_string(number) + ": " + taken.error().message};
   }
   return Ok{};
+}
+
+Status for_each_setting(std::string_view text, const std::string& file_name,
+                        const std::function<Status(const SettingsLine&)>& take) {
+  return for_each_line(text, file_name, [&](std::size_t number, std::string_view line) {
+    return take_line(number, line, take);
+  });
 }
 
 std::string quoted(std::string_view value) {

@@ -10,6 +10,13 @@
 
 namespace fanmill::net {
 
+/// Calls `take` for each line but empty ones and comments ('#' first), without blanks at its ends; with
+/// its number, from 1. Stops at the first Error of `take`, which comes back with "NAME, line N: " before
+/// its words.
+[[nodiscard]] Status for_each_line(
+    std::string_view text, const std::string& file_name,
+    const std::function<Status(std::size_t, std::string_view)>& take);
+
 struct SettingsLine {
   std::size_t number = 0;  // from 1
   std::string_view name;   // without blanks
@@ -17,9 +24,8 @@ struct SettingsLine {
   bool has_value = false;  // else the name of a section: what is indented below belongs to it
 };
 
-/// Calls `take` for each line but empty ones and comments ('#' first). A value that begins with a
-/// quote ends with the next such. Stops at the first Error of `take`, which comes back with
-/// "NAME, line N: " before its words. Error: invalid_argument.
+/// As `for_each_line`, for lines of settings. A value that begins with a quote ends with the next such.
+/// Error: invalid_argument.
 [[nodiscard]] Status for_each_setting(std::string_view text, const std::string& file_name,
                                       const std::function<Status(const SettingsLine&)>& take);
 
