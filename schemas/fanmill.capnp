@@ -259,7 +259,8 @@ const verdictKeep :UInt32 = 1;       # welcome: go on with it; a result: send it
 const verdictDrop :UInt32 = 2;       # welcome: forget it; a result: it is recorded, or nobody needs it any more
 const verdictKill :UInt32 = 3;       # welcome: end it; answered by Killed
 
-# Batches (feature batch): one body frame with a list. Reserved here; in force from a later release.
+# Manager -> worker (feature batch): `count` tasks at once, in their order. Payload frame: for each a TaskRecord, then its
+# payload, then zeros up to a multiple of 8 bytes.
 struct Tasks {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -267,9 +268,11 @@ struct Tasks {
   flags @3 :UInt16;
   session @4 :UInt64;
   count @5 :UInt32;
-  acknowledged @6 :UInt32;
+  acknowledged @6 :UInt32;    # as in Task
 }
 
+# Worker -> manager (feature batch): how `count` attempts ended. Each counts as a Result, in this order. Payload frame: as
+# that of Tasks, with ResultRecords.
 struct Results {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -277,7 +280,34 @@ struct Results {
   flags @3 :UInt16;
   session @4 :UInt64;
   count @5 :UInt32;
-  started @6 :UInt32;
+  started @6 :UInt32;         # as in Heartbeat
+}
+
+# Records of batches: 48 bytes each, little-endian, not Cap'n Proto; the structs are here for the offsets only. What they
+# have no field for (acknowledged of a Task, the texts of a Result) is 0 or empty; a Result with texts goes alone.
+struct TaskRecord {
+  attempt @0 :UInt64;
+  group @1 :UInt64;
+  task @2 :UInt64;
+  item @3 :UInt64;
+  function @4 :UInt16;
+  encoding @5 :UInt16;
+  payloadBytes @6 :UInt32;    # without the zeros; 0 if encoding is none
+  timeLimitMs @7 :UInt32;
+  number @8 :UInt32;
+}
+
+struct ResultRecord {
+  attempt @0 :UInt64;
+  busyUs @1 :UInt64;
+  cpuUs @2 :UInt64;
+  memoryBytes @3 :UInt64;
+  outcome @4 :UInt16;
+  encoding @5 :UInt16;
+  payloadBytes @6 :UInt32;
+  detail @7 :UInt32;
+  flags @8 :UInt16;           # as those of Result
+  reserved @9 :UInt16;        # 0
 }
 
 # A piece of a payload larger than frameBytesMax (feature parts). Reserved here; in force from a later release.

@@ -132,6 +132,26 @@ core::Result ended_result() {
   return ended;
 }
 
+core::Tasks tasks() {
+  core::Tasks batch{.session = session, .acknowledged = 9, .tasks = {}};
+  batch.tasks = {task({}), full_task(), task(Payload::raw(""))};
+  batch.tasks[0].payload = Payload::json("[1,2,3]");
+  batch.tasks[1].acknowledged = 0;
+  batch.tasks[1].payload = {};
+  for (std::size_t i = 0; i < batch.tasks.size(); ++i) batch.tasks[i].attempt.value += i;
+  return batch;
+}
+
+core::Results results() {
+  core::Results batch{.session = session, .started = 12, .results = {}};
+  batch.results = {ok_result(Payload::json("14")), nothing_result(), crashed_result(9, "")};
+  batch.results[2].cpu = 1200034us;
+  batch.results[2].memory = 327155712;
+  batch.results[2].payload = Payload::raw("evidence");
+  for (std::size_t i = 0; i < batch.results.size(); ++i) batch.results[i].attempt.value += i;
+  return batch;
+}
+
 core::Refuse refuse_version() {
   return {.code = core::RefuseCode::version,
           .protocol_min = 1,
@@ -195,6 +215,10 @@ std::vector<Sample> samples() {
        core::Goodbye{.session = session, .closed = true, .words = "the farm is closed"}},
       {"goodbye-status", "a worker ends with 5",
        core::Goodbye{.session = session, .detail = 5, .words = "SIGTERM"}},
+      {"tasks",
+       "three at once: with a payload of 7 bytes, with every field but one set, with one of none",
+       tasks()},
+      {"results", "three at once: one that found nothing, one with every field set", results()},
       {"output", "the third line of a task", core::Output{attempt, 14, Bytes("ready\n")}},
       {"output-taken", "both lines before it were taken", core::OutputTaken{attempt, 14}},
   };

@@ -28,6 +28,14 @@ std::string short_message(const Who&) { return "who"; }
 std::string short_message(const Task& task) {
   return "task " + serial(task.attempt.value) + " (" + task.payload.bytes.str() + ")";
 }
+std::string short_message(const Tasks& tasks) {
+  std::string text;
+  for (const Task& task : tasks.tasks) {
+    text += text.empty() ? "" : " + ";
+    text += short_message(task);
+  }
+  return text + " acknowledged " + std::to_string(tasks.acknowledged);
+}
 std::string short_message(const Kill& kill) {
   return (kill.if_unstarted ? "recall " : "kill ") + serial(kill.attempt.value);
 }

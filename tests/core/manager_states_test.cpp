@@ -9,7 +9,7 @@ namespace fanmill::core::test {
 namespace {
 
 // A new kind of message or event needs its row below.
-static_assert(std::variant_size_v<Message> == 13);
+static_assert(std::variant_size_v<Message> == 15);
 static_assert(std::variant_size_v<ManagerEvent> == 13);
 
 enum class State { unknown, idle, busy, suspect, draining, killing, lost };
@@ -133,6 +133,15 @@ TEST_CASE("every message in every state of a session is handled or ignored", "[u
        say(Output{.attempt = attempt(9), .bytes = Bytes("x")}),
        {who, "-", "-", "-", "-", "-", who}},
       {"output taken", say(OutputTaken{}), {who, out, out, out, out, out, who}},
+      {"results without the feature",
+       [](ManagerFixture& farm, State state) {
+         farm.say(1, Results{.session = session_of(farm, state), .results = {result_of(1)}});
+       },
+       {who, out, out, out, out, out, who}},
+      {"results of another session",
+       say(Results{.session = SessionId{99}, .results = {result_of(1)}}),
+       {who, who, who, who, who, who, who}},
+      {"tasks", say(Tasks{}), {who, out, out, out, out, out, who}},
       {"unknown kind", say(Unknown{.kind = 999}), {who, "-", "-", "-", "-", "-", who}},
       {"welcome", say(Welcome{}), {who, out, out, out, out, out, who}},
       {"refuse", say(Refuse{}), {who, out, out, out, out, out, who}},

@@ -88,8 +88,11 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
        [](WorkerState& state) { state.hello_at = Instant{2h}; }},
       {"the next hello has its time exactly while a session is sought",
        [](WorkerState& state) { state.link = Link::waiting; }},
-      {"every result was sent in the open session; without one, none counts as sent",
+      {"every result was sent in the open session, or waits for the end of the turn; without one, "
+       "none counts as sent",
        [](WorkerState& state) { state.results_sent = 0; }},
+      {"results wait for each other only in a session that takes batches",
+       [](WorkerState& state) { state.results_wait = true; }},
       {"an open session has an id", [](WorkerState& state) { state.session = {}; }},
       {"an open session is not lost", [](WorkerState& state) { state.lost_at = Instant{1h}; }},
       {"no feature is in force that was not offered",

@@ -31,7 +31,16 @@ std::string in_short(const Message& message) {
       return "output " + std::to_string(output.attempt.value) + " from " +
              std::to_string(output.offset);
     }
+    std::string operator()(const Results& results) const {
+      std::string text;
+      for (const Result& result : results.results) {
+        text += text.empty() ? "" : " + ";
+        text += (*this)(result);
+      }
+      return text + " (started " + std::to_string(results.started) + ")";
+    }
     std::string operator()(const OutputTaken&) const { return "OUTPUT TAKEN"; }
+    std::string operator()(const Tasks&) const { return "TASKS"; }
     std::string operator()(const Welcome&) const { return "WELCOME"; }
     std::string operator()(const Refuse&) const { return "REFUSE"; }
     std::string operator()(const Who&) const { return "WHO"; }

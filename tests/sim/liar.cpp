@@ -53,6 +53,10 @@ void Liar::on(const core::Welcome& welcome) {
 
 void Liar::on(const core::Task& task) { held_.push_back(task); }
 
+void Liar::on(const core::Tasks& tasks) {
+  held_.insert(held_.end(), tasks.tasks.begin(), tasks.tasks.end());
+}
+
 void Liar::on(const core::Kill& kill) {
   // "Yes, it is dead": though it goes on, and answers later.
   if (rng_.percent(60))

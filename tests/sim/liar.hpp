@@ -23,6 +23,7 @@ class Liar : public Process {
  private:
   void on(const core::Welcome& welcome);
   void on(const core::Task& task);
+  void on(const core::Tasks& tasks);
   void on(const core::Kill& kill);
   void on(const core::Goodbye& goodbye);
   void on(const core::Who&) { greet(false); }

@@ -133,9 +133,15 @@ void Oracle::WorkerTruth::check_output(const core::Output& output) {
 void Oracle::worker_sent(const Process::Identity& who, const core::Message& message) {
   sessions_->worker_sent(who.uuid, message);
   WorkerTruth& truth = workers_[who.uuid];
-  if (const auto* result = std::get_if<core::Result>(&message)) {
-    truth.session_results.push_back(result->attempt);
-    truth.unacknowledged.insert(result->attempt);
+  const auto ended = [&](const core::Result& result) {
+    truth.session_results.push_back(result.attempt);
+    truth.unacknowledged.insert(result.attempt);
+  };
+  if (const auto* result = std::get_if<core::Result>(&message)) ended(*result);
+  if (const auto* results = std::get_if<core::Results>(&message)) {
+    demand(truth.in_session && truth.session == results->session,
+           "a batch of results names its session", who.worker, results->session);
+    for (const core::Result& each : results->results) ended(each);
   }
   if (const auto* output = std::get_if<core::Output>(&message)) truth.check_output(*output);
   if (const auto* hello = std::get_if<core::Hello>(&message)) {
@@ -165,6 +171,10 @@ void Oracle::worker_received(const Process::Identity& who, const core::Message& 
   } else if (const auto* task = std::get_if<core::Task>(&message)) {
     truth.startable.insert(task->attempt);
     truth.acknowledged(task->acknowledged);
+  } else if (const auto* tasks = std::get_if<core::Tasks>(&message)) {
+    if (tasks->session != truth.session) return;
+    for (const core::Task& each : tasks->tasks) truth.startable.insert(each.attempt);
+    truth.acknowledged(tasks->acknowledged);
   } else if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     if (heartbeat->session == truth.session) truth.acknowledged(heartbeat->acknowledged);
   } else if (const auto* kill = std::get_if<core::Kill>(&message)) {

@@ -36,6 +36,7 @@ class Drawer {
       if (rng_.percent(8)) job.drained = rng_.duration(Duration{}, scenario_.healed);
     draw_blame();
     draw_output();
+    draw_batches();
     return std::move(scenario_);
   }
 
@@ -237,6 +238,16 @@ class Drawer {
     for (WorkerPlan& worker : scenario_.workers) {
       const bool passes = worker.model != WorkerPlan::Model::plain && rng_.percent(40);
       if (passes) worker.features |= core::feature::output;
+    }
+  }
+
+  /// Managers and workers that send many things at once, beside those that do not.
+  void draw_batches() {
+    if (rng_.percent(20)) options().features &= ~core::feature::batch;
+    if (rng_.percent(30)) options().prefetch = rng_.between(4, 40);
+    for (WorkerPlan& worker : scenario_.workers) {
+      const bool takes = worker.model != WorkerPlan::Model::plain && rng_.percent(60);
+      if (takes) worker.features |= core::feature::batch;
     }
   }
 

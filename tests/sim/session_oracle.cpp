@@ -41,6 +41,14 @@ void SessionOracle::received(Instant now, PeerId peer, const core::Message& mess
   session->heard = attentive(now);
   if (const auto* result = std::get_if<core::Result>(&message)) {
     on_result(*session, *result);
+  } else if (const auto* results = std::get_if<core::Results>(&message)) {
+    if (results->session != session->id) return;
+    tally_.add(Count::results_batched);
+    for (const core::Result& each : results->results) {
+      on_result(*session, each);
+      answered_together_.insert(each.attempt);
+    }
+    session->claimed_started = std::max(session->claimed_started, results->started);
   } else if (const auto* killed = std::get_if<core::Killed>(&message)) {
     on_killed(*session, *killed);
   } else if (const auto* output = std::get_if<core::Output>(&message)) {
@@ -217,7 +225,11 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
   demand(session.open && !session.lost && session.peer == peer,
          "nothing is sent to a session that is gone", session.id, message.index());
   if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) sent_goodbye(session, *goodbye);
-  if (const auto* task = std::get_if<core::Task>(&message)) sent_task(now, session, *task);
+  if (const auto* task = std::get_if<core::Task>(&message)) {
+    check_acknowledged(session, task->acknowledged);
+    sent_task(now, session, *task);
+  }
+  if (const auto* tasks = std::get_if<core::Tasks>(&message)) sent_tasks(now, session, *tasks);
   if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
   if (const auto* taken = std::get_if<core::OutputTaken>(&message)) sent_taken(session, *taken);
   if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
@@ -325,10 +337,22 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
   }
 }
 
+void SessionOracle::sent_tasks(Instant now, Session& session, const core::Tasks& tasks) {
+  tally_.add(Count::tasks_batched);
+  demand((session.features & core::feature::batch) != 0 && tasks.session == session.id,
+         "a batch goes to a session that takes it", session.id);
+  demand(tasks.tasks.size() > 1, "a lone task travels alone", session.id);
+  check_acknowledged(session, tasks.acknowledged);
+  for (const core::Task& task : tasks.tasks) sent_task(now, session, task);
+}
+
 void SessionOracle::sent_task(Instant now, Session& session, const core::Task& task) {
   const std::optional<Work> work = work_of(task.payload);
   demand(work.has_value(), "payloads arrive as they were submitted", task.attempt);
-  demand(serial(task.attempt.value) == attempts_.size() + 1 &&
+  // Those of a turn are made in their order, but sent by batches, one to each worker.
+  const std::uint64_t number = serial(task.attempt.value);
+  if (number > attempts_.size()) attempts_.resize(number);
+  demand(number > 0 && !attempts_[number - 1].id.valid() &&
              incarnation_of(task.attempt) == options_.incarnation,
          "attempt ids are never used again", task.attempt);
   demand(task.attempt > session.newest, "attempt ids grow within a session", task.attempt,
@@ -343,7 +367,6 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
          (attentive(now) - session.heard).count(), "ns");
   demand(task.function < session.hello.functions.size(), "a task names a function of its worker",
          task.attempt);
-  check_acknowledged(session, task.acknowledged);
 
   std::uint32_t active = 0;
   std::size_t bytes = 0;
@@ -365,13 +388,14 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
   }
   groups_.sent(index, task);
   check_tried_elsewhere(now, session, task, index);
-  attempts_.push_back({.id = task.attempt,
-                       .task = index,
-                       .worker = session.hello.uuid,
-                       .session = static_cast<SessionIndex>(&session - sessions_.data()),
-                       .sent = attentive(now),
-                       .bytes = task.payload.bytes.size(),
-                       .sequence = ++session.tasks_sent});
+  attempts_[number - 1] = {.id = task.attempt,
+                           .task = index,
+                           .worker = session.hello.uuid,
+                           .session = static_cast<SessionIndex>(&session - sessions_.data()),
+                           .sent = attentive(now),
+                           .bytes = task.payload.bytes.size(),
+                           .sequence = ++session.tasks_sent};
+  attempts_sent_ += 1;
   session.held.push_back(task.attempt);
 }
 
@@ -395,6 +419,8 @@ void SessionOracle::check_tried_elsewhere(Instant now, const Session& session,
 }
 
 void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& kill) {
+  // A result before it in the same batch decided its group.
+  if (answered_together_.count(kill.attempt) != 0) return;
   Attempt* attempt = find(kill.attempt);
   // The session may have ended after the kill, in the same step.
   const SessionIndex holder = attempt == nullptr           ? nobody
@@ -453,6 +479,7 @@ void SessionOracle::check_acknowledged(Session& session, std::uint32_t count) {
 
 void SessionOracle::step_ended() {
   greeted_.reset();
+  answered_together_.clear();
   for (Session& session : sessions_) {
     demand(!shut_ || !session.open || session.lost || session.told_closed,
            "a manager that shuts down says so to every worker", session.id);
@@ -465,6 +492,8 @@ void SessionOracle::step_ended() {
 }
 
 void SessionOracle::turn_ended() {
+  demand(attempts_sent_ == attempts_.size(), "no attempt id is left out", attempts_sent_,
+         attempts_.size());
   for (const AttemptId id : must_be_killed_) {
     const Attempt& attempt = *find(id);
     if (attempt.session == nobody || attempt.killing) continue;
@@ -482,6 +511,10 @@ void SessionOracle::worker_sent(const core::Uuid& worker, const core::Message& m
     voices_[worker] = {.greeting = hello->greeting, .results = {}};
   if (const auto* result = std::get_if<core::Result>(&message))
     voices_[worker].results.push_back(result->attempt);
+  if (const auto* results = std::get_if<core::Results>(&message)) {
+    for (const core::Result& each : results->results)
+      voices_[worker].results.push_back(each.attempt);
+  }
 }
 
 void SessionOracle::task_started(AttemptId id) {

@@ -122,6 +122,7 @@ class SessionOracle {
   void sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome);
   void judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state);
   void sent_task(Instant now, Session& session, const core::Task& task);
+  void sent_tasks(Instant now, Session& session, const core::Tasks& tasks);
   void sent_kill(Instant now, Session& session, const core::Kill& kill);
   void check_acknowledged(Session& session, std::uint32_t count);
   [[nodiscard]] bool beats(const Session& session) const {
@@ -136,7 +137,9 @@ class SessionOracle {
   bool recalls_ = false;
   bool kills_ = false;
   std::vector<Attempt> attempts_;  // by serial number
-  std::vector<Session> sessions_;  // by serial number
+  std::size_t attempts_sent_ = 0;
+  std::set<AttemptId> answered_together_;  // by the batch of this step
+  std::vector<Session> sessions_;          // by serial number
   std::map<PeerId, SessionIndex> session_of_peer_;
   std::map<core::Uuid, SessionIndex> session_of_worker_;
   std::map<PeerId, core::Hello> hellos_;  // the latest on each connection

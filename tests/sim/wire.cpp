@@ -71,6 +71,14 @@ struct Describer {
     out << "Goodbye " << m.session << (m.drain ? " drain" : "") << (m.closed ? " closed" : "")
         << ' ' << m.words;
   }
+  void operator()(const core::Tasks& m) const {
+    out << "Tasks acknowledged " << m.acknowledged;
+    for (const core::Task& task : m.tasks) (*this)(task);
+  }
+  void operator()(const core::Results& m) const {
+    out << "Results started " << m.started;
+    for (const core::Result& result : m.results) (*this)(result);
+  }
   void operator()(const core::Unknown& m) const { out << "kind " << m.kind; }
 };
 

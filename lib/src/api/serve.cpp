@@ -141,7 +141,7 @@ int run(const Join& join, std::vector<std::string> names, exec::Executor& execut
         const ServeOptions& options, core::Containment containment,
         core::FeatureSet more_features = 0) {
   core::WorkerOptions core = core_options(join, options);
-  core.features |= more_features;
+  core.features |= core::feature::batch | more_features;
   core.functions = std::move(names);
   core.containment = containment;
   net::WorkerLoopOptions loop{.core = std::move(core),

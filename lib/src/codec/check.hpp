@@ -34,6 +34,9 @@ class Check {
   /// For faults that are not of one field.
   void fail(std::string fault);
 
+  /// More about the fault that was found.
+  void append(std::string_view words) { fault_ += words; }
+
   [[nodiscard]] bool failed() const { return !fault_.empty(); }
   [[nodiscard]] const std::string& fault() const { return fault_; }
 

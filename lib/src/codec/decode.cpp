@@ -3,19 +3,16 @@
 
 #include <limits>
 
+#include "codec/batches.hpp"
 #include "codec/codec.hpp"
 #include "codec/header_reader.hpp"
 #include "codec/holdings.hpp"
+#include "codec/message_check.hpp"
 #include "codec/text.hpp"
+#include "codec/units.hpp"
 
 namespace fanmill::codec {
 namespace {
-
-Duration microseconds(std::uint64_t count) {
-  // How long something took is only said: an absurd number is not worth a session.
-  constexpr std::uint64_t most = std::numeric_limits<Duration::rep>::max() / 1000;
-  return std::chrono::microseconds(static_cast<std::int64_t>(std::min(count, most)));
-}
 
 std::vector<std::string> names(const char* field, capnp::Text::Reader text, Check& check,
                                bool first_may_be_empty) {
@@ -141,11 +138,7 @@ core::Task read(schema::Task::Reader in, const Bytes* payload, Check& check) {
   task.number = in.getNumber();
   task.item = in.getItem();
   task.task = TaskId{in.getTask()};
-  check.nonzero("attempt", task.attempt.value);
-  check.nonzero("group", task.group.value);
-  check.nonzero("task", task.task.value);
-  check.range("function", task.function, 0, limits::functions_max - 1);
-  check.range("number", task.number, 1, std::numeric_limits<std::uint32_t>::max());
+  check_task(task, check);
   task.payload = payload_of(in.getEncoding(), payload, check);
   return task;
 }
@@ -156,15 +149,12 @@ core::Result read(schema::Result::Reader in, const Bytes* payload, Check& check)
   result.outcome = core::AttemptOutcome{in.getOutcome()};
   result.nothing = (in.getFlags() & schema::FLAG_NOTHING) != 0;
   result.detail = in.getDetail();
-  result.busy = microseconds(in.getBusyUs());
-  result.cpu = microseconds(in.getCpuUs());
+  result.busy = from_microseconds(in.getBusyUs());
+  result.cpu = from_microseconds(in.getCpuUs());
   result.memory = in.getMemoryBytes();
   result.error_type = cleaned(in.getErrorType(), limits::error_type_max);
   result.error_text = cleaned(in.getErrorText(), limits::error_text_max);
-  check.nonzero("attempt", result.attempt.value);
-  check.range("outcome", in.getOutcome(), 0, schema::OUTCOME_REJECTED);
-  check.that(!result.nothing || result.outcome == core::AttemptOutcome::ok, "flags",
-             "flagNothing with an outcome other than 0 (ok)");
+  check_result(result, check);
   result.payload = payload_of(in.getEncoding(), payload, check);
   return result;
 }
@@ -189,7 +179,7 @@ core::Killed read(schema::Killed::Reader in, Check& check) {
   check.nonzero("attempt", in.getAttempt());
   return {.attempt = AttemptId{in.getAttempt()},
           .unstarted = (in.getFlags() & schema::FLAG_UNSTARTED) != 0,
-          .busy = microseconds(in.getBusyUs())};
+          .busy = from_microseconds(in.getBusyUs())};
 }
 
 core::Heartbeat read(schema::Heartbeat::Reader in, Check& check) {
@@ -225,6 +215,27 @@ core::OutputTaken read(schema::OutputTaken::Reader in, Check& check) {
   return {.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset()};
 }
 
+/// A frame of no records is none.
+std::string_view view_or_none(const Bytes* payload) {
+  return payload == nullptr ? std::string_view() : payload->view();
+}
+
+core::Tasks read(schema::Tasks::Reader in, const Bytes* payload, Check& check) {
+  core::Tasks tasks{
+      .session = SessionId{in.getSession()}, .acknowledged = in.getAcknowledged(), .tasks = {}};
+  check.nonzero("session", in.getSession());
+  take(read_tasks(view_or_none(payload), in.getCount()), tasks.tasks, check);
+  return tasks;
+}
+
+core::Results read(schema::Results::Reader in, const Bytes* payload, Check& check) {
+  core::Results results{
+      .session = SessionId{in.getSession()}, .started = in.getStarted(), .results = {}};
+  check.nonzero("session", in.getSession());
+  take(read_results(view_or_none(payload), in.getCount()), results.results, check);
+  return results;
+}
+
 core::Message read_session_message(Header& header, std::uint16_t kind, std::uint16_t version,
                                    const Bytes* payload, Check& check) {
   check.range("version", version, limits::protocol_min, limits::protocol_max,
@@ -233,6 +244,8 @@ core::Message read_session_message(Header& header, std::uint16_t kind, std::uint
   if (kind == schema::KIND_TASK) return read(header.as<schema::Task>(), payload, check);
   if (kind == schema::KIND_RESULT) return read(header.as<schema::Result>(), payload, check);
   if (kind == schema::KIND_OUTPUT) return read(header.as<schema::Output>(), payload, check);
+  if (kind == schema::KIND_TASKS) return read(header.as<schema::Tasks>(), payload, check);
+  if (kind == schema::KIND_RESULTS) return read(header.as<schema::Results>(), payload, check);
   expect_no_payload(payload, check);
   switch (kind) {
     case schema::KIND_KILL:
@@ -269,6 +282,8 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
     case schema::KIND_GOODBYE:
     case schema::KIND_OUTPUT:
     case schema::KIND_OUTPUT_TAKEN:
+    case schema::KIND_TASKS:
+    case schema::KIND_RESULTS:
       return read_session_message(header, kind, version, payload, check);
     default:
       // A newer peer's, or one of the reserved kinds: whatever its version, it is only counted.

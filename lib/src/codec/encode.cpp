@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "codec/batches.hpp"
 #include "codec/codec.hpp"
 #include "codec/header_writer.hpp"
 #include "codec/holdings.hpp"
@@ -24,6 +25,7 @@ static_assert(static_cast<unsigned>(core::AttemptOutcome::rejected) == schema::O
 static_assert(static_cast<unsigned>(Encoding::raw) == schema::ENCODING_RAW);
 static_assert(core::feature::time_limit == schema::FEATURE_TIME_LIMIT);
 static_assert(core::feature::output == schema::FEATURE_OUTPUT);
+static_assert(core::feature::batch == schema::FEATURE_BATCH);
 
 constexpr std::size_t software_bytes_max = 128;
 constexpr std::size_t host_bytes_max = 255;  // the longest name that the DNS has
@@ -253,6 +255,24 @@ Result<Frames> write(const core::OutputTaken& taken, std::uint16_t version, Head
   header->setAttempt(taken.attempt.value);
   header->setOffset(taken.offset);
   return header.finish();
+}
+
+Result<Frames> write(const core::Tasks& tasks, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(tasks.session.valid() && !tasks.tasks.empty(), tasks.session);
+  HeaderWriter<schema::Tasks> header(buffer, schema::KIND_TASKS, version);
+  header->setSession(tasks.session.value);
+  header->setCount(static_cast<std::uint32_t>(tasks.tasks.size()));
+  header->setAcknowledged(tasks.acknowledged);
+  return header.finish(write_records(tasks.tasks), true);
+}
+
+Result<Frames> write(const core::Results& results, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(results.session.valid() && !results.results.empty(), results.session);
+  HeaderWriter<schema::Results> header(buffer, schema::KIND_RESULTS, version);
+  header->setSession(results.session.value);
+  header->setCount(static_cast<std::uint32_t>(results.results.size()));
+  header->setStarted(results.started);
+  return header.finish(write_records(results.results), true);
 }
 
 // Nobody sends these but tests and the simulator's newer peers; the prefix is all that is known of

@@ -6,31 +6,15 @@
 #include <fanmill.capnp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <limits>
 #include <string>
 #include <utility>
 
 #include "codec/codec.hpp"
 #include "codec/text.hpp"
+#include "codec/units.hpp"
 
 namespace fanmill::codec {
-
-// In whole Units, rounded up so that a short time never becomes 0, which means "none" in most
-// fields.
-template <typename Number, typename Unit>
-Number count_of(Duration duration) {
-  const auto count = std::max<std::int64_t>(std::chrono::ceil<Unit>(duration).count(), 0);
-  const std::uint64_t limit = std::numeric_limits<Number>::max();
-  return static_cast<Number>(std::min(static_cast<std::uint64_t>(count), limit));
-}
-inline std::uint32_t milliseconds_of(Duration duration) {
-  return count_of<std::uint32_t, std::chrono::milliseconds>(duration);
-}
-inline std::uint64_t microseconds_of(Duration duration) {
-  return count_of<std::uint64_t, std::chrono::microseconds>(duration);
-}
 
 // How large the sections of a header's struct are.
 struct StructWords {

@@ -2,26 +2,13 @@
 
 #include <algorithm>
 
+#include "codec/little_endian.hpp"
 #include "core/limits.hpp"
 
 namespace fanmill::codec {
 namespace {
 
 static_assert(record_bytes == limits::holding_bytes);
-
-template <typename Number>
-void put_little_endian(char* to, Number number) {
-  for (std::size_t i = 0; i < sizeof number; ++i) to[i] = static_cast<char>(number >> (8 * i));
-}
-
-template <typename Number>
-Number get_little_endian(const char* from) {
-  Number number = 0;
-  for (std::size_t i = 0; i < sizeof number; ++i) {
-    number |= static_cast<Number>(static_cast<unsigned char>(from[i])) << (8 * i);
-  }
-  return number;
-}
 
 // `number_of` is the member that the record's number stands for.
 template <typename Record, typename Enum>

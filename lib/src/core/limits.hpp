@@ -56,6 +56,18 @@ inline constexpr std::size_t frame_bytes_max = 1 << 20;
 inline constexpr std::size_t frames_max = 2;  // header and one payload; batches keep to it too
 inline constexpr std::size_t text_bytes_max = 2048;  // one Text field; several share a header
 
+// Batches. A payload up to this is copied into one: a copy of it costs less than a message of its
+// own (docs/performance.md). Larger ones travel alone, uncopied.
+inline constexpr std::size_t batched_payload_bytes_max = 8192;
+// A sender begins another message after so many bytes, so that the receiver computes while the rest
+// is on its way.
+inline constexpr std::size_t batch_bytes_max = 64U << 10;
+inline constexpr std::size_t batch_record_bytes = 48;
+/// What a payload of this size takes in a batch.
+constexpr std::size_t batched_bytes(std::size_t payload_bytes) {
+  return batch_record_bytes + (payload_bytes + 7) / 8 * 8;
+}
+
 // A hello names every attempt that its worker holds, started or not or ended and unacknowledged, in
 // one payload frame of records of 16 bytes (docs/protocol.md, "Records"). What it can't name is
 // lost, so what is held must fit.

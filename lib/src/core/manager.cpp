@@ -29,6 +29,7 @@ Manager& Manager::operator=(Manager&&) noexcept = default;
 void Manager::step(Instant now, ManagerEvent event, ManagerActions& out) {
   ManagerState& state = *state_;
   state.out = &out;
+  state.turn += 1;
   state.now = std::max(state.now, now - state.stalled);
   std::visit([&](auto& fact) { state.on(std::move(fact)); }, event);
   state.out = nullptr;
@@ -37,6 +38,7 @@ void Manager::step(Instant now, ManagerEvent event, ManagerActions& out) {
 void Manager::tick(Instant now, ManagerActions& out) {
   ManagerState& state = *state_;
   state.out = &out;
+  state.turn += 1;
   state.now = std::max(state.now, now - state.stalled);
   while (const std::optional<Timer> due = state.timers.pop_due(state.now)) {
     switch (due->kind) {

@@ -54,7 +54,8 @@ struct ManagerOptions {
   std::uint32_t unacknowledged_max = limits::unacknowledged_results_max;
   std::uint32_t sessions_max = 65536;
   // What this manager speaks.
-  FeatureSet features = feature::heartbeat | feature::kill | feature::time_limit | feature::output;
+  FeatureSet features =
+      feature::heartbeat | feature::kill | feature::batch | feature::time_limit | feature::output;
   int observe_level = 0;  // 0: no Observation actions, 1: workers, 2: also tasks and groups
 };
 

@@ -260,17 +260,17 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
       (session.encodings & encoding_bit(encoding)) == 0) {
     convert_to = encoding == Encoding::object ? Encoding::json : Encoding::object;
   }
-  send(session,
-       Task{.attempt = attempt.id,
-            .group = groups[task.group].id,
-            .function = serves->function,
-            .acknowledged = session.results_recorded,
-            .time_limit = task.time_limit,
-            .number = attempt.number,
-            .item = groups[task.group].item,
-            .task = task.id,
-            .payload = task.payload},
-       convert_to);
+  send_task(session,
+            Task{.attempt = attempt.id,
+                 .group = groups[task.group].id,
+                 .function = serves->function,
+                 .acknowledged = session.results_recorded,
+                 .time_limit = task.time_limit,
+                 .number = attempt.number,
+                 .item = groups[task.group].item,
+                 .task = task.id,
+                 .payload = task.payload},
+            convert_to);
   observe_task(Observation::Kind::task_assigned, task, &session, &attempt, "", task.payload);
 }
 

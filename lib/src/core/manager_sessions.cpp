@@ -23,6 +23,17 @@ void ManagerState::on_session_message(std::uint32_t session, Result&& result) {
   take_result(session, attempt, std::move(result));
 }
 
+void ManagerState::on_session_message(std::uint32_t index, Results&& results) {
+  if (!names_current(index, results.session)) return;
+  if ((sessions[index].features & feature::batch) == 0) {
+    violation(index, RefuseCode::protocol, "a batch of results, without the feature for it");
+    return;
+  }
+  for (Result& result : results.results) on_session_message(index, std::move(result));
+  // After them: most that have started have ended, too.
+  start_counted(index, std::min(results.started, sessions[index].tasks_sent));
+}
+
 void ManagerState::on_session_message(std::uint32_t session, Killed&& killed) {
   const std::uint32_t attempt = attempt_of_id.find(killed.attempt.value);
   if (attempt == no_index || attempts[attempt].session != session)
@@ -98,10 +109,39 @@ void ManagerState::send(SessionRecord& session, Message message,
   if (std::holds_alternative<Task>(message) || std::holds_alternative<Heartbeat>(message)) {
     session.results_acknowledged = session.results_recorded;
   }
+  session.batch.turn = 0;  // what follows must not overtake this
   out->push_back(Send{.peer = session.peer,
                       .version = session.version,
                       .message = std::move(message),
                       .convert_to = convert_to});
+}
+
+/// A task that follows another of the same turn travels with it. Not if its payload is to be
+/// converted, which may fail, or is large, which goes uncopied.
+void ManagerState::send_task(SessionRecord& session, Task task,
+                             std::optional<Encoding> convert_to) {
+  const std::size_t payload = task.payload.bytes.size();
+  const std::size_t bytes = limits::batched_bytes(payload);
+  const std::size_t bytes_max =
+      std::min<std::size_t>(limits::batch_bytes_max, options.frame_bytes_max);
+  const bool joins = (session.features & feature::batch) != 0 && !convert_to &&
+                     payload <= limits::batched_payload_bytes_max && bytes <= bytes_max;
+  if (joins && session.batch.turn == turn && session.batch.bytes + bytes <= bytes_max) {
+    Message& before = std::get<Send>((*out)[session.batch.order]).message;
+    if (Task* first = std::get_if<Task>(&before)) {
+      Tasks batch{.session = session.id, .acknowledged = first->acknowledged, .tasks = {}};
+      first->acknowledged = 0;
+      batch.tasks.push_back(std::move(*first));
+      before = std::move(batch);
+    }
+    task.acknowledged = 0;
+    std::get<Tasks>(before).tasks.push_back(std::move(task));
+    session.batch.bytes += bytes;
+    return;
+  }
+  if (!session.peer.valid()) return;
+  send(session, std::move(task), convert_to);
+  if (joins) session.batch = {.turn = turn, .order = out->size() - 1, .bytes = bytes};
 }
 
 void ManagerState::heard(std::uint32_t index) {

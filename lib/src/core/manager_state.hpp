@@ -66,6 +66,7 @@ struct ManagerState {
   Duration stalled{};  // clock minus attentive time
   bool shut = false;
   ManagerActions* out = nullptr;  // of the step or tick under way
+  std::uint64_t turn = 0;         // counts steps and ticks, from 1
 
   // manager.cpp: events
   void on(MessageReceived&& event);
@@ -97,6 +98,7 @@ struct ManagerState {
   // manager_sessions.cpp
   void on_message(std::uint32_t session, Message&& message);
   void on_session_message(std::uint32_t session, Result&& result);
+  void on_session_message(std::uint32_t session, Results&& results);
   void on_session_message(std::uint32_t session, Killed&& killed);
   void on_session_message(std::uint32_t session, Heartbeat&& heartbeat);
   void on_session_message(std::uint32_t session, Goodbye&& goodbye);
@@ -107,6 +109,7 @@ struct ManagerState {
   template <typename Other>
   void on_session_message(std::uint32_t session, Other&&);
   void send(SessionRecord& session, Message message, std::optional<Encoding> convert_to = {});
+  void send_task(SessionRecord& session, Task task, std::optional<Encoding> convert_to);
   void heard(std::uint32_t session);
   void count_presence();
   void silence_passed(std::uint32_t session);

@@ -104,6 +104,13 @@ struct FailureRow {
   std::uint64_t failures_before = 0;
 };
 
+/// Where the next task of a session may join the one before it.
+struct TaskBatch {
+  std::uint64_t turn = 0;  // of the order below; any other turn's is gone
+  std::size_t order = 0;   // the Send in the list of actions
+  std::size_t bytes = 0;   // of the records so far
+};
+
 struct SessionRecord {
   enum class Room : std::uint8_t { none, idle, spare };
   SessionId id;
@@ -137,6 +144,7 @@ struct SessionRecord {
   std::uint32_t active = 0;      // held and not being killed: what credit counts
   std::size_t active_bytes = 0;  // their payloads
   std::uint32_t tasks_sent = 0;
+  TaskBatch batch;
   std::uint32_t results_recorded = 0;
   std::uint32_t results_acknowledged = 0;
   std::uint64_t tasks_done = 0;

@@ -22,7 +22,7 @@ using FeatureSet = std::uint64_t;
 namespace feature {
 inline constexpr FeatureSet heartbeat = 1;    // sends heartbeats while tasks compute
 inline constexpr FeatureSet kill = 2;         // can end a running task
-inline constexpr FeatureSet batch = 4;        // reserved: Tasks and Results
+inline constexpr FeatureSet batch = 4;        // Tasks and Results
 inline constexpr FeatureSet parts = 8;        // reserved: Part
 inline constexpr FeatureSet time_limit = 16;  // ends a task at its time limit by itself
 inline constexpr FeatureSet output = 32;      // Output and OutputTaken
@@ -217,6 +217,22 @@ struct OutputTaken {
   bool operator==(const OutputTaken&) const = default;
 };
 
+/// Many tasks at once, in their order. Their own `acknowledged` is 0.
+struct Tasks {
+  SessionId session;
+  std::uint32_t acknowledged = 0;
+  std::vector<Task> tasks;  // not empty
+  bool operator==(const Tasks&) const = default;
+};
+
+/// How many attempts ended, in the order in which they count as results. None of them has texts.
+struct Results {
+  SessionId session;
+  std::uint32_t started = 0;    // as in Heartbeat
+  std::vector<Result> results;  // not empty
+  bool operator==(const Results&) const = default;
+};
+
 /// A well-formed header of a kind that this build does not know. Ignored and counted: a newer peer
 /// may use it.
 struct Unknown {
@@ -226,6 +242,6 @@ struct Unknown {
 };
 
 using Message = std::variant<Hello, Welcome, Refuse, Who, Task, Result, Kill, Killed, Heartbeat,
-                             Goodbye, Output, OutputTaken, Unknown>;
+                             Goodbye, Output, OutputTaken, Tasks, Results, Unknown>;
 
 }  // namespace fanmill::core

@@ -62,6 +62,7 @@ void Worker::tick(Instant now, WorkerActions& out) {
   }
   if (passed(state.heartbeat_deadline())) state.send_heartbeat(now, false, out);
   state.settle(now, out);
+  if (!state.ended && state.results_wait) state.send_unsent(now, out);
 }
 
 std::optional<Instant> Worker::next_deadline() const {

@@ -86,8 +86,12 @@ void check_link(const WorkerState& state, Statements& statements) {
   const bool open = state.is_open();
   statements.that(state.seeks_session() == state.hello_at.has_value(),
                   "the next hello has its time exactly while a session is sought");
-  statements.that(state.results_sent == (open ? state.results.size() : 0),
-                  "every result was sent in the open session; without one, none counts as sent");
+  const bool all_sent = state.results_sent == (open ? state.results.size() : 0);
+  statements.that(all_sent || (open && state.results_wait),
+                  "every result was sent in the open session, or waits for the end of the turn; "
+                  "without one, none counts as sent");
+  statements.that(!state.results_wait || (open && state.has_feature(feature::batch)),
+                  "results wait for each other only in a session that takes batches");
   statements.that(!open || state.session.valid(), "an open session has an id");
   statements.that(!open || !state.lost_at, "an open session is not lost");
   statements.that(!open || (state.terms.features & ~state.options.features) == 0,

@@ -27,6 +27,11 @@ Result too_large(const Result& result, std::size_t bytes_max) {
           .memory = result.memory};
 }
 
+bool goes_in_batch(const Result& result) {
+  return result.error_type.empty() && result.error_text.empty() &&
+         result.payload.bytes.size() <= limits::batched_payload_bytes_max;
+}
+
 }  // namespace
 
 void WorkerState::keep_result(Instant now, Result&& result, WorkerActions& out) {
@@ -35,10 +40,31 @@ void WorkerState::keep_result(Instant now, Result&& result, WorkerActions& out) 
   const bool is_new = result_attempts.insert(result.attempt).second;
   FANMILL_ASSERT(is_new, result.attempt);
   results.push_back({.result = std::move(result)});
-  if (is_open()) send_unsent(now, out);
+  if (!is_open()) return;
+  if (has_feature(feature::batch)) {
+    results_wait = true;
+  } else {
+    send_unsent(now, out);
+  }
 }
 
 void WorkerState::send_unsent(Instant now, WorkerActions& out) {
+  results_wait = false;
+  const std::size_t batch_bytes_max =
+      has_feature(feature::batch)
+          ? std::min<std::size_t>(limits::batch_bytes_max, terms.frame_bytes_max)
+          : 0;
+  Results batch{.session = session, .started = tasks_passed, .results = {}};
+  std::size_t batch_bytes = 0;
+  const auto send_batch = [&] {
+    if (batch.results.size() == 1) {
+      emit(now, std::move(batch.results.front()), out);
+    } else if (!batch.results.empty()) {
+      emit(now, batch, out);
+    }
+    batch.results.clear();
+    batch_bytes = 0;
+  };
   for (; results_sent < results.size(); ++results_sent) {
     KeptResult& kept = results[results_sent];
     if (kept.result.payload.bytes.size() > terms.frame_bytes_max) {
@@ -46,8 +72,17 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
     }
     (kept.repeated ? counters.results_repeated : counters.results_sent) += 1;
     if (FANMILL_PLANTED(results_unrepeated) && kept.repeated) continue;
-    send(now, kept.result, out);
+    const std::size_t bytes = limits::batched_bytes(kept.result.payload.bytes.size());
+    if (batch_bytes + bytes > batch_bytes_max) send_batch();
+    if (bytes > batch_bytes_max || !goes_in_batch(kept.result)) {
+      send_batch();
+      emit(now, kept.result, out);
+      continue;
+    }
+    batch.results.push_back(kept.result);
+    batch_bytes += bytes;
   }
+  send_batch();
   if (FANMILL_PLANTED(result_forgotten_early)) {
     results.clear();
     result_attempts.clear();

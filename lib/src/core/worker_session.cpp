@@ -89,6 +89,7 @@ void WorkerState::back_off(Instant now) {
 void WorkerState::close_session(WorkerActions& out) {
   for (std::size_t i = 0; i < results_sent; ++i) results[i].repeated = true;
   results_sent = 0;
+  results_wait = false;
   hello_at.reset();
   drop_outputs(out);
 }
@@ -305,7 +306,13 @@ void WorkerState::on_message(Instant now, Heartbeat& heartbeat, WorkerActions& o
   if (heartbeat.echo) send_heartbeat(now, false, out);
 }
 
+// Whatever is said comes after the results of before.
 void WorkerState::send(Instant now, Message message, WorkerActions& out) {
+  if (results_wait) send_unsent(now, out);
+  emit(now, std::move(message), out);
+}
+
+void WorkerState::emit(Instant now, Message message, WorkerActions& out) {
   sent_at = now;
   out.emplace_back(WorkerSend{.version = terms.version, .message = std::move(message)});
 }

@@ -108,10 +108,12 @@ struct WorkerState {
       0;  // the sequence of the latest that was started: what heartbeats tell
 
   // Results that no manager has acknowledged, oldest first. The first `results_sent` were sent in
-  // this session; while it is open that is all of them.
+  // this session; while it is open that is all of them, but for those that wait for the others of
+  // their turn.
   std::deque<KeptResult> results;
   std::set<AttemptId> result_attempts;
   std::size_t results_sent = 0;
+  bool results_wait = false;  // some are to be sent when the turn ends, or anything else is said
   std::uint32_t acknowledged = 0;  // of this session, modulo 2^32 as on the wire
 
   // Leaving.
@@ -151,6 +153,7 @@ struct WorkerState {
   [[nodiscard]] std::string fault_of(const Welcome& welcome) const;
   void judge(Instant now, const std::vector<Judgement>& judgements, WorkerActions& out);
   void send(Instant now, Message message, WorkerActions& out);
+  void emit(Instant now, Message message, WorkerActions& out);
   void send_heartbeat(Instant now, bool echo, WorkerActions& out);
   [[nodiscard]] bool is_open() const { return link == Link::open; }
   [[nodiscard]] bool has_feature(FeatureSet bit) const { return (terms.features & bit) != 0; }
@@ -164,6 +167,8 @@ struct WorkerState {
 
   // worker_tasks.cpp
   void on_message(Instant now, Task& task, WorkerActions& out);
+  void on_message(Instant now, Tasks& tasks, WorkerActions& out);
+  void take_task(Instant now, Task& task, WorkerActions& out);
   void on_message(Instant now, Kill& kill, WorkerActions& out);
   [[nodiscard]] std::string reason_to_reject(const Task& task) const;
   [[nodiscard]] bool may_start() const;

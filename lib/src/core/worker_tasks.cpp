@@ -13,6 +13,22 @@ void WorkerState::on_message(Instant now, Task& task, WorkerActions& out) {
     return;
   }
   acknowledge(task.acknowledged, out);
+  take_task(now, task, out);
+}
+
+void WorkerState::on_message(Instant now, Tasks& tasks, WorkerActions& out) {
+  if (!is_open() || tasks.session != session) {
+    ignore_message();
+    return;
+  }
+  acknowledge(tasks.acknowledged, out);
+  for (Task& task : tasks.tasks) {
+    if (!is_open()) return;  // one too many closed the session
+    take_task(now, task, out);
+  }
+}
+
+void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
   if (task.attempt <= newest &&
       !(FANMILL_PLANTED(duplicate_task_run) && !slot_of.contains(task.attempt) &&
         !queue.contains(task.attempt) && !result_attempts.contains(task.attempt))) {

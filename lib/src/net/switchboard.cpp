@@ -133,6 +133,8 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
   }
   if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     heartbeat->started = connection->unsent_tasks.started(heartbeat->started);
+  } else if (auto* results = std::get_if<core::Results>(&message)) {
+    results->started = connection->unsent_tasks.started(results->started);
   }
   return core::MessageReceived{.peer = connection->peer, .message = std::move(message)};
 }

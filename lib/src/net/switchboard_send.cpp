@@ -54,6 +54,11 @@ void Switchboard::prepare(Connection& connection, core::Message& message) {
     connection.unsent_tasks.sent();
     task->acknowledged = connection.unsent_tasks.acknowledged(task->acknowledged);
     connection.acknowledged = task->acknowledged;
+  } else if (auto* tasks = std::get_if<core::Tasks>(&message)) {
+    // None of them can be what `fault_of` looks for: they are small, and sent as they are.
+    for (std::size_t i = 0; i < tasks->tasks.size(); ++i) connection.unsent_tasks.sent();
+    tasks->acknowledged = connection.unsent_tasks.acknowledged(tasks->acknowledged);
+    connection.acknowledged = tasks->acknowledged;
   } else if (std::holds_alternative<core::Refuse>(message)) {
     connection.worker = {};  // it has no session, nor will have
   } else if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {

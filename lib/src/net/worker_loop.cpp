@@ -116,6 +116,7 @@ class WorkerLoop {
   [[nodiscard]] int leave();
   [[nodiscard]] int end_process(int status) const;
   void log_answer(const core::Message& message) const;
+  void log_end(const core::Result& result) const;
   void log(int level, const std::string& text) const {
     if (log_) log_(level, text);
   }
@@ -267,11 +268,17 @@ void WorkerLoop::carry_out() {
 // The words for an attempt, as those of the manager's events have it.
 std::string attempt_words(AttemptId attempt) { return "attempt " + std::to_string(attempt.value); }
 
+void WorkerLoop::log_end(const core::Result& result) const {
+  const bool ok = result.outcome == core::AttemptOutcome::ok;
+  log(2,
+      attempt_words(result.attempt) + " ended" + (ok ? std::string() : ": " + result.error_text));
+}
+
 void WorkerLoop::log_answer(const core::Message& message) const {
   if (const auto* result = std::get_if<core::Result>(&message)) {
-    const bool ok = result->outcome == core::AttemptOutcome::ok;
-    log(2, attempt_words(result->attempt) + " ended" +
-               (ok ? std::string() : ": " + result->error_text));
+    log_end(*result);
+  } else if (const auto* results = std::get_if<core::Results>(&message)) {
+    for (const core::Result& each : results->results) log_end(each);
   } else if (const auto* killed = std::get_if<core::Killed>(&message)) {
     log(2, attempt_words(killed->attempt) + (killed->unstarted ? " given back" : " killed"));
   }

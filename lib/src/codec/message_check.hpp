@@ -1,0 +1,28 @@
+// What every Task and every Result must keep to, alone or in a batch.
+#pragma once
+
+#include <limits>
+
+#include "codec/check.hpp"
+#include "core/limits.hpp"
+#include "core/message.hpp"
+
+namespace fanmill::codec {
+
+inline void check_task(const core::Task& task, Check& check) {
+  check.nonzero("attempt", task.attempt.value);
+  check.nonzero("group", task.group.value);
+  check.nonzero("task", task.task.value);
+  check.range("function", task.function, 0, limits::functions_max - 1);
+  check.range("number", task.number, 1, std::numeric_limits<std::uint32_t>::max());
+}
+
+inline void check_result(const core::Result& result, Check& check) {
+  check.nonzero("attempt", result.attempt.value);
+  check.range("outcome", static_cast<std::uint16_t>(result.outcome), 0,
+              static_cast<std::uint16_t>(core::AttemptOutcome::rejected));
+  check.that(!result.nothing || result.outcome == core::AttemptOutcome::ok, "flags",
+             "flagNothing with an outcome other than 0 (ok)");
+}
+
+}  // namespace fanmill::codec
