@@ -52,34 +52,41 @@ struct Damage {
 
 TEST_CASE("each way to break a worker is noticed", "[worker]") {
   const std::vector<Damage> damages = {
-      {"there are as many slots as were asked for",
-       [](WorkerState& state) { state.slots.emplace_back(); }},
-      {"the free slots are those without a task",
-       [](WorkerState& state) { state.free_slots.insert(0); }},
+      {"no more tasks are at the executor than it takes",
+       [](WorkerState& state) { state.options.slots = 0; }},
+      {"tasks wait at the executor only while its slots are busy",
+       [](WorkerState& state) {
+         const std::uint32_t slot = state.slots.insert({.attempt = AttemptId{9}});
+         state.ahead.push_back(state.slots, slot);
+         state.options.slots = 2;
+       }},
+      {"each task at the executor runs or waits there",
+       [](WorkerState& state) { state.running.erase(state.slots, 0); }},
+      {"those that run have started, those that wait have not",
+       [](WorkerState& state) { state.slots[0].started = false; }},
+      {"retries at the executor are counted",
+       [](WorkerState& state) { state.slots[0].number = 2; }},
       {"the slot of each attempt that is not forgotten is known",
-       [](WorkerState& state) { state.slot_of.clear(); }},
+       [](WorkerState& state) { state.slot_of = {}; }},
       {"the order of time limits is that of the running tasks",
        [](WorkerState& state) { state.due_slots.clear(); }},
       {"only a task with a time limit, not told to stop for another reason, has one running",
-       [](WorkerState& state) { state.slots[0]->fate = Fate::killed; }},
+       [](WorkerState& state) { state.slots[0].fate = Fate::killed; }},
       {"output is passed on in a session that takes it",
        [](WorkerState& state) { state.terms.features &= ~feature::output; }},
       {"what is under way of a task's output fits in the window",
-       [](WorkerState& state) { state.slots[0]->output_taken = 1; }},
+       [](WorkerState& state) { state.slots[0].output_taken = 1; }},
       {"what is under way of a task's output fits in the window",
-       [](WorkerState& state) { state.slots[0]->output_sent = limits::output_window_bytes + 1; }},
+       [](WorkerState& state) { state.slots[0].output_sent = limits::output_window_bytes + 1; }},
       {"tasks wait in the order in which they came",
-       [](WorkerState& state) { state.queue.begin()->second.task.attempt = AttemptId{7}; }},
-      {"tasks wait in the order in which they came",
-       [](WorkerState& state) {
-         state.queue[AttemptId{4}] = {Task{.attempt = AttemptId{4}}, 0};
-       }},
+       [](WorkerState& state) { state.queue.push(Task{.attempt = AttemptId{4}}, 0); }},
       {"each attempt is held once: running, waiting or as a result",
        [](WorkerState& state) {
-         state.queue[AttemptId{2}] = {Task{.attempt = AttemptId{2}}, 2};
+         state.queue.erase(AttemptId{3});
+         state.queue.push(Task{.attempt = AttemptId{2}}, 2);
        }},
       {"the attempts of the results are known",
-       [](WorkerState& state) { state.result_attempts.clear(); }},
+       [](WorkerState& state) { state.result_attempts = {}; }},
       {"no attempt that is held is newer than the newest",
        [](WorkerState& state) { state.newest = AttemptId{1}; }},
       {"no task was started that was not taken",
@@ -97,17 +104,13 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
       {"an open session is not lost", [](WorkerState& state) { state.lost_at = Instant{1h}; }},
       {"no feature is in force that was not offered",
        [](WorkerState& state) { state.terms.features |= feature::parts; }},
-      {"no task waits that could run",
-       [](WorkerState& state) {
-         state.slots.emplace_back();
-         state.free_slots.insert(1);
-       }},
+      {"no task waits that could run", [](WorkerState& state) { state.options.slots = 2; }},
       {"whoever has a manager has said hello", [](WorkerState& state) { state.greeting = 0; }},
       {"whoever wants no session leaves", [](WorkerState& state) { state.link = Link::closed; }},
       {"whoever leaves has told every task to stop",
        [](WorkerState& state) { state.intent = Intent::leave; }},
       {"no task is given back by who stays",
-       [](WorkerState& state) { state.slots[0]->fate = Fate::given_back; }},
+       [](WorkerState& state) { state.slots[0].fate = Fate::given_back; }},
       {"whoever leaves works, waits with a limit, or has ended",
        [](WorkerState& state) { state.intent = Intent::leave; }},
       {"only who leaves waits to leave",

@@ -63,6 +63,9 @@ std::string in_short(const WorkerAction& action) {
     std::string operator()(const StopTask& stop) const {
       return "stop " + std::to_string(stop.attempt.value);
     }
+    std::string operator()(const RevokeTask& revoke) const {
+      return "revoke " + std::to_string(revoke.attempt.value);
+    }
     std::string operator()(const TakeOutput& take) const {
       return "take " + std::to_string(take.attempt.value) + " to " + std::to_string(take.taken);
     }

@@ -208,3 +208,108 @@ TEST_CASE("a deaf function does not keep the executor from going") {
   let_go.set_value();
   returned.get_future().wait();
 }
+
+namespace {
+
+/// Functions that wait until the test lets them go, and say in which order they began.
+struct Gate {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::uint64_t> begun;
+  std::vector<std::uint64_t> open;
+
+  FunctionResult pass(const Invocation& invocation) {
+    std::unique_lock lock(mutex);
+    begun.push_back(invocation.item);
+    changed.notify_all();
+    changed.wait(
+        lock, [&] { return std::find(open.begin(), open.end(), invocation.item) != open.end(); });
+    return {};
+  }
+  void let_go(std::uint64_t item) {
+    const std::lock_guard lock(mutex);
+    open.push_back(item);
+    changed.notify_all();
+  }
+  void wait_for_begun(std::size_t count) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return begun.size() >= count; });
+  }
+};
+
+void start_all(ThreadExecutor& executor, std::uint32_t count) {
+  for (std::uint32_t slot = 0; slot < count; ++slot)
+    executor.start(slot, {.attempt = AttemptId{slot + 1}, .item = slot});
+}
+
+}  // namespace
+
+TEST_CASE("tasks beyond the threads wait in their order") {
+  Gate gate;
+  ThreadExecutor executor({.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+                             return gate.pass(invocation);
+                           }},
+                           .ahead = 3});
+  CHECK(executor.slot_count() == 1);
+  CHECK(executor.ahead_count() == 3);
+  start_all(executor, 4);
+  for (std::uint64_t item = 0; item < 4; ++item) gate.let_go(item);
+  take_at_least(executor, 4);
+  CHECK(gate.begun == std::vector<std::uint64_t>{0, 1, 2, 3});
+}
+
+TEST_CASE("what waits goes to whichever thread is free first") {
+  Gate gate;
+  ThreadExecutor executor({.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+                             return gate.pass(invocation);
+                           }},
+                           .slots = 2,
+                           .ahead = 2});
+  start_all(executor, 4);
+  gate.wait_for_begun(2);
+  for (const std::uint64_t item : {1, 2, 3}) gate.let_go(item);
+  CHECK(take_at_least(executor, 3).size() == 3);  // beside the first, which is still at it
+  gate.let_go(0);
+  CHECK(take_at_least(executor, 1).front().attempt == AttemptId{1});
+}
+
+TEST_CASE("what waits is revoked or stopped without being run") {
+  Gate gate;
+  ThreadExecutor executor({.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+                             return gate.pass(invocation);
+                           }},
+                           .ahead = 3});
+  start_all(executor, 4);
+  gate.wait_for_begun(1);
+  executor.revoke(0);  // too late
+  executor.revoke(1);
+  executor.stop(2);
+  const auto back = take_at_least(executor, 2);
+  REQUIRE(back.size() == 2);
+  for (const Completion& each : back) {
+    CHECK(each.kind == Completion::Kind::revoked);
+    CHECK((each.attempt == AttemptId{2} || each.attempt == AttemptId{3}));
+  }
+  // Its place is free again, while what was there before is still in the queue.
+  executor.start(1, {.attempt = AttemptId{9}, .item = 9});
+  for (const std::uint64_t item : {0, 3, 9}) gate.let_go(item);
+  take_at_least(executor, 3);
+  CHECK(gate.begun == std::vector<std::uint64_t>{0, 3, 9});
+}
+
+TEST_CASE("an executor that goes does not begin what waits") {
+  Gate gate;
+  {
+    ThreadExecutor executor(
+        {.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+           return gate.pass(invocation);
+         }},
+         .ahead = 1});
+    start_all(executor, 2);
+    gate.wait_for_begun(1);
+    gate.let_go(1);
+    executor.revoke(1);
+    gate.let_go(0);
+  }
+  CHECK(gate.begun == std::vector<std::uint64_t>{0});
+}

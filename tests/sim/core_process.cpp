@@ -17,6 +17,8 @@ core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& 
           .pid = hello.pid,
           .slots = hello.slots,
           .prefetch = hello.prefetch,
+          .ahead_max = plan.monitored ? 0 : plan.ahead_max,
+          .ahead_time = plan.ahead_time,
           .containment = plan.monitored        ? core::Containment::process
                          : plan.stops_by_death ? core::Containment::process_group
                                                : core::Containment::stop_token,
@@ -34,7 +36,7 @@ core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& 
 CoreProcess::CoreProcess(Surroundings& around, const WorkerPlan& plan, Identity identity, Rng rng)
     : Process(around, plan, identity, rng),
       worker_(options_of(plan, identity)),
-      executors_(plan.slots) {}
+      executors_(plan.slots + (plan.monitored ? 0 : plan.ahead_max)) {}
 
 CoreProcess::~CoreProcess() {
   const core::WorkerCounters& counters = worker_.counters();
@@ -69,6 +71,11 @@ void CoreProcess::step(core::WorkerEvent event) {
 }
 
 void CoreProcess::finish_turn() {
+  for (const Revoked& revoked : std::exchange(revoked_, {})) {
+    if (ended()) return;
+    around_.tally.add(Count::task_revoked);
+    step(core::TaskRevoked{revoked.slot, revoked.attempt});
+  }
   for (std::uint32_t slot = 0; slot < executors_.size() && !ended(); ++slot) {
     const Executor& executor = executors_[slot];
     if (executor.busy && executor.output_ready() > 0 && rng_.percent(50)) write_output(slot);
@@ -94,34 +101,75 @@ void CoreProcess::on(const core::OpenConnection&) { open_link(); }
 
 void CoreProcess::on(const core::WorkerSend& order) {
   around_.oracle.worker_sent(identity_, order.message);
+  // What waits at the executor is its own to start, whatever becomes of the session.
+  if (std::holds_alternative<core::Hello>(order.message)) {
+    for (const std::uint32_t slot : waiting_)
+      around_.oracle.handed_over(identity_, executors_[slot].task.attempt);
+  }
   send(order.message, order.version);
 }
 
 void CoreProcess::on(const core::StartTask& order) {
   Executor& executor = executors_.at(order.slot);
-  FANMILL_ASSERT(!executor.busy, "a slot is given a second task", order.task.attempt);
+  FANMILL_ASSERT(!executor.held, "a slot is given a second task", order.task.attempt);
   const std::optional<Work> work = work_of(order.task.payload);
   FANMILL_ASSERT(work.has_value(), "a task arrives with another payload", order.task.attempt);
-  around_.oracle.task_started(identity_, plan_, order.task, *work);
-  around_.tally.add(Count::task_started);
-  if (work->deaf != 0) around_.tally.add(Count::deaf_to_stop);
-  around_.trace.note(around_.now(), "worker ", identity_.worker, " starts ", order.task.attempt);
-  executor.busy = true;
-  executor.stopped = executor.stop_asked = false;
+  executor.held = true;
   executor.passes_output = order.passes_output;
-  executor.output_written = executor.output_taken = 0;
-  executor.started = around_.now();
   executor.task = order.task;
   executor.work = *work;
-  executor.ends = around_.now() + work->duration();
-  if (work->behaviour == Work::Behaviour::hangs) {
+  waiting_.push_back(order.slot);
+  begin_waiting();
+}
+
+/// As the product's executors do: in the order of the orders, as many at once as there are slots.
+void CoreProcess::begin_waiting() {
+  while (!waiting_.empty() && busy_count_ < plan_.slots) {
+    const std::uint32_t slot = waiting_.front();
+    waiting_.pop_front();
+    begin(slot);
+  }
+}
+
+void CoreProcess::begin(std::uint32_t slot) {
+  Executor& executor = executors_[slot];
+  const Work& work = executor.work;
+  around_.oracle.task_started(identity_, plan_, executor.task, work);
+  around_.tally.add(Count::task_started);
+  if (work.deaf != 0) around_.tally.add(Count::deaf_to_stop);
+  around_.trace.note(around_.now(), "worker ", identity_.worker, " starts ", executor.task.attempt);
+  executor.busy = true;
+  busy_count_ += 1;
+  executor.stopped = executor.stop_asked = false;
+  executor.output_written = executor.output_taken = 0;
+  executor.started = around_.now();
+  executor.ends = around_.now() + work.duration();
+  if (work.behaviour == Work::Behaviour::hangs) {
     executor.task_count += 1;
     executor.ends = Instant::max();
     // Nobody could end it at a worker that can do neither: it is only very long there.
     if ((plan_.features & (core::feature::kill | core::feature::time_limit)) != 0) return;
     executor.ends = around_.now() + hang_length;
   }
-  schedule_end(order.slot, executor.ends);
+  schedule_end(slot, executor.ends);
+}
+
+/// Whether it waited.
+bool CoreProcess::revoke(std::uint32_t slot) {
+  const auto found = std::find(waiting_.begin(), waiting_.end(), slot);
+  if (found == waiting_.end()) return false;
+  waiting_.erase(found);
+  executors_[slot].held = false;
+  revoked_.push_back({slot, executors_[slot].task.attempt});
+  ask_wake(around_.now());
+  return true;
+}
+
+void CoreProcess::on(const core::RevokeTask& order) {
+  const Executor& executor = executors_.at(order.slot);
+  FANMILL_ASSERT(executor.task.attempt == order.attempt, "a task is asked back that is not there",
+                 order.attempt);
+  revoke(order.slot);
 }
 
 void CoreProcess::schedule_end(std::uint32_t slot, Instant at) {
@@ -133,8 +181,14 @@ void CoreProcess::schedule_end(std::uint32_t slot, Instant at) {
       (std::uint64_t{identity_.life} << 48U) | (std::uint64_t{slot} << 32U) | executor.task_count);
 }
 
+bool CoreProcess::was_revoked(std::uint32_t slot) const {
+  return std::any_of(revoked_.begin(), revoked_.end(),
+                     [&](const Revoked& revoked) { return revoked.slot == slot; });
+}
+
 void CoreProcess::on(const core::StopTask& order) {
   Executor& executor = executors_.at(order.slot);
+  if (revoke(order.slot) || was_revoked(order.slot)) return;
   FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
                  "a task is stopped that does not run there", order.attempt);
   around_.tally.add(Count::task_stopped);
@@ -180,9 +234,9 @@ void CoreProcess::on(const core::TakeOutput& order) {
 
 void CoreProcess::on(const core::DropOutput& order) {
   Executor& executor = executors_.at(order.slot);
-  FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
-                 "output is dropped of a task that does not run there", order.attempt);
-  if (executor.output_written < output_size(executor.work))
+  FANMILL_ASSERT(executor.held && executor.task.attempt == order.attempt,
+                 "output is dropped of a task that is not there", order.attempt);
+  if (executor.busy && executor.output_written < output_size(executor.work))
     around_.tally.add(Count::output_dropped);
   executor.passes_output = false;
 }
@@ -196,7 +250,9 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
     schedule_end(slot, around_.now() + held_back_pause);
     return;
   }
-  executor.busy = false;
+  executor.busy = executor.held = false;
+  busy_count_ -= 1;
+  begin_waiting();  // before the loop knows
   const Duration busy = around_.now() - executor.started;
   const AttemptId attempt = executor.task.attempt;
   if (executor.stopped && plan_.stops_by_death) {
@@ -250,7 +306,7 @@ void CoreProcess::on(const core::WorkerNote& note) {
 std::string CoreProcess::leftovers() const {
   if (ended()) return {};
   for (const Executor& executor : executors_)
-    if (executor.busy) return "an executor is still busy";
+    if (executor.held) return "an executor is still busy";
   if (worker_.running_count() != 0)
     return "running_count is " + std::to_string(worker_.running_count());
   if (worker_.unacknowledged_count() != 0)

@@ -1,6 +1,7 @@
 // A worker as the product has it: core::Worker, driven by simulated executors.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "core/worker.hpp"
@@ -24,7 +25,8 @@ class CoreProcess : public Process {
 
  private:
   struct Executor {
-    bool busy = false;
+    bool held = false;  // has a task, which may wait
+    bool busy = false;  // it runs
     bool stopped = false;
     std::uint32_t task_count = 0;  // tells a later end from one that was called off
     Instant started;
@@ -44,17 +46,29 @@ class CoreProcess : public Process {
   void on(const core::WorkerSend& order);
   void on(const core::StartTask& order);
   void on(const core::StopTask& order);
+  void on(const core::RevokeTask& order);
   void on(const core::TakeOutput& order);
   void on(const core::DropOutput& order);
   void on(const core::EndWorker& order);
   void on(const core::WorkerNote& note);
+  void begin_waiting();
+  void begin(std::uint32_t slot);
+  bool revoke(std::uint32_t slot);
+  [[nodiscard]] bool was_revoked(std::uint32_t slot) const;
   void schedule_end(std::uint32_t slot, Instant at);
   void write_output(std::uint32_t slot);
   bool is_held_back(std::uint32_t slot);
 
   core::Worker worker_;
   core::WorkerActions actions_;
-  std::vector<Executor> executors_;
+  struct Revoked {
+    std::uint32_t slot;
+    AttemptId attempt;
+  };
+  std::vector<Executor> executors_;    // slots, and those ahead
+  std::deque<std::uint32_t> waiting_;  // for a slot
+  std::uint32_t busy_count_ = 0;
+  std::vector<Revoked> revoked_;  // not yet told
 };
 
 }  // namespace fanmill::sim

@@ -32,6 +32,10 @@ class Oracle {
 
   void worker_sent(const Process::Identity& who, const core::Message& message);
   void worker_received(const Process::Identity& who, const core::Message& message);
+  /// The worker's executor has it, and may start it in whatever session.
+  void handed_over(const Process::Identity& who, AttemptId attempt) {
+    workers_[who.uuid].startable.insert(attempt);
+  }
   void worker_received_garbage(const Process::Identity& who);
   void task_started(const Process::Identity& who, const WorkerPlan& plan, const core::Task& task,
                     const Work& work);

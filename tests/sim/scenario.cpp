@@ -248,6 +248,8 @@ class Drawer {
     for (WorkerPlan& worker : scenario_.workers) {
       const bool takes = worker.model != WorkerPlan::Model::plain && rng_.percent(60);
       if (takes) worker.features |= core::feature::batch;
+      if (rng_.percent(50)) worker.ahead_max = rng_.between(1, 12);
+      worker.ahead_time = rng_.duration(beat_ / 10, beat_ * 20);
     }
   }
 

@@ -25,6 +25,8 @@ struct WorkerPlan {
   Duration joins{};
   std::uint16_t slots = 1;
   std::uint32_t prefetch = 0;
+  std::uint32_t ahead_max = 0;  // tasks that its executor takes beyond those that run
+  Duration ahead_time{};        // and how long they may take
   core::FeatureSet features = 0;
   bool monitored = false;
   bool same_host = true;

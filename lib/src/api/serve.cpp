@@ -252,6 +252,7 @@ int serve_named(const Join& join, std::vector<Functions::Named> functions,
   }
   exec::ThreadExecutor executor({.functions = std::move(adapted),
                                  .slots = options.slots,
+                                 .ahead = options.monitored ? 0 : limits::ahead_max,
                                  .leave_grace = options.leave_grace});
   return run(join, std::move(names), executor, options,
              options.monitored ? core::Containment::process : core::Containment::stop_token);

@@ -96,6 +96,10 @@ inline constexpr std::uint32_t prefetch_default = 1;  // tasks per slot beside t
 inline constexpr std::uint32_t prefetch_max = 4096;
 inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered
+// A worker whose tasks are short hands its executor the next ones ahead, as many as take so long: far
+// more than it takes to wake a thread up, and short beside what anybody waits for.
+inline constexpr Duration ahead_time = 1ms;
+inline constexpr std::uint32_t ahead_max = 1024;
 inline constexpr std::size_t functions_max = 256;  // named functions of one worker
 // A worker that computes keeps at most this many unacknowledged results before it stops starting
 // tasks: as many as fit. They are only bounded because the hello that names them is.

@@ -8,13 +8,13 @@
 
 namespace fanmill::core {
 
-WorkerState::WorkerState(WorkerOptions given)
-    : options(std::move(given)), farm(options.farm), slots(options.slots) {
+WorkerState::WorkerState(WorkerOptions given) : options(std::move(given)), farm(options.farm) {
   FANMILL_ASSERT(options.uuid.valid());
   FANMILL_ASSERT(options.slots >= 1 && options.slots <= limits::slots_max, options.slots);
   FANMILL_ASSERT(options.functions.size() <= limits::functions_max, options.functions.size());
   FANMILL_ASSERT(options.hello_repeat > Duration::zero());
-  for (std::uint32_t slot = 0; slot < options.slots; ++slot) free_slots.insert(slot);
+  FANMILL_ASSERT(options.ahead_max == 0 || !options.monitored,
+                 "a monitored worker dies with a task");
   terms.dead = limits::silence_dead;
 }
 
@@ -138,14 +138,26 @@ void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& 
 }
 
 void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {
-  const std::optional<RunningTask> task = release_slot(fact.slot, fact.attempt);
+  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
   if (!task) return;
+  if (task->fate == Fate::result) learn_busy(fact.result.busy);
   fact.result.attempt = fact.attempt;
   answer_end(now, *task, std::move(fact.result), out);
 }
 
+void WorkerState::on(Instant now, TaskRevoked& fact, WorkerActions& out) {
+  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
+  if (!task) return;
+  if (task->fate == Fate::result) {
+    counters.kills += 1;
+    answer_killed(now, task->attempt, true, {}, out);
+  } else {
+    answer_end(now, *task, Result{.attempt = task->attempt}, out);
+  }
+}
+
 void WorkerState::on(Instant now, ExecutorDied& fact, WorkerActions& out) {
-  const std::optional<RunningTask> task = release_slot(fact.slot, fact.attempt);
+  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
   if (!task) return;
   answer_end(now, *task,
              Result{.attempt = fact.attempt,

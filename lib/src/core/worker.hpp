@@ -39,6 +39,11 @@ struct WorkerOptions {
   std::uint32_t pid = 0;
   std::uint16_t slots = 1;  // 1 to slots_max
   std::uint32_t prefetch = 0;
+  // How many tasks the executor may have beyond those that its slots run, so that the next one begins
+  // without a word from the loop. As many for each slot as take `ahead_time` at the most, by what
+  // the latest took. 0 where one task may take others with it.
+  std::uint32_t ahead_max = 0;
+  Duration ahead_time = limits::ahead_time;
   Containment containment = Containment::stop_token;
   FeatureSet features = feature::heartbeat | feature::kill | feature::time_limit;
   EncodingSet encodings =
@@ -86,6 +91,11 @@ struct TaskFinished {
   AttemptId attempt;
   Result result;  // busy filled in; outcome ok, failed or rejected. Long error texts are cut here.
 };
+/// The answer to RevokeTask, if the task had not started: it will not.
+struct TaskRevoked {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+};
 /// The executor of a slot died under its task. A slot can be used again at once.
 struct ExecutorDied {
   std::uint32_t slot = 0;
@@ -117,8 +127,8 @@ struct WorkerLoopStalled {
 };
 
 using WorkerEvent = std::variant<WorkerStarted, WorkerConnectionLost, WorkerMessageReceived,
-                                 WorkerMalformedReceived, TaskFinished, ExecutorDied, OutputWritten,
-                                 StopRequested, WorkerLoopStalled>;
+                                 WorkerMalformedReceived, TaskFinished, TaskRevoked, ExecutorDied,
+                                 OutputWritten, StopRequested, WorkerLoopStalled>;
 
 // Actions.
 
@@ -128,6 +138,8 @@ struct WorkerSend {
   std::uint16_t version = limits::protocol_max;
   Message message;
 };
+/// A slot here is one of the executor's places: as many as WorkerOptions::slots and ahead_max. Tasks
+/// start in the order of these orders, as many at once as there are slots.
 struct StartTask {
   std::uint32_t slot = 0;
   Task task;
@@ -140,6 +152,11 @@ struct StopTask {
   std::uint32_t slot = 0;
   AttemptId attempt;
   Reason reason = Reason::killed;
+};
+/// If the task has not started it is not to, and TaskRevoked says so. Else nothing happens.
+struct RevokeTask {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
 };
 /// Everything before `taken` of the output of this slot's task was taken: the window begins there.
 struct TakeOutput {
@@ -165,8 +182,8 @@ struct WorkerNote {
   std::string text;
 };
 
-using WorkerAction = std::variant<OpenConnection, WorkerSend, StartTask, StopTask, TakeOutput,
-                                  DropOutput, EndWorker, WorkerNote>;
+using WorkerAction = std::variant<OpenConnection, WorkerSend, StartTask, StopTask, RevokeTask,
+                                  TakeOutput, DropOutput, EndWorker, WorkerNote>;
 using WorkerActions = std::vector<WorkerAction>;
 
 struct WorkerCounters {
@@ -207,7 +224,7 @@ class Worker {
   [[nodiscard]] bool ended() const;
   /// Whether a session is open now.
   [[nodiscard]] bool is_welcome() const;
-  /// Slots in use, also by tasks that were told to stop and have not yet.
+  /// Tasks that the executor has, also those that were told to stop and have not yet.
   [[nodiscard]] std::size_t running_count() const;
   /// Results that no manager has acknowledged.
   [[nodiscard]] std::size_t unacknowledged_count() const;

@@ -19,33 +19,47 @@ class Statements {
 };
 
 void check_slots(const WorkerState& state, Statements& statements) {
-  std::set<std::uint32_t> free;
-  std::map<AttemptId, std::uint32_t> slot_of;
   std::set<std::pair<Instant, std::uint32_t>> due;
+  std::size_t known = 0;
+  std::size_t retries = 0;
+  bool found = true;
+  bool listed = true;
   bool limits_fit = true;
   bool output_heard = true;
   bool output_fits = true;
-  for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
-    const std::optional<RunningTask>& task = state.slots[slot];
-    if (!task) {
-      free.insert(slot);
-      continue;
+  state.slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
+    listed = listed && task.in_order.linked;
+    retries += task.number > 1 ? 1 : 0;
+    if (task.fate != Fate::forgotten) {
+      known += 1;
+      found = found && state.slot_of.find(task.attempt.value) == slot;
     }
-    if (task->fate != Fate::forgotten) slot_of.emplace(task->attempt, slot);
-    if (task->due) due.emplace(*task->due, slot);
-    const bool may_be_due = task->fate == Fate::result || task->fate == Fate::time_limit;
-    if (task->due && (!may_be_due || task->time_limit <= Duration::zero())) limits_fit = false;
+    if (task.due) due.emplace(*task.due, slot);
+    const bool may_be_due = task.fate == Fate::result || task.fate == Fate::time_limit;
+    if (task.due && (!may_be_due || !task.started || task.time_limit <= Duration::zero()))
+      limits_fit = false;
     const bool can_pass = state.is_open() && state.has_feature(feature::output);
-    if (task->passes_output && !can_pass) output_heard = false;
-    if (task->output_taken > task->output_sent ||
-        task->output_sent > task->output_taken + limits::output_window_bytes)
+    if (task.passes_output && !can_pass) output_heard = false;
+    if (task.output_taken > task.output_sent ||
+        task.output_sent > task.output_taken + limits::output_window_bytes)
       output_fits = false;
-  }
-  statements.that(state.slots.size() == state.options.slots,
-                  "there are as many slots as were asked for");
-  statements.that(free == state.free_slots, "the free slots are those without a task");
-  statements.that(slot_of == state.slot_of,
+  });
+  bool started = true;
+  state.running.for_each(state.slots,
+                         [&](std::uint32_t slot) { started &= state.slots[slot].started; });
+  state.ahead.for_each(state.slots,
+                       [&](std::uint32_t slot) { started &= !state.slots[slot].started; });
+  statements.that(
+      state.running.size() <= state.options.slots && state.ahead.size() <= state.options.ahead_max,
+      "no more tasks are at the executor than it takes");
+  statements.that(state.ahead.empty() || state.running.size() == state.options.slots,
+                  "tasks wait at the executor only while its slots are busy");
+  statements.that(listed && state.running.size() + state.ahead.size() == state.slots.size(),
+                  "each task at the executor runs or waits there");
+  statements.that(started, "those that run have started, those that wait have not");
+  statements.that(found && known == state.slot_of.size(),
                   "the slot of each attempt that is not forgotten is known");
+  statements.that(retries == state.retries_begun, "retries at the executor are counted");
   statements.that(due == state.due_slots, "the order of time limits is that of the running tasks");
   statements.that(
       limits_fit,
@@ -56,26 +70,33 @@ void check_slots(const WorkerState& state, Statements& statements) {
 
 void check_held(const WorkerState& state, Statements& statements) {
   std::set<AttemptId> held;
-  std::set<AttemptId> of_results;
-  for (const auto& [attempt, slot] : state.slot_of) held.insert(attempt);
-  bool filed = true;
+  bool known = true;
+  state.slots.for_each([&](std::uint32_t, const RunningTask& task) {
+    if (task.fate != Fate::forgotten) held.insert(task.attempt);
+  });
   std::uint32_t before = 0;
   bool in_order = true;
-  for (const auto& [attempt, queued] : state.queue) {
-    held.insert(attempt);
-    filed = filed && queued.task.attempt == attempt;
-    in_order = in_order && (queued.sequence == 0 ? before == 0 : queued.sequence > before);
+  std::size_t queued_count = 0;
+  AttemptId last;
+  state.queue.for_each([&](const QueuedTask& queued) {
+    held.insert(queued.task.attempt);
+    queued_count += 1;
+    in_order = in_order && last < queued.task.attempt &&
+               (queued.sequence == 0 ? before == 0 : queued.sequence > before);
     before = std::max(before, queued.sequence);
-  }
+    last = queued.task.attempt;
+  });
   for (const KeptResult& kept : state.results) {
     held.insert(kept.result.attempt);
-    of_results.insert(kept.result.attempt);
+    known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
   }
-  statements.that(filed && in_order, "tasks wait in the order in which they came");
+  statements.that(in_order && queued_count == state.queue.size(),
+                  "tasks wait in the order in which they came");
   statements.that(held.size() == state.held_count(),
                   "each attempt is held once: running, waiting or as a result");
   statements.that(state.held_count() <= limits::holdings_max, "what is held fits into one hello");
-  statements.that(of_results == state.result_attempts, "the attempts of the results are known");
+  statements.that(known && state.result_attempts.size() == state.results.size(),
+                  "the attempts of the results are known");
   statements.that(held.empty() || !state.is_open() || *held.rbegin() <= state.newest,
                   "no attempt that is held is newer than the newest");
   statements.that(state.tasks_passed <= state.tasks_taken,
@@ -105,10 +126,10 @@ void check_leaving(const WorkerState& state, Statements& statements) {
   const bool leaves = state.intent == Intent::leave;
   bool all_stopped = true;
   bool any_given_back = false;
-  for (const auto& task : state.slots) {
-    if (task && task->fate == Fate::result) all_stopped = false;
-    if (task && task->fate == Fate::given_back) any_given_back = true;
-  }
+  state.slots.for_each([&](std::uint32_t, const RunningTask& task) {
+    if (task.fate == Fate::result) all_stopped = false;
+    if (task.fate == Fate::given_back) any_given_back = true;
+  });
   statements.that(!leaves || all_stopped, "whoever leaves has told every task to stop");
   statements.that(leaves || !any_given_back, "no task is given back by who stays");
   statements.that(state.link != Link::closed || state.intent != Intent::stay,

@@ -1,6 +1,4 @@
 // Leaving: drains, goodbyes and the end.
-#include <algorithm>
-
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
@@ -46,19 +44,21 @@ void WorkerState::leave(Instant now, std::string words, WorkerActions& out) {
   if (intent == Intent::leave) return;
   intent = Intent::leave;
   leave_words = std::move(words);
-  for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
-    if (!slots[slot] || slots[slot]->fate != Fate::result) continue;
-    stop_running(slot, Fate::given_back, StopTask::Reason::leaving, out);
-  }
+  slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
+    if (task.fate == Fate::result)
+      stop_running(slot, Fate::given_back, StopTask::Reason::leaving, out);
+  });
   await(after(now, options.leave_grace), running_count() > 0 ? Wait::executors : Wait::nothing);
 }
 
 // Whether tasks still have to run before this worker may go.
 bool WorkerState::has_work() const {
   if (intent == Intent::leave) return false;
-  if (intent == Intent::finish && !queue.empty() && !free_slots.empty()) return true;
-  return std::any_of(slots.begin(), slots.end(),
-                     [](const auto& task) { return task && task->fate == Fate::result; });
+  if (intent == Intent::finish && !queue.empty() && running.size() < options.slots) return true;
+  bool works = false;
+  slots.for_each(
+      [&](std::uint32_t, const RunningTask& task) { works |= task.fate == Fate::result; });
+  return works;
 }
 
 void WorkerState::await(Instant until, Wait what) {

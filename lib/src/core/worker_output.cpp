@@ -9,10 +9,10 @@
 namespace fanmill::core {
 
 void WorkerState::on(Instant now, OutputWritten& fact, WorkerActions& out) {
-  FANMILL_ASSERT(fact.slot < slots.size(), fact.slot);
-  std::optional<RunningTask>& task = slots[fact.slot];
+  FANMILL_ASSERT(fact.slot < options.slots + options.ahead_max, fact.slot);
+  RunningTask* task = slots.contains(fact.slot) ? &slots[fact.slot] : nullptr;
   // It was on its way here when the task was stopped, or its session was lost.
-  const bool is_heard = task && task->attempt == fact.attempt && task->passes_output &&
+  const bool is_heard = task != nullptr && task->attempt == fact.attempt && task->passes_output &&
                         task->fate == Fate::result && is_open();
   if (!is_heard) {
     counters.outputs_dropped += 1;
@@ -36,12 +36,12 @@ void WorkerState::on(Instant now, OutputWritten& fact, WorkerActions& out) {
 }
 
 void WorkerState::on_message(Instant, OutputTaken& taken, WorkerActions& out) {
-  const auto running = slot_of.find(taken.attempt);
-  if (!is_open() || running == slot_of.end()) {
+  const std::uint32_t slot = slot_of.find(taken.attempt.value);
+  if (!is_open() || slot == no_index) {
     ignore_message();  // its result may have crossed it
     return;
   }
-  RunningTask& task = *slots[running->second];
+  RunningTask& task = slots[slot];
   const bool is_news =
       task.passes_output && taken.offset > task.output_taken && taken.offset <= task.output_sent;
   if (!is_news) {
@@ -49,19 +49,18 @@ void WorkerState::on_message(Instant, OutputTaken& taken, WorkerActions& out) {
     return;
   }
   task.output_taken = taken.offset;
-  out.emplace_back(
-      TakeOutput{.slot = running->second, .attempt = taken.attempt, .taken = taken.offset});
+  out.emplace_back(TakeOutput{.slot = slot, .attempt = taken.attempt, .taken = taken.offset});
 }
 
 /// The session is over, and with it what was under way in it: no later one could tell where to go
 /// on. A task that waits for room in the window must not wait for ever.
 void WorkerState::drop_outputs(WorkerActions& out) {
   if (FANMILL_PLANTED(output_undropped)) return;
-  for (std::uint32_t slot = 0; slot < slots.size(); ++slot) {
-    if (!slots[slot] || !std::exchange(slots[slot]->passes_output, false)) continue;
-    if (slots[slot]->fate != Fate::result) continue;  // it is being ended
-    out.emplace_back(DropOutput{.slot = slot, .attempt = slots[slot]->attempt});
-  }
+  slots.for_each([&](std::uint32_t slot, RunningTask& task) {
+    if (!std::exchange(task.passes_output, false)) return;
+    if (task.fate != Fate::result) return;  // it is being ended
+    out.emplace_back(DropOutput{.slot = slot, .attempt = task.attempt});
+  });
 }
 
 }  // namespace fanmill::core

@@ -37,8 +37,7 @@ bool goes_in_batch(const Result& result) {
 void WorkerState::keep_result(Instant now, Result&& result, WorkerActions& out) {
   cut(result.error_type, limits::error_type_max);
   cut(result.error_text, limits::error_text_max);
-  const bool is_new = result_attempts.insert(result.attempt).second;
-  FANMILL_ASSERT(is_new, result.attempt);
+  result_attempts.insert(result.attempt.value, 0);
   results.push_back({.result = std::move(result)});
   if (!is_open()) return;
   if (has_feature(feature::batch)) {
@@ -85,7 +84,7 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   send_batch();
   if (FANMILL_PLANTED(result_forgotten_early)) {
     results.clear();
-    result_attempts.clear();
+    result_attempts = {};
     results_sent = 0;
   }
 }
@@ -105,7 +104,7 @@ void WorkerState::acknowledge(std::uint32_t count, WorkerActions& out) {
   acknowledged = count;
   results_sent -= more;
   for (std::uint32_t i = 0; i < more; ++i) {
-    result_attempts.erase(results.front().result.attempt);
+    result_attempts.erase(results.front().result.attempt.value);
     results.pop_front();
   }
 }

@@ -64,8 +64,15 @@ void WorkerState::greet(Instant now, WorkerActions& out) {
 std::vector<Holding> WorkerState::holdings() const {
   std::vector<Holding> list;
   list.reserve(held_count());
-  for (const auto& [attempt, slot] : slot_of) list.push_back({attempt, HoldingState::running});
-  for (const auto& [attempt, task] : queue) list.push_back({attempt, HoldingState::unstarted});
+  for (const InOrder* order : {&running, &ahead}) {
+    const HoldingState state = order == &running ? HoldingState::running : HoldingState::unstarted;
+    order->for_each(slots, [&](std::uint32_t slot) {
+      if (slots[slot].fate != Fate::forgotten) list.push_back({slots[slot].attempt, state});
+    });
+  }
+  queue.for_each([&](const QueuedTask& queued) {
+    list.push_back({queued.task.attempt, HoldingState::unstarted});
+  });
   for (const KeptResult& kept : results) {
     list.push_back({kept.result.attempt, HoldingState::result});
   }
@@ -213,51 +220,58 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
 
   // What ended between hello and welcome is not held any more, but the manager waits for its end.
   for (const auto& [attempt, verdict] : verdicts) {
-    const bool held =
-        slot_of.contains(attempt) || queue.contains(attempt) || result_attempts.contains(attempt);
+    const bool held = slot_of.find(attempt.value) != no_index || queue.contains(attempt) ||
+                      result_attempts.find(attempt.value) != no_index;
     if (FANMILL_PLANTED(late_kill_unanswered)) break;
     if (verdict == Verdict::kill && !held) answer_killed(now, attempt, false, {}, out);
   }
 
   // Running first: a monitored worker ends here, whatever else there is.
-  for (std::uint32_t slot = 0; slot < slots.size() && !ended; ++slot) {
-    if (!slots[slot] || slots[slot]->fate == Fate::forgotten) continue;
-    const Verdict verdict = verdict_on(slots[slot]->attempt);
+  newest = {};
+  slots.for_each([&](std::uint32_t slot, RunningTask& task) {
+    task.sequence = 0;
+    if (ended || task.fate == Fate::forgotten) return;
+    const Verdict verdict = verdict_on(task.attempt);
+    if (verdict == Verdict::keep) newest = std::max(newest, task.attempt);
     if (verdict == Verdict::drop) forget_running(slot, out);
-    if (verdict == Verdict::kill) kill_running(slot, out);
-  }
-  if (ended) return;
-  newest = slot_of.empty() ? AttemptId{} : slot_of.rbegin()->first;
-
-  for (auto entry = queue.begin(); entry != queue.end();) {
-    const Verdict verdict = verdict_on(entry->first);
-    entry->second.sequence = 0;
-    if (verdict == Verdict::keep || FANMILL_PLANTED(dropped_task_run)) {
-      ++entry;
-      continue;
+    if (verdict != Verdict::kill) return;
+    newest = std::max(newest, task.attempt);
+    if (task.started || (options.features & feature::kill) != 0) {
+      kill_running(slot, out);
+    } else {
+      // The manager was told that it had not started, and waits for no result.
+      ask_back(slot, out);
+      task.fate = Fate::killed;
     }
+  });
+  if (ended) return;
+
+  queue.erase_if([&](QueuedTask& queued) {
+    const Verdict verdict = verdict_on(queued.task.attempt);
+    queued.sequence = 0;
+    if (verdict == Verdict::keep || FANMILL_PLANTED(dropped_task_run)) return false;
     if (verdict == Verdict::kill) {
       counters.kills += 1;
-      answer_killed(now, entry->first, true, {}, out);
+      answer_killed(now, queued.task.attempt, true, {}, out);
     }
-    entry = queue.erase(entry);
-  }
-  if (!queue.empty()) newest = std::max(newest, queue.rbegin()->first);
+    return true;
+  });
+  newest = std::max(newest, queue.newest());
 
   std::deque<KeptResult> kept;
   for (KeptResult& result : results) {
     const AttemptId attempt = result.result.attempt;
     const Verdict verdict = verdict_on(attempt);
     if (verdict == Verdict::keep) {
+      newest = std::max(newest, attempt);
       kept.push_back(std::move(result));
       continue;
     }
     // It may have been running when the manager decided to kill it: the answer is still owed.
     if (verdict == Verdict::kill) answer_killed(now, attempt, false, result.result.busy, out);
-    result_attempts.erase(attempt);
+    result_attempts.erase(attempt.value);
   }
   results = std::move(kept);
-  if (!result_attempts.empty()) newest = std::max(newest, *result_attempts.rbegin());
 }
 
 void WorkerState::on_message(Instant now, Refuse& refuse, WorkerActions& out) {

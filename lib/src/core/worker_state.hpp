@@ -15,7 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/flat_map.hpp"
+#include "base/index_list.hpp"
+#include "base/slab.hpp"
 #include "core/worker.hpp"
+#include "core/worker_queue.hpp"
 
 namespace fanmill::core {
 
@@ -50,27 +54,27 @@ enum class Fate : std::uint8_t {
   forgotten,   // nothing: the manager has said that it does not know or need it
 };
 
+/// A task that the executor has.
 struct RunningTask {
   AttemptId attempt;
   GroupId group;
   Fate fate = Fate::result;
+  std::uint32_t number = 1;    // which attempt of its task
+  std::uint32_t sequence = 0;  // as in the queue
+  bool started = false;        // as far as can be known; else it waits for a slot
+  bool asked_back = false;     // RevokeTask is out
   Duration time_limit{};
   std::optional<Instant>
       due;  // time limit; when that has passed and the worker is monitored, its patience
   bool passes_output = false;      // in the session that it was started in, and never after
   std::uint64_t output_sent = 0;   // bytes
   std::uint64_t output_taken = 0;  // of these, as far as was told
+  Links in_order;
 };
 
 struct KeptResult {
   Result result;
   bool repeated = false;  // it was sent in an earlier session
-};
-
-struct QueuedTask {
-  Task task;
-  std::uint32_t sequence =
-      0;  // which Task of its session it was, from 1; 0: kept from an earlier session
 };
 
 struct WorkerState {
@@ -96,11 +100,16 @@ struct WorkerState {
   Instant heard_at;  // the manager's last word, or the start
   Instant sent_at;   // the worker's last word in this session
 
-  // Tasks. Attempt ids grow, so the queue's order by attempt is the order in which they came.
-  std::vector<std::optional<RunningTask>> slots;
-  std::set<std::uint32_t> free_slots;
-  std::map<AttemptId, std::uint32_t> slot_of;  // without those forgotten
-  std::map<AttemptId, QueuedTask> queue;
+  // Tasks. The executor runs them in the order in which it got them, as many at once as it has slots:
+  // so the first of those that it has not ended have started, the others wait there.
+  Slab<RunningTask> slots;
+  using InOrder = IndexList<RunningTask, &RunningTask::in_order>;
+  InOrder running;
+  InOrder ahead;
+  FlatMap slot_of;                // without those forgotten
+  std::size_t retries_begun = 0;  // of those at the executor
+  Duration mean_busy{};           // of the latest tasks; 0: none has ended
+  WorkerQueue queue;
   std::set<std::pair<Instant, std::uint32_t>> due_slots;
   AttemptId newest;  // of the session's tasks and of those kept; not newer is a repetition
   std::uint32_t tasks_taken = 0;  // Tasks of this session, without repetitions
@@ -111,7 +120,7 @@ struct WorkerState {
   // this session; while it is open that is all of them, but for those that wait for the others of
   // their turn.
   std::deque<KeptResult> results;
-  std::set<AttemptId> result_attempts;
+  FlatMap result_attempts;
   std::size_t results_sent = 0;
   bool results_wait = false;  // some are to be sent when the turn ends, or anything else is said
   std::uint32_t acknowledged = 0;  // of this session, modulo 2^32 as on the wire
@@ -129,6 +138,7 @@ struct WorkerState {
   void on(Instant now, WorkerMessageReceived& fact, WorkerActions& out);
   void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);
   void on(Instant now, TaskFinished& fact, WorkerActions& out);
+  void on(Instant now, TaskRevoked& fact, WorkerActions& out);
   void on(Instant now, ExecutorDied& fact, WorkerActions& out);
   void on(Instant now, OutputWritten& fact, WorkerActions& out);
   void on(Instant now, StopRequested& fact, WorkerActions& out);
@@ -174,7 +184,14 @@ struct WorkerState {
   [[nodiscard]] bool may_start() const;
   /// Results that may wait to be acknowledged: what the welcome says, and what a hello can name.
   [[nodiscard]] std::size_t unacknowledged_max() const;
+  [[nodiscard]] bool may_start_ahead() const;
   void start_ready(Instant now, WorkerActions& out);
+  void start_next(Instant now, WorkerActions& out);
+  void set_started(Instant now, std::uint32_t slot);
+  void fill_slots(Instant now, WorkerActions& out);
+  /// Whether it is on its way back, or will be told to have started.
+  bool ask_back(std::uint32_t slot, WorkerActions& out);
+  void learn_busy(Duration busy);
   void kill_group(Instant now, const Kill& kill, WorkerActions& out);
   void kill_running(std::uint32_t slot, WorkerActions& out);
   void forget_running(std::uint32_t slot, WorkerActions& out);
@@ -182,11 +199,13 @@ struct WorkerState {
   void end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out);
   void pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out);
   void set_due(std::uint32_t slot, std::optional<Instant> due);
-  [[nodiscard]] std::optional<RunningTask> release_slot(std::uint32_t slot, AttemptId attempt);
+  [[nodiscard]] std::optional<RunningTask> release_slot(Instant now, std::uint32_t slot,
+                                                        AttemptId attempt, WorkerActions& out);
   void answer_end(Instant now, const RunningTask& task, Result&& result, WorkerActions& out);
   void answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
                      WorkerActions& out);
-  [[nodiscard]] std::size_t running_count() const { return slots.size() - free_slots.size(); }
+  /// That the executor has, also those that were told to stop.
+  [[nodiscard]] std::size_t running_count() const { return slots.size(); }
   /// Attempts that a hello would name.
   [[nodiscard]] std::size_t held_count() const {
     return slot_of.size() + queue.size() + results.size();

@@ -30,8 +30,8 @@ void WorkerState::on_message(Instant now, Tasks& tasks, WorkerActions& out) {
 
 void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
   if (task.attempt <= newest &&
-      !(FANMILL_PLANTED(duplicate_task_run) && !slot_of.contains(task.attempt) &&
-        !queue.contains(task.attempt) && !result_attempts.contains(task.attempt))) {
+      !(FANMILL_PLANTED(duplicate_task_run) && slot_of.find(task.attempt.value) == no_index &&
+        task.attempt > queue.newest() && result_attempts.find(task.attempt.value) == no_index)) {
     counters.duplicates_ignored += 1;
     return;
   }
@@ -58,7 +58,7 @@ void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
                 out);
     return;
   }
-  queue.emplace_hint(queue.end(), newest, QueuedTask{std::move(task), tasks_taken});
+  queue.push(std::move(task), tasks_taken);
 }
 
 std::string WorkerState::reason_to_reject(const Task& task) const {
@@ -76,8 +76,26 @@ std::string WorkerState::reason_to_reject(const Task& task) const {
 bool WorkerState::may_start() const {
   const bool wants = intent == Intent::stay || intent == Intent::finish;
   // What runs becomes a result, too.
-  return wants && is_open() && !queue.empty() && !free_slots.empty() &&
-         results.size() + running_count() < unacknowledged_max();
+  return wants && is_open() && !queue.empty() &&
+         results.size() + running_count() < unacknowledged_max() &&
+         (running.size() < options.slots || may_start_ahead());
+}
+
+/// Not a task that was lost before, nor behind one: if it takes the process with it, those that only
+/// waited must not be taken for the cause.
+bool WorkerState::may_start_ahead() const {
+  if (options.ahead_max == 0 || mean_busy == Duration::zero()) return false;
+  if (retries_begun > 0 || queue.front().task.number > 1) return false;
+  const std::int64_t fit = options.ahead_time / mean_busy * options.slots;
+  return static_cast<std::int64_t>(ahead.size()) < std::min<std::int64_t>(fit, options.ahead_max);
+}
+
+/// An eighth of the way to each: one long task among short ones ends all haste, one short among long
+/// ones begins none.
+void WorkerState::learn_busy(Duration busy) {
+  busy = std::max(busy, Duration(1));
+  mean_busy =
+      mean_busy == Duration::zero() ? busy : std::max(Duration(1), (mean_busy * 7 + busy) / 8);
 }
 
 std::size_t WorkerState::unacknowledged_max() const {
@@ -86,26 +104,55 @@ std::size_t WorkerState::unacknowledged_max() const {
 }
 
 void WorkerState::start_ready(Instant now, WorkerActions& out) {
-  while (may_start()) {
-    const auto next = queue.begin();
-    const std::uint32_t slot = *free_slots.begin();
-    free_slots.erase(free_slots.begin());
-    Task& task = next->second.task;
-    const bool passes_output = has_feature(feature::output);
-    slots[slot] = RunningTask{.attempt = task.attempt,
-                              .group = task.group,
-                              .time_limit = task.time_limit,
-                              .passes_output = passes_output};
-    slot_of.emplace(task.attempt, slot);
-    if (task.time_limit > Duration::zero() && has_feature(feature::time_limit)) {
-      set_due(slot, after(now, task.time_limit));
-    }
-    if (next->second.sequence != 0) tasks_passed = next->second.sequence;
-    counters.tasks_started += 1;
-    out.emplace_back(
-        StartTask{.slot = slot, .task = std::move(task), .passes_output = passes_output});
-    queue.erase(next);
+  while (may_start()) start_next(now, out);
+}
+
+void WorkerState::start_next(Instant now, WorkerActions& out) {
+  QueuedTask next = queue.take_front();
+  Task& task = next.task;
+  // If it takes the process with it, what ended before must be known.
+  if (task.number > 1 && results_wait) send_unsent(now, out);
+  const bool passes_output = has_feature(feature::output);
+  const std::uint32_t slot = slots.insert(RunningTask{.attempt = task.attempt,
+                                                      .group = task.group,
+                                                      .number = task.number,
+                                                      .sequence = next.sequence,
+                                                      .time_limit = task.time_limit,
+                                                      .passes_output = passes_output});
+  slot_of.insert(task.attempt.value, slot);
+  retries_begun += task.number > 1 ? 1 : 0;
+  counters.tasks_started += 1;
+  if (running.size() < options.slots) {
+    set_started(now, slot);
+  } else {
+    ahead.push_back(slots, slot);
   }
+  out.emplace_back(
+      StartTask{.slot = slot, .task = std::move(task), .passes_output = passes_output});
+}
+
+void WorkerState::set_started(Instant now, std::uint32_t slot) {
+  RunningTask& task = slots[slot];
+  running.push_back(slots, slot);
+  task.started = true;
+  if (task.fate == Fate::result && task.time_limit > Duration::zero() &&
+      has_feature(feature::time_limit)) {
+    set_due(slot, after(now, task.time_limit));
+  }
+  if (task.sequence != 0) tasks_passed = task.sequence;
+}
+
+/// The executor begins what waited there as soon as a slot is free.
+void WorkerState::fill_slots(Instant now, WorkerActions& out) {
+  bool too_late = false;
+  while (running.size() < options.slots && !ahead.empty()) {
+    const std::uint32_t slot = ahead.front();
+    ahead.erase(slots, slot);
+    set_started(now, slot);
+    too_late |= slots[slot].asked_back;
+  }
+  // Too late for a recall: the manager learns what has started.
+  if (too_late && is_open()) send_heartbeat(now, false, out);
 }
 
 void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
@@ -117,17 +164,17 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
     kill_group(now, kill, out);
     return;
   }
-  if (const auto running = slot_of.find(kill.attempt); running != slot_of.end()) {
-    // Too late for a recall: the manager learns what has started.
-    if (kill.if_unstarted) {
+  if (const std::uint32_t slot = slot_of.find(kill.attempt.value); slot != no_index) {
+    if (!kill.if_unstarted) {
+      kill_running(slot, out);
+    } else if (!ask_back(slot, out)) {
+      // Too late for a recall: the manager learns what has started.
       send_heartbeat(now, false, out);
-    } else {
-      kill_running(running->second, out);
     }
     return;
   }
   // Its result is on its way; that is the answer.
-  if (result_attempts.contains(kill.attempt)) return;
+  if (result_attempts.find(kill.attempt.value) != no_index) return;
   const bool unstarted = FANMILL_PLANTED(killed_task_run) ? queue.contains(kill.attempt)
                                                           : queue.erase(kill.attempt) != 0;
   if (unstarted) counters.kills += 1;
@@ -136,24 +183,30 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
 
 void WorkerState::kill_group(Instant now, const Kill& kill, WorkerActions& out) {
   bool started = false;
-  for (std::uint32_t slot = 0; slot < slots.size() && !ended; ++slot) {
-    const bool meant =
-        slots[slot] && slots[slot]->group == kill.group && slots[slot]->fate != Fate::forgotten;
-    if (!meant) continue;
-    started = true;
-    if (!kill.if_unstarted) kill_running(slot, out);
-  }
-  if (ended) return;
-  for (auto entry = queue.begin(); entry != queue.end();) {
-    if (entry->second.task.group != kill.group) {
-      ++entry;
-      continue;
+  slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
+    if (ended || task.group != kill.group || task.fate == Fate::forgotten) return;
+    if (!kill.if_unstarted) {
+      kill_running(slot, out);
+    } else if (!ask_back(slot, out)) {
+      started = true;
     }
+  });
+  if (ended) return;
+  queue.erase_if([&](const QueuedTask& queued) {
+    if (queued.task.group != kill.group) return false;
     counters.kills += 1;
-    answer_killed(now, entry->first, true, {}, out);
-    entry = queue.erase(entry);
-  }
-  if (started && kill.if_unstarted) send_heartbeat(now, false, out);
+    answer_killed(now, queued.task.attempt, true, {}, out);
+    return true;
+  });
+  if (started) send_heartbeat(now, false, out);
+}
+
+bool WorkerState::ask_back(std::uint32_t slot, WorkerActions& out) {
+  RunningTask& task = slots[slot];
+  if (task.started) return false;
+  if (!std::exchange(task.asked_back, true) && task.fate == Fate::result)
+    out.emplace_back(RevokeTask{.slot = slot, .attempt = task.attempt});
+  return true;
 }
 
 // The manager wants it ended and waits for the answer.
@@ -162,7 +215,7 @@ void WorkerState::kill_running(std::uint32_t slot, WorkerActions& out) {
     ignore_message();  // Not offered, so nobody should have asked. Its result is the answer.
     return;
   }
-  if (slots[slot]->fate == Fate::killed) return;
+  if (slots[slot].fate == Fate::killed) return;
   counters.kills += 1;
   if (options.monitored) {
     end(ExitStatus::killed, true, "its task was killed", out);
@@ -178,13 +231,13 @@ void WorkerState::forget_running(std::uint32_t slot, WorkerActions& out) {
     end(ExitStatus::killed, true, "the manager does not want its task any more", out);
     return;
   }
-  slot_of.erase(slots[slot]->attempt);
+  slot_of.erase(slots[slot].attempt.value);
   stop_running(slot, Fate::forgotten, StopTask::Reason::killed, out);
 }
 
 void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason reason,
                                WorkerActions& out) {
-  RunningTask& task = *slots[slot];
+  RunningTask& task = slots[slot];
   const bool was_stopped = task.fate != Fate::result;
   task.fate = fate;
   if (fate != Fate::time_limit) set_due(slot, std::nullopt);
@@ -193,7 +246,7 @@ void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason r
 }
 
 void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out) {
-  if (slots[slot]->fate == Fate::time_limit) {
+  if (slots[slot].fate == Fate::time_limit) {
     end_with_deaf_task(now, slot, out);
     return;
   }
@@ -206,7 +259,7 @@ void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions
 /// A monitored worker's function ignores its time limit: the manager is told of the limit, and that
 /// the worker leaves, so that neither counts as a lost worker; then the process ends with it.
 void WorkerState::end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out) {
-  const RunningTask task = *release_slot(slot, slots[slot]->attempt);
+  const RunningTask task = *release_slot(now, slot, slots[slot].attempt, out);
   std::string words = "its task ran past its time limit of " + in_words(task.time_limit) +
                       " and did not stop when told to";
   const bool can_tell = is_open();
@@ -222,25 +275,28 @@ void WorkerState::end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActi
 }
 
 void WorkerState::set_due(std::uint32_t slot, std::optional<Instant> due) {
-  RunningTask& task = *slots[slot];
+  RunningTask& task = slots[slot];
   if (task.due) due_slots.erase({*task.due, slot});
   task.due = due;
   if (due) due_slots.emplace(*due, slot);
 }
 
-// Nothing if this slot runs another task or none: the end was told twice, say by a function that
+// Nothing if this slot has another task or none: the end was told twice, say by a function that
 // returned while its process was being killed.
-std::optional<RunningTask> WorkerState::release_slot(std::uint32_t slot, AttemptId attempt) {
-  FANMILL_ASSERT(slot < slots.size(), slot);
-  if (!slots[slot] || slots[slot]->attempt != attempt) {
+std::optional<RunningTask> WorkerState::release_slot(Instant now, std::uint32_t slot,
+                                                     AttemptId attempt, WorkerActions& out) {
+  FANMILL_ASSERT(slot < options.slots + options.ahead_max, slot);
+  if (!slots.contains(slot) || slots[slot].attempt != attempt) {
     counters.duplicates_ignored += 1;
     return std::nullopt;
   }
   set_due(slot, std::nullopt);
-  RunningTask task = *slots[slot];
-  if (task.fate != Fate::forgotten) slot_of.erase(attempt);
-  slots[slot].reset();
-  free_slots.insert(slot);
+  RunningTask task = slots[slot];
+  (task.started ? running : ahead).erase(slots, slot);
+  if (task.fate != Fate::forgotten) slot_of.erase(attempt.value);
+  retries_begun -= task.number > 1 ? 1 : 0;
+  slots.erase(slot);
+  fill_slots(now, out);
   return task;
 }
 

@@ -2,7 +2,8 @@
 //
 // The loop starts and stops tasks by slot and takes completions when the executor's descriptor is
 // readable. There is exactly one completion for each `start`, also after a `stop`; a slot must not
-// be started again before its completion was taken. All calls come from the loop's thread and none
+// be started again before its completion was taken. There may be more slots than tasks that run at
+// once: the others wait, in the order in which they were started. All calls come from the loop's thread and none
 // of them blocks but `wait_idle`.
 #pragma once
 
@@ -47,6 +48,7 @@ struct Completion {
     failed,    // it threw: error_type and error_text
     rejected,  // not run: error_text
     died,      // its process ended under it: detail and error_text
+    revoked,   // not run, and nobody wants it to
   };
   std::uint32_t slot = 0;
   AttemptId attempt;
@@ -75,10 +77,16 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
   virtual ~Executor() = default;
 
+  /// Tasks that it runs at once.
   [[nodiscard]] virtual std::uint32_t slot_count() const = 0;
+  /// Slots beyond those, whose tasks wait.
+  [[nodiscard]] virtual std::uint32_t ahead_count() const { return 0; }
   virtual void start(std::uint32_t slot, Invocation invocation) = 0;
   /// Ends the slot's task as far as this executor can. Nothing happens if the slot is idle.
   virtual void stop(std::uint32_t slot) = 0;
+  /// If the slot's task has not begun it never will, and its completion says revoked. Else nothing
+  /// happens.
+  virtual void revoke(std::uint32_t /*slot*/) {}
   /// Readable while completions wait to be taken.
   [[nodiscard]] virtual int completions_fd() const = 0;
   /// Appends all completions that wait to `out`.

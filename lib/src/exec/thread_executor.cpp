@@ -1,9 +1,9 @@
 #include "exec/thread_executor.hpp"
 
 #include <condition_variable>
+#include <deque>
 #include <fanmill/error.hpp>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -16,72 +16,92 @@
 namespace fanmill::exec {
 struct ThreadExecutor::Shared {
   struct Slot {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Invocation> waiting;
-    std::stop_source stop;
+    enum class State : std::uint8_t { idle, waiting, running };
+    State state = State::idle;  // until its completion is queued
+    std::uint32_t serial = 0;   // of its tasks: tells those that are in the queue from former ones
+    Invocation invocation;      // while it waits
+    std::stop_source stop{std::nostopstate};
     bool stop_given = false;  // its stop source is spent, also if the stopper has yet to get to it
-    bool busy = false;        // from start() until the completion is queued
-    bool leaving = false;
+  };
+  struct Waiting {
+    std::uint32_t slot = 0;
+    std::uint32_t serial = 0;
   };
 
-  explicit Shared(std::vector<Function> own_functions, std::uint32_t slot_count)
-      : functions(std::move(own_functions)), slots(slot_count) {}
+  Shared(std::vector<Function> own_functions, std::uint32_t threads, std::uint32_t ahead)
+      : functions(std::move(own_functions)), thread_count(threads), slots(threads + ahead) {}
 
-  void run_slot(std::uint32_t index);
+  void run_thread();
   void run_stopper();
-  void complete(Completion completion);
+  void complete(std::unique_lock<std::mutex>& lock, Completion completion);
+  bool revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index);
   void request_stop(std::stop_source stop);
 
   const std::vector<Function> functions;
-  std::vector<Slot> slots;
+  const std::uint32_t thread_count;  // that run functions
 
   Wakeup wakeup;
   std::mutex mutex;  // for all below
+  std::vector<Slot> slots;
+  std::deque<Waiting> queue;  // also what was revoked meanwhile
+  std::uint32_t idle_threads = 0;
+  std::condition_variable work_came;
   std::condition_variable idle_changed;
   std::uint32_t busy_count = 0;
   std::vector<Completion> completions;  // at most one for each slot
-  std::uint32_t threads_count = 0;      // not yet ended
+  std::uint32_t threads_left = 0;       // not yet ended
   std::condition_variable stopper_changed;
   std::vector<std::stop_source> stops;
   bool leaving = false;
 };
 
-void ThreadExecutor::Shared::complete(Completion completion) {
-  bool was_empty = false;
-  {
-    const std::lock_guard lock(mutex);
-    was_empty = completions.empty();
-    FANMILL_ASSERT(completions.size() < slots.size(), completion.slot, completion.attempt);
-    completions.push_back(std::move(completion));
-    busy_count -= 1;
-    if (busy_count == 0) idle_changed.notify_all();
-  }
-  if (was_empty) wakeup.signal();
+/// Lets go of the lock for the system call that wakes the loop up.
+void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Completion completion) {
+  Slot& slot = slots[completion.slot];
+  slot.state = Slot::State::idle;
+  const bool was_empty = completions.empty();
+  FANMILL_ASSERT(completions.size() < slots.size(), completion.slot, completion.attempt);
+  completions.push_back(std::move(completion));
+  busy_count -= 1;
+  if (busy_count == 0) idle_changed.notify_all();
+  if (!was_empty) return;
+  lock.unlock();
+  wakeup.signal();
+  lock.lock();
 }
 
-void ThreadExecutor::Shared::run_slot(std::uint32_t index) {
+/// If it has not begun.
+bool ThreadExecutor::Shared::revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index) {
   Slot& slot = slots[index];
+  if (slot.state != Slot::State::waiting) return false;
+  const AttemptId attempt = slot.invocation.attempt;
+  slot.invocation = {};
+  complete(lock, {.slot = index, .attempt = attempt, .kind = Completion::Kind::revoked});
+  return true;
+}
+
+void ThreadExecutor::Shared::run_thread() {
+  std::unique_lock lock(mutex);
   for (;;) {
-    Invocation invocation;
-    std::stop_token stop;
-    {
-      std::unique_lock lock(slot.mutex);
-      slot.changed.wait(lock, [&] { return slot.waiting.has_value() || slot.leaving; });
-      if (!slot.waiting.has_value()) break;
-      invocation = *std::exchange(slot.waiting, std::nullopt);
-      stop = slot.stop.get_token();
-    }
+    idle_threads += 1;
+    work_came.wait(lock, [&] { return !queue.empty() || leaving; });
+    idle_threads -= 1;
+    if (leaving) break;
+    const Waiting next = queue.front();
+    queue.pop_front();
+    Slot& slot = slots[next.slot];
+    if (slot.serial != next.serial || slot.state != Slot::State::waiting) continue;
+    slot.state = Slot::State::running;
+    Invocation invocation = std::move(slot.invocation);
+    const std::stop_token stop = slot.stop.get_token();
+    lock.unlock();
     Completion completion = invoke(functions, invocation, stop);
-    completion.slot = index;
-    {
-      const std::lock_guard lock(slot.mutex);
-      slot.busy = false;
-    }
-    complete(std::move(completion));
+    completion.slot = next.slot;
+    invocation = {};
+    lock.lock();
+    complete(lock, std::move(completion));
   }
-  const std::lock_guard lock(mutex);
-  threads_count -= 1;
+  threads_left -= 1;
   idle_changed.notify_all();
 }
 
@@ -97,84 +117,91 @@ void ThreadExecutor::Shared::run_stopper() {
     batch.clear();
     lock.lock();
   }
-  threads_count -= 1;
+  threads_left -= 1;
   idle_changed.notify_all();
 }
 
 void ThreadExecutor::Shared::request_stop(std::stop_source stop) {
-  const std::lock_guard lock(mutex);
   stops.push_back(std::move(stop));
   stopper_changed.notify_one();
 }
 
 ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(options.leave_grace) {
   FANMILL_ASSERT(!options.functions.empty() && options.slots >= 1, options.slots);
-  shared_ = std::make_shared<Shared>(std::move(options.functions), options.slots);
+  shared_ = std::make_shared<Shared>(std::move(options.functions), options.slots, options.ahead);
   // Each thread holds what it uses and is never joined: one that is deaf could not be.
   const auto launch = [this](auto body) {
     std::thread thread(std::move(body));
     {
       const std::lock_guard lock(shared_->mutex);
-      shared_->threads_count += 1;
+      shared_->threads_left += 1;
     }
     thread.detach();
   };
   try {
-    for (std::uint32_t slot = 0; slot < options.slots; ++slot) {
-      launch([shared = shared_, slot] { shared->run_slot(slot); });
-    }
+    for (std::uint32_t i = 0; i < options.slots; ++i)
+      launch([shared = shared_] { shared->run_thread(); });
     launch([shared = shared_] { shared->run_stopper(); });
   } catch (const std::system_error& error) {
-    for (Shared::Slot& slot : shared_->slots) {
-      const std::lock_guard lock(slot.mutex);
-      slot.leaving = true;
-      slot.changed.notify_all();
-    }
+    const std::lock_guard lock(shared_->mutex);
+    shared_->leaving = true;
+    shared_->work_came.notify_all();
     throw FarmError(ErrorCode::io_error, "can't start " + std::to_string(options.slots) +
                                              " threads for as many slots: " + error.what());
   }
 }
 
 ThreadExecutor::~ThreadExecutor() {
-  for (Shared::Slot& slot : shared_->slots) {
-    const std::lock_guard lock(slot.mutex);
-    slot.leaving = true;
-    if (slot.busy) shared_->request_stop(slot.stop);
-    slot.changed.notify_all();
-  }
   std::unique_lock lock(shared_->mutex);
   shared_->leaving = true;
+  for (Shared::Slot& slot : shared_->slots) {
+    if (slot.state == Shared::Slot::State::running) shared_->request_stop(slot.stop);
+  }
+  shared_->work_came.notify_all();
   shared_->stopper_changed.notify_all();
-  shared_->idle_changed.wait_for(lock, leave_grace_, [&] { return shared_->threads_count == 0; });
+  shared_->idle_changed.wait_for(lock, leave_grace_, [&] { return shared_->threads_left == 0; });
 }
 
-std::uint32_t ThreadExecutor::slot_count() const {
-  return static_cast<std::uint32_t>(shared_->slots.size());
+std::uint32_t ThreadExecutor::slot_count() const { return shared_->thread_count; }
+
+std::uint32_t ThreadExecutor::ahead_count() const {
+  return static_cast<std::uint32_t>(shared_->slots.size()) - shared_->thread_count;
 }
 
 void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
+  bool is_awaited = false;
   {
     const std::lock_guard lock(shared_->mutex);
+    Shared::Slot& slot = shared_->slots[index];
+    FANMILL_ASSERT(slot.state == Shared::Slot::State::idle, index, invocation.attempt);
+    slot.state = Shared::Slot::State::waiting;
+    slot.serial += 1;
+    // A fresh one only where the last was used: making one allocates.
+    if (std::exchange(slot.stop_given, false) || !slot.stop.stop_possible())
+      slot.stop = std::stop_source();
+    slot.invocation = std::move(invocation);
+    shared_->queue.push_back({.slot = index, .serial = slot.serial});
     shared_->busy_count += 1;
+    is_awaited = shared_->idle_threads > 0;
   }
-  Shared::Slot& slot = shared_->slots[index];
-  const std::lock_guard lock(slot.mutex);
-  FANMILL_ASSERT(!slot.busy, index, invocation.attempt);
-  slot.busy = true;
-  // A fresh one only where the last was used: making one allocates.
-  if (std::exchange(slot.stop_given, false)) slot.stop = std::stop_source();
-  slot.waiting = std::move(invocation);
-  slot.changed.notify_one();
+  if (is_awaited) shared_->work_came.notify_one();
 }
 
 void ThreadExecutor::stop(std::uint32_t index) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
+  std::unique_lock lock(shared_->mutex);
   Shared::Slot& slot = shared_->slots[index];
-  const std::lock_guard lock(slot.mutex);
-  if (!slot.busy || slot.stop_given) return;
+  if (shared_->revoke(lock, index)) return;
+  if (slot.state == Shared::Slot::State::idle || slot.stop_given) return;
   slot.stop_given = true;
   shared_->request_stop(slot.stop);
+}
+
+void ThreadExecutor::revoke(std::uint32_t index) {
+  FANMILL_ASSERT(index < shared_->slots.size(), index);
+  std::unique_lock lock(shared_->mutex);
+  shared_->revoke(lock, index);
 }
 
 int ThreadExecutor::completions_fd() const { return shared_->wakeup.fd(); }

@@ -43,12 +43,15 @@ core::AttemptOutcome outcome_of(exec::Completion::Kind kind) {
       return core::AttemptOutcome::rejected;
     case exec::Completion::Kind::failed:
     case exec::Completion::Kind::died:
+    case exec::Completion::Kind::revoked:
       break;
   }
   return core::AttemptOutcome::failed;
 }
 
 core::WorkerEvent event_of(exec::Completion&& completion) {
+  if (completion.kind == exec::Completion::Kind::revoked)
+    return core::TaskRevoked{.slot = completion.slot, .attempt = completion.attempt};
   if (completion.kind == exec::Completion::Kind::died) {
     return core::ExecutorDied{.slot = completion.slot,
                               .attempt = completion.attempt,
@@ -103,6 +106,7 @@ class WorkerLoop {
   void perform(core::WorkerSend&& send);
   void perform(core::StartTask&& start);
   void perform(core::StopTask&& stop) { executor_.stop(stop.slot); }
+  void perform(core::RevokeTask&& order) { executor_.revoke(order.slot); }
   void perform(core::TakeOutput&& order) {
     executor_.output_taken(order.slot, order.attempt, order.taken);
   }
@@ -387,6 +391,7 @@ int run_worker(WorkerLoopOptions options, exec::Executor& executor) {
     if (options.log) options.log(0, endpoints.error().message);
     return do_not_restart;
   }
+  if (!options.core.monitored) options.core.ahead_max = executor.ahead_count();
   options.core.manager_lost_after = all_local ? Duration::zero() : limits::grace_remote;
   try {
     WorkerLoop loop(options, std::move(endpoints).value(), executor);

@@ -1,0 +1,204 @@
+// Tasks handed to the executor ahead of time: how many, what is said of them, and how they come back.
+#include "worker_rig.hpp"
+
+namespace fanmill::core::test {
+namespace {
+
+WorkerOptions ahead_options(std::uint32_t ahead_max = 3) {
+  WorkerOptions options = plain_options();
+  options.ahead_max = ahead_max;
+  options.ahead_time = 9ms;  // three tasks of the rig
+  return options;
+}
+
+/// Welcome, and with one task done, of 3 ms.
+struct AheadRig : WorkerRig {
+  explicit AheadRig(WorkerOptions given = ahead_options()) : WorkerRig(std::move(given)) {
+    start_and_welcome();
+    do_task(1);
+  }
+
+  void receive_tasks(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t attempt = first; attempt <= last; ++attempt) receive_task(attempt);
+  }
+  /// Tasks 2 to 4 at the executor, of which 2 runs.
+  void fill() {
+    receive_tasks(2, 4);
+    REQUIRE(claim_all() == "start 2, start 3, start 4");
+  }
+  Heartbeat next_heartbeat() {
+    pass(terms.heartbeat);
+    return expect_sent<Heartbeat>();
+  }
+  void end(std::uint32_t slot, std::uint64_t attempt, Duration busy) {
+    step(TaskFinished{.slot = slot, .attempt = AttemptId{attempt}, .result = {.busy = busy}});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("before a task has ended none is handed over ahead", "[unit][worker]") {
+  WorkerRig rig(ahead_options());
+  rig.start_and_welcome();
+  rig.receive_task(1);
+  rig.receive_task(2);
+  CHECK(rig.claim_all() == "start 1");
+}
+
+TEST_CASE("short tasks are handed over ahead, as many as fit", "[unit][worker]") {
+  AheadRig rig;
+  rig.receive_tasks(2, 9);
+  CHECK(rig.claim_all() == "start 2, start 3, start 4, start 5");
+  rig.finish(0, 2);
+  CHECK(rig.claim_all() == "result 2, start 6");
+}
+
+TEST_CASE("no more are handed over ahead than take the time for it", "[unit][worker]") {
+  AheadRig rig(ahead_options(100));
+  rig.receive_tasks(2, 9);
+  CHECK(rig.claim_all() == "start 2, start 3, start 4, start 5");  // 9 ms of 3 ms each
+  rig.end(0, 2, 80ms);
+  CHECK(rig.claim_all() == "result 2");  // now 12 ms each
+}
+
+TEST_CASE("with several slots each has its share ahead", "[unit][worker]") {
+  WorkerOptions options = ahead_options(100);
+  options.slots = 2;
+  AheadRig rig(options);
+  rig.receive_tasks(2, 20);
+  CHECK(rig.claim_all() ==
+        "start 2, start 3, start 4, start 5, start 6, start 7, start 8, start 9");
+}
+
+TEST_CASE("what waits at the executor has not started", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  CHECK(rig.next_heartbeat().started == 2);
+  rig.finish(0, 2);
+  rig.claim_all();
+  CHECK(rig.next_heartbeat().started == 3);
+}
+
+TEST_CASE("a time limit begins with the task, not with its wait", "[unit][worker]") {
+  AheadRig rig;
+  rig.terms.heartbeat = 1000s;
+  rig.terms.suspect = rig.terms.dead = 2000s;
+  rig.receive_task(2);
+  rig.receive_task(3, 0, 1s);
+  rig.claim_all();
+  rig.pass(1500ms);
+  rig.finish(0, 2);
+  rig.claim_all();
+  rig.pass(900ms);
+  CHECK(rig.claim_all() == "-");
+  rig.pass(100ms);
+  CHECK(rig.claim_all() == "stop 3");
+}
+
+TEST_CASE("what waits at the executor is given back when it is asked for", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.receive(Kill{.attempt = AttemptId{4}, .if_unstarted = true});
+  rig.receive(Kill{.attempt = AttemptId{4}, .if_unstarted = true});  // repeated on the way
+  CHECK(rig.claim_all() == "revoke 4");
+  rig.step(TaskRevoked{.slot = 2, .attempt = AttemptId{4}});
+  CHECK(rig.claim_all() == "unstarted 4");
+  CHECK(rig.worker.running_count() == 2);
+}
+
+TEST_CASE("a task that began before it could be given back is told to have started",
+          "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.receive(Kill{.attempt = AttemptId{3}, .if_unstarted = true});
+  CHECK(rig.claim_all() == "revoke 3");
+  rig.finish(0, 2);
+  CHECK(rig.expect_sent<Heartbeat>().started == 3);
+  CHECK(rig.claim_all() == "result 2");
+  rig.finish(1, 3);
+  CHECK(rig.claim_all() == "result 3");
+}
+
+TEST_CASE("a kill of what waits at the executor is answered like any other", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.receive(Kill{.attempt = AttemptId{3}});
+  CHECK(rig.claim_all() == "stop 3");
+  rig.step(TaskRevoked{.slot = 1, .attempt = AttemptId{3}});
+  CHECK(rig.claim_all() == "killed 3");
+  // Whoever is asked back and then killed is stopped once, and answered once.
+  rig.receive(Kill{.attempt = AttemptId{4}, .if_unstarted = true});
+  rig.receive(Kill{.attempt = AttemptId{4}});
+  CHECK(rig.claim_all() == "revoke 4, stop 4");
+  rig.step(TaskRevoked{.slot = 2, .attempt = AttemptId{4}});
+  CHECK(rig.claim_all() == "killed 4");
+}
+
+TEST_CASE("a retry is not handed over ahead, and nothing behind it", "[unit][worker]") {
+  AheadRig rig;
+  const auto receive = [&](std::uint64_t attempt, std::uint32_t number) {
+    rig.receive(Task{.attempt = AttemptId{attempt},
+                     .group = GroupId{attempt},
+                     .number = number,
+                     .task = TaskId{attempt}});
+  };
+  receive(2, 1);
+  receive(3, 2);
+  receive(4, 1);
+  CHECK(rig.claim_all() == "start 2");
+  rig.finish(0, 2);
+  CHECK(rig.claim_all() == "result 2, start 3");
+  rig.finish(0, 3);
+  CHECK(rig.claim_all() == "result 3, start 4");
+}
+
+TEST_CASE("a hello names what waits at the executor as unstarted", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.pass(2s);
+  rig.claim_all();
+  rig.lose_connection();
+  rig.expect<OpenConnection>();
+  const auto hello = rig.expect_sent<Hello>();
+  using State = HoldingState;
+  CHECK(hello.holdings == std::vector<Holding>{{AttemptId{2}, State::running},
+                                               {AttemptId{3}, State::unstarted},
+                                               {AttemptId{4}, State::unstarted},
+                                               {AttemptId{1}, State::result}});
+  // It may have begun meanwhile; dropped or killed, it ends all the same.
+  rig.welcome({{AttemptId{2}, Verdict::keep},
+               {AttemptId{3}, Verdict::drop},
+               {AttemptId{4}, Verdict::kill}});
+  CHECK(rig.claim_all() == "stop 3, stop 4");
+  rig.step(TaskRevoked{.slot = 1, .attempt = AttemptId{3}});
+  rig.step(TaskRevoked{.slot = 2, .attempt = AttemptId{4}});
+  CHECK(rig.claim_all() == "killed 4");
+}
+
+TEST_CASE("a worker that can't kill gives back what waits when a welcome says kill",
+          "[unit][worker]") {
+  WorkerOptions options = ahead_options();
+  options.features &= ~feature::kill;
+  AheadRig rig(options);
+  rig.fill();
+  rig.pass(2s);
+  rig.lose_connection();
+  rig.claim_all();
+  rig.welcome({{AttemptId{2}, Verdict::keep}, {AttemptId{3}, Verdict::kill}});
+  // 4 is unknown to the manager, and 1 recorded.
+  CHECK(rig.claim_all() == "revoke 3, stop 4");
+  // It was too late: no result is waited for.
+  rig.finish(0, 2);
+  rig.claim_all();
+  rig.finish(1, 3);
+  CHECK(rig.claim_all() == "killed 3");
+}
+
+TEST_CASE("whoever leaves stops what waits at the executor, too", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.step(StopRequested{});
+  CHECK(rig.claim_all() == "stop 2, stop 3, stop 4");
+}
+
+}  // namespace fanmill::core::test
