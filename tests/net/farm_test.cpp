@@ -104,6 +104,18 @@ TEST_CASE(
       [&](const net::LoopCounters& now) { return now.connections_closed > closed; });
 }
 
+TEST_CASE("who does not get in is told of in sums") {
+  net::KeyPair server = net::KeyPair::make();
+  const net::ClientKeys keys{server.public_key,
+                             std::make_shared<const net::KeyPair>(net::KeyPair::make())};
+  Farm farm({.gate = std::make_shared<const net::Gate>(net::AuthorizedKeys()),
+             .secret_key = std::make_shared<const net::SecretKey>(std::move(server.secret_key))});
+  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}, .keys = keys});
+  const core::Observation told = farm.wait_for(core::Observation::Kind::warning);
+  CHECK(told.level == 1);
+  CHECK_THAT(told.text, ContainsSubstring("0 ended in the handshake, 1 showed a key"));
+}
+
 // The worker would close its connection on it, and so would each next one.
 TEST_CASE("a task that is too large for a frame is rejected without being sent, the rest goes on") {
   Farm farm;
