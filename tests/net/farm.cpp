@@ -51,6 +51,8 @@ Farm::Farm(Options options) {
   auto started = net::ManagerLoop::start(
       {.core = options.core,
        .endpoints = std::move(options.endpoints),
+       .gate = std::move(options.gate),
+       .secret_key = std::move(options.secret_key),
        .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); }});
   INFO((started.ok() ? std::string() : started.error().message));
   REQUIRE(started.ok());
@@ -103,6 +105,16 @@ std::vector<core::DeliverGroupEnd> Farm::wait_for_groups(std::size_t count) {
   return groups;
 }
 
+core::DeliverGroupEnd Farm::wait_for_item(std::uint64_t item) {
+  std::unique_lock lock(mutex_);
+  const auto is_it = [&](const core::DeliverGroupEnd& group) { return group.item == item; };
+  const bool came = changed_.wait_for(
+      lock, patience, [&] { return std::any_of(groups_.begin(), groups_.end(), is_it); });
+  INFO("item " << item);
+  REQUIRE(came);
+  return *std::find_if(groups_.begin(), groups_.end(), is_it);
+}
+
 core::Observation Farm::wait_for(core::Observation::Kind kind) {
   std::unique_lock lock(mutex_);
   const auto is_it = [&](const core::Observation& one) { return one.kind == kind; };
@@ -115,6 +127,11 @@ core::Observation Farm::wait_for(core::Observation::Kind kind) {
   core::Observation observation = *found;
   observations_.erase(found);
   return observation;
+}
+
+void Farm::forget_observations() {
+  const std::lock_guard lock(mutex_);
+  observations_ = {};
 }
 
 void Farm::wait_until(const std::function<bool(const core::Manager&)>& agrees) {
@@ -151,6 +168,7 @@ TestWorker::TestWorker(Options options) {
   core.software = "fanmill test";
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = std::move(options.endpoints),
+                              .keys = std::move(options.keys),
                               .log =
                                   [this](int, const std::string& text) {
                                     const std::lock_guard lock(mutex_);

@@ -33,6 +33,8 @@ class Farm {
   struct Options {
     std::vector<std::string> endpoints = {"tcp://127.0.0.1:*"};
     core::ManagerOptions core = {};
+    std::shared_ptr<const net::Gate> gate = nullptr;
+    std::shared_ptr<const net::SecretKey> secret_key = nullptr;
   };
   Farm() : Farm(Options{}) {}
   explicit Farm(Options options);
@@ -47,8 +49,12 @@ class Farm {
 
   /// Waits until so many groups have ended; returns their results by item.
   std::vector<core::DeliverGroupEnd> wait_for_groups(std::size_t count);
+  /// Waits for the end of the group of this item.
+  core::DeliverGroupEnd wait_for_item(std::uint64_t item);
   /// Waits for an observation of this kind (and removes it).
   core::Observation wait_for(core::Observation::Kind kind);
+  /// So that they cost nothing where many come.
+  void forget_observations();
   /// Asks the core until it agrees.
   void wait_until(const std::function<bool(const core::Manager&)>& agrees);
   void wait_until_counters(const std::function<bool(const net::LoopCounters&)>& agree);
@@ -72,6 +78,7 @@ class TestWorker {
     std::vector<exec::Function> functions;
     std::uint16_t slots = 1;
     core::WorkerOptions core = {};
+    std::optional<net::ClientKeys> keys = {};
   };
   explicit TestWorker(Options options);
   ~TestWorker();

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "farm.hpp"
+#include "net/curve_socket.hpp"
 #include "net/paths.hpp"
 
 using namespace fanmill;
@@ -65,6 +66,54 @@ TEST_CASE("big payloads arrive whole both ways") {
     REQUIRE(groups[i].result.decided);
     CHECK(groups[i].result.answers.front().payload.bytes.view() == texts[i]);
   }
+}
+
+// Keys make frames longer on the wire, and libzmq's limit is about those: a result as large as the
+// welcome allows ended its connection, came again with the next one, and ended that.
+TEST_CASE(
+    "the largest payloads arrive with keys, too, and larger frames still end the connection") {
+  net::KeyPair server = net::KeyPair::make();
+  const auto own = std::make_shared<const net::KeyPair>(net::KeyPair::make());
+  const net::ClientKeys keys{server.public_key, own};
+  net::AuthorizedKeys authorized;
+  REQUIRE(authorized.add({.key = own->public_key, .roles = net::Role::worker, .name = "one"}).ok());
+  Farm farm({.gate = std::make_shared<const net::Gate>(std::move(authorized)),
+             .secret_key = std::make_shared<const net::SecretKey>(std::move(server.secret_key))});
+  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}, .keys = keys});
+  std::vector<std::string> texts;
+  for (const std::size_t less : {0U, 1U, 32U, 33U, 34U})
+    texts.emplace_back((1U << 20U) - less, 'x');
+  farm.submit(texts);
+  const auto groups = farm.wait_for_groups(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    REQUIRE(groups[i].result.decided);
+    CHECK(groups[i].result.answers.front().payload.bytes.view() == texts[i]);
+  }
+  CHECK(farm.core_counters().workers_lost == 0);
+  CHECK(farm.core_counters().sessions_opened == 1);
+
+  zmq::context_t context;
+  zmq::socket_t peer(context, zmq::socket_type::dealer);
+  peer.set(zmq::sockopt::linger, 0);
+  net::show_keys(peer, keys.server, *keys.own);
+  peer.connect(farm.endpoint());
+  const std::uint64_t closed = farm.loop().counters().connections_closed;
+  peer.send(zmq::str_buffer("garbage"), zmq::send_flags::none);
+  peer.send(zmq::buffer(std::string((1U << 20U) + 1, 'x')), zmq::send_flags::none);
+  farm.wait_until_counters(
+      [&](const net::LoopCounters& now) { return now.connections_closed > closed; });
+}
+
+TEST_CASE("who does not get in is told of in sums") {
+  net::KeyPair server = net::KeyPair::make();
+  const net::ClientKeys keys{server.public_key,
+                             std::make_shared<const net::KeyPair>(net::KeyPair::make())};
+  Farm farm({.gate = std::make_shared<const net::Gate>(net::AuthorizedKeys()),
+             .secret_key = std::make_shared<const net::SecretKey>(std::move(server.secret_key))});
+  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}, .keys = keys});
+  const core::Observation told = farm.wait_for(core::Observation::Kind::warning);
+  CHECK(told.level == 1);
+  CHECK_THAT(told.text, ContainsSubstring("0 ended in the handshake, 1 showed a key"));
 }
 
 // The worker would close its connection on it, and so would each next one.

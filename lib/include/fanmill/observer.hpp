@@ -30,7 +30,8 @@ struct Event {
     group_ended,       ///< killed, dropped; text: why it was given up, if it was
     function_missing,  ///< text: tasks that none of the workers takes, and what workers offer
     worker_failing,  ///< drained, because all its tasks fail; text: how many, beside others' results
-    warning,         ///< text: endpoints without keys, or a file of keys that can't be used
+    warning,  ///< text: endpoints without keys, a file of keys that can't be used, or how many
+              ///< connections did not get in (at most every ten seconds)
     events_dropped,  ///< dropped: how many events were left out before this one
   };
   Kind kind = Kind::worker_joined;  ///< what happened

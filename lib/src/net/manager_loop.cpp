@@ -33,6 +33,8 @@ constexpr Duration stall_drain_max = 1s;
 constexpr Duration destructor_linger = 1s;
 // It takes milliseconds on an idle machine.
 constexpr Duration gate_proof_max = 30s;
+// Who did not get in is told of in sums: a flood of connections is no flood of words.
+constexpr Duration turned_back_interval = 10s;
 
 }  // namespace
 
@@ -74,6 +76,7 @@ class ManagerLoop::Impl {
   void drain_after_stall();
   void take_posted();
   void answer_calls();
+  void tell_turned_back();
   void carry_out();
   void perform(core::ManagerAction action);
   void plan();
@@ -93,6 +96,9 @@ class ManagerLoop::Impl {
   Instant planned_{};  // when the coming turn is to begin at the latest
   bool socket_empty_ = true;
   bool recheck_due_ = false;
+  std::uint64_t broken_off_told_ = 0;
+  std::uint64_t keys_refused_told_ = 0;
+  Instant turned_back_due_{};  // nobody is told of before
   std::atomic<std::thread::id> loop_thread_{};
 
   std::mutex mutex_;  // for all below
@@ -191,6 +197,7 @@ void ManagerLoop::Impl::turn() {
   if (late > limits::stall_noticed) drain_after_stall();
   take_posted();
   core_.tick(now_, actions_);
+  tell_turned_back();
   carry_out();
   // Only now: a hello of this turn that the former keys let pass has its session.
   if (std::exchange(recheck_due_, false)) {
@@ -255,6 +262,23 @@ void ManagerLoop::Impl::take_posted() {
     recheck_due_ = std::exchange(gate_changed_, false);
   }
   for (core::ManagerEvent& event : events) take_(std::move(event));
+}
+
+void ManagerLoop::Impl::tell_turned_back() {
+  const LoopCounters& counters = switchboard_.counters();
+  const std::uint64_t broken_off = counters.handshake_failures - broken_off_told_;
+  const std::uint64_t refused = counters.keys_refused - keys_refused_told_;
+  if (broken_off + refused == 0 || now_ < turned_back_due_) return;
+  turned_back_due_ = now_ + turned_back_interval;
+  broken_off_told_ = counters.handshake_failures;
+  keys_refused_told_ = counters.keys_refused;
+  if (core_.options().observe_level < 1) return;
+  deliveries_.push_back(core::Observation{
+      .kind = core::Observation::Kind::warning,
+      .text = "connections that did not get in: " + std::to_string(broken_off) +
+              " ended in the handshake, " + std::to_string(refused) +
+              " showed a key that is not authorised (" +
+              std::to_string(counters.handshake_failures + counters.keys_refused) + " in all)"});
 }
 
 void ManagerLoop::Impl::carry_out() {

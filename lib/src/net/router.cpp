@@ -28,6 +28,9 @@ constexpr int listen_backlog = 1024;
 constexpr int keepalive_idle_s = 60;
 constexpr int keepalive_interval_s = 15;
 constexpr int keepalive_count = 4;
+// libzmq measures frames as they come, and CURVE makes each a command of its own: name (8), nonce
+// (8), authenticator (16), flags (1). Without these the largest payloads would end connections.
+constexpr std::size_t curve_frame_bytes = 33;
 
 Error bind_error(const Endpoint& endpoint, const zmq::error_t& error) {
   const std::string what = "can't listen on " + endpoint.str() + ": ";
@@ -77,6 +80,7 @@ int Router::Received::fd() const {
 Router::Router(const RouterOptions& options)
     : context_(options.context == nullptr ? std::make_shared<zmq::context_t>(1) : options.context),
       secret_key_(options.secret_key),
+      frame_bytes_max_(options.frame_bytes_max),
       socket_(*context_, zmq::socket_type::router) {
   FANMILL_ASSERT(options.gate != nullptr || secret_key_ == nullptr);
   if (options.gate == nullptr) return;
@@ -94,7 +98,6 @@ Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
     socket.set(zmq::sockopt::router_mandatory, true);
     socket.set(zmq::sockopt::sndhwm, options.send_queue_max);
     socket.set(zmq::sockopt::rcvhwm, options.receive_queue_max);
-    socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(options.frame_bytes_max));
     socket.set(zmq::sockopt::linger, 0);
     socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_limit.count()));
     socket.set(zmq::sockopt::backlog, listen_backlog);
@@ -113,6 +116,8 @@ Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
 }
 
 void Router::encrypt(bool on) {
+  const std::size_t frame = frame_bytes_max_ + (on ? curve_frame_bytes : 0);
+  socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(frame));
   socket_.set(zmq::sockopt::curve_server, on);
   if (!on) return;
   const int failure =

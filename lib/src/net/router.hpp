@@ -87,6 +87,7 @@ class Router {
 
   std::shared_ptr<zmq::context_t> context_;
   std::shared_ptr<const SecretKey> secret_key_;
+  std::size_t frame_bytes_max_;
   std::optional<ZapHandler> zap_;
   zmq::socket_t socket_;
   std::unique_ptr<SocketMonitor> monitor_;
