@@ -401,7 +401,7 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
 
 /// Only idle workers of which nothing is doubtful are looked at.
 void SessionOracle::check_tried_elsewhere(Instant now, const Session& session,
-                                          const core::Task& task, TaskIndex index) const {
+                                          const core::Task& task, TaskIndex index) {
   const auto failed = failed_at_.find(index);
   if (failed == failed_at_.end() || failed->second != session.hello.uuid) return;
   const std::string& function = session.hello.functions[task.function];
@@ -412,9 +412,10 @@ void SessionOracle::check_tried_elsewhere(Instant now, const Session& session,
     if (!other.hello.holdings.empty()) continue;  // it may be held up by what nobody asked of it
     if (attentive(now) - other.heard >= options_.suspect) continue;
     const std::vector<std::string>& functions = other.hello.functions;
-    demand(std::count(functions.begin(), functions.end(), function) == 0,
-           "a failed task is tried on another worker that idles", task.attempt, session.id,
-           other.id);
+    if (std::count(functions.begin(), functions.end(), function) == 0) continue;
+    idle_then_.push_back({.attempt = task.attempt,
+                          .tried = session.id,
+                          .idle = static_cast<SessionIndex>(&other - sessions_.data())});
   }
 }
 
@@ -492,6 +493,15 @@ void SessionOracle::step_ended() {
 }
 
 void SessionOracle::turn_ended() {
+  // Orders to one worker stand together, so one that idled may have been given a task before.
+  for (const IdleThen& then : idle_then_) {
+    const std::vector<AttemptId>& held = sessions_[then.idle].held;
+    const bool was_busy = std::any_of(held.begin(), held.end(),
+                                      [&](AttemptId each) { return each < then.attempt; });
+    demand(was_busy, "a failed task is tried on another worker that idles", then.attempt,
+           then.tried, sessions_[then.idle].id);
+  }
+  idle_then_.clear();
   demand(attempts_sent_ == attempts_.size(), "no attempt id is left out", attempts_sent_,
          attempts_.size());
   for (const AttemptId id : must_be_killed_) {

@@ -107,7 +107,7 @@ class SessionOracle {
 
   void failed(Attempt& attempt, Session& session);
   void check_tried_elsewhere(Instant now, const Session& session, const core::Task& task,
-                             TaskIndex index) const;
+                             TaskIndex index);
   void sent_goodbye(Session& session, const core::Goodbye& goodbye);
   [[nodiscard]] Instant attentive(Instant now) const { return now - stalled_; }
   Session* session_of(PeerId peer);
@@ -138,6 +138,13 @@ class SessionOracle {
   bool kills_ = false;
   std::vector<Attempt> attempts_;  // by serial number
   std::size_t attempts_sent_ = 0;
+  /// A task was given back to the worker that it failed at, though another one seemed to idle.
+  struct IdleThen {
+    AttemptId attempt;
+    SessionId tried;
+    SessionIndex idle;
+  };
+  std::vector<IdleThen> idle_then_;        // of this turn
   std::set<AttemptId> answered_together_;  // by the batch of this step
   std::vector<Session> sessions_;          // by serial number
   std::map<PeerId, SessionIndex> session_of_peer_;
