@@ -90,6 +90,10 @@ PlannedGroup CommandPlan::group(const CommandItem& item) const {
   if (!group.error.empty()) return group;
   group.policy = item.policy.value_or(GroupPolicy());
   const std::vector<ItemTask> tasks = tasks_of(item);
+  const bool is_itself = commands_.empty() && !item.is_group;
+  // The shell would be content with it, and the item solved.
+  if (is_itself && item.words.text.find_first_not_of(" \t") == std::string::npos)
+    group.error = name_of(item) + ": an empty command";
   if (group.policy.count > tasks.size())
     group.error = "line " + std::to_string(item.line) + ": there are only " +
                   std::to_string(tasks.size()) + " commands to succeed";

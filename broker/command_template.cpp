@@ -170,6 +170,7 @@ CommandTemplate CommandTemplate::of_arguments(std::vector<std::string> arguments
 CommandTemplate CommandTemplate::of_line(std::string line) {
   CommandTemplate made;
   std::vector<std::string> words = split(line);
+  if (words.empty()) throw FarmError(ErrorCode::invalid_argument, "an empty command");
   if (needs_shell(line, words)) {
     if (const auto place = placeholder_in_quotes(line)) {
       throw FarmError(ErrorCode::invalid_argument,

@@ -32,7 +32,8 @@ class CommandTemplate {
   static CommandTemplate of_arguments(std::vector<std::string> arguments);
   /// A command line. Without characters or words that mean something to a shell it is split at
   /// blanks and run directly; else /bin/sh runs it, with the item's text quoted as one word.
-  /// Throws FarmError (invalid_argument) for a placeholder between quotes of the line's own.
+  /// Throws FarmError (invalid_argument) for a placeholder between quotes of the line's own, and for
+  /// a line of blanks.
   static CommandTemplate of_line(std::string line);
   /// As `of_line`, but nothing in `line` is replaced: it is the item itself.
   static CommandTemplate of_finished_line(std::string line);

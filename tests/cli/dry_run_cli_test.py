@@ -95,6 +95,15 @@ class Lines(DryRunTest):
         self.assertEqual(self.commands("--stages", "1s,2s", "--race", "a {}", "--race", "b {}", ":::", "1"),
                          ["a 1", "b 1", "a 1", "b 1"])
 
+    def test_an_empty_command_is_none(self):
+        """The shell is content with it, and every item would be solved."""
+        for line in ("", " \t"):
+            for pipe in ((), ("--pipe",)):
+                self.check_refused("--dry-run", *pipe, "--race", line, ":::", "a", words=["an empty command"])
+            self.check_refused("--dry-run", "--commands", items=json.dumps(line), words=["item 1", "an empty command"])
+            self.check_refused("--dry-run", "--commands", ":::", line, words=["item 1", "an empty command"])
+            self.check_bad_line(json.dumps({"command": line}), "command")
+
     def test_commands_are_the_items(self):
         lines = ["ls | wc", "find . -exec x {} ;", "echo {#}", "exit 3"]
         self.assertEqual(self.commands("--commands", items="".join(f"{line}\n" for line in lines)), lines)

@@ -209,6 +209,7 @@ class Command(unittest.TestCase):
             for words, said in ((("add", "a", "--output", farm.folder / "b.join"), "the name a is there already"),
                                 (("add", "b", "--output", file), "is there already; remove it"),
                                 (("add", "b/c", "--output", farm.folder / "c.join"), "letters, digits"),
+                                (("add", 'b"c', "--output", farm.folder / "c.join"), "letters, digits"),
                                 (("add", "b", "--role", "boss", "--output", farm.folder / "d.join"), "a role is worker"),
                                 (("add", "b", "--endpoint", "udp://x", "--output", farm.folder / "e.join"), "udp"),
                                 (("revoke", "nobody"), "no key called nobody"), ((), "subcommand"),

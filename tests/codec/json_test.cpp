@@ -111,6 +111,32 @@ TEST_CASE("a key of any kind that stands twice in a $map is refused", "[unit][js
   CHECK(there_and_back(different) == different);
 }
 
+// What refuses such JSON was handed it by what wrote it.
+TEST_CASE("a key of any kind that stands twice in a map is not written", "[unit][json]") {
+  using Write = void (*)(const ObjectWriter&);
+  const auto map_of = [](Write first, Write second) {
+    return write_object(64, [&](const ObjectWriter& root) {
+      const ObjectListWriter entries = root.map(2);
+      first(entries[0]);
+      second(entries[2]);
+    });
+  };
+  const auto written = [&](Write first, Write second) {
+    return test::words_of(ErrorCode::malformed_payload, [&] { to_json(map_of(first, second)); });
+  };
+  const Write null = [](const ObjectWriter&) {};
+  const Write zero = [](const ObjectWriter& key) { key.floating(0.0); };
+  const Write other_zero = [](const ObjectWriter& key) { key.floating(-0.0); };
+  const Write list_of_zero = [](const ObjectWriter& key) { key.list(1)[0].floating(0.0); };
+  const Write list_of_other = [](const ObjectWriter& key) { key.list(1)[0].floating(-0.0); };
+  CHECK(written(null, null) == "object: \"null\" stands twice in one map");
+  CHECK(written(zero, other_zero) == "object: \"0.0\" stands twice in one map");
+  CHECK(written(list_of_zero, list_of_other) == "object: \"[0.0]\" stands twice in one map");
+  const Write minus_one = [](const ObjectWriter& key) { key.floating(-1.0); };
+  const Write one = [](const ObjectWriter& key) { key.floating(1.0); };
+  CHECK(to_json(map_of(minus_one, one)) == R"({"$map": [[-1.0, null], [1.0, null]]})");
+}
+
 // A payload of `levels` levels of one kind.
 enum class Level { list, tuple, map_of_texts, map_of_integers, map_of_tuples };
 void write_levels(const ObjectWriter& place, Level level, int levels) {

@@ -111,6 +111,15 @@ TEST_CASE("a certificate is written as others read it, and read back") {
   CHECK(read.value().secret_key->text() == known_secret);
 }
 
+// A certificate of another tool may have a name between single quotes. Writing it again was an assertion
+// that failed, and so was a new key with such a name.
+TEST_CASE("a name that no line can have does not keep a certificate from being written") {
+  const std::string text = std::string("name='a\"b'\npublic-key=\"") + known_public + "\"";
+  const Certificate read = Certificate::parse(text, "f").value();
+  CHECK(read.name == "a\"b");
+  CHECK(Certificate::parse(read.to_text(), "f").value().name == "ab");
+}
+
 TEST_CASE("a certificate that is not whole or not private is refused with what to do") {
   const test::ScratchFolder scratch;
   const std::string pair =

@@ -31,9 +31,11 @@ class JsonWriter {
   void key(std::string_view name, bool first);
   void list(const ObjectList& list);
   void map(const ObjectList& list);
+  std::string key_text(std::size_t begin, std::size_t end) const;
   void structure(const ObjectView& view);
 
   std::string out_;
+  std::vector<std::size_t> minus_zeros_;  // where their '-' stands in out_
 };
 
 void JsonWriter::write(const ObjectView& view) {
@@ -77,6 +79,7 @@ void JsonWriter::integer(const ObjectView& view) {
 }
 
 void JsonWriter::floating(double value) {
+  if (value == 0 && std::signbit(value)) minus_zeros_.push_back(out_.size());
   const std::string text = codec::to_float_text(value);
   out_ += std::isfinite(value) ? text : R"({"$float": ")" + text + "\"}";
 }
@@ -157,14 +160,30 @@ void JsonWriter::map(const ObjectList& list) {
     return;
   }
   out_ += R"({"$map": [)";
+  std::vector<std::string> keys;
   for (std::size_t i = 0; i < list.size(); i += 2) {
     out_ += i > 0 ? ", [" : "[";
+    const std::size_t begin = out_.size();
     write(list[i]);
+    keys.push_back(key_text(begin, out_.size()));
     out_ += ", ";
     write(list[i + 1]);
     out_ += ']';
   }
   out_ += "]}";
+  refuse_twice({keys.begin(), keys.end()});
+}
+
+/// A key as JSON, for that is what its reader compares: a struct and a map may be the same there. The two
+/// zeros are one.
+std::string JsonWriter::key_text(std::size_t begin, std::size_t end) const {
+  std::string key;
+  auto minus = std::lower_bound(minus_zeros_.begin(), minus_zeros_.end(), begin);
+  for (; minus != minus_zeros_.end(); ++minus) {
+    key += std::string_view(out_).substr(begin, *minus - begin);
+    begin = *minus + 1;
+  }
+  return key += std::string_view(out_).substr(begin, end - begin);
 }
 
 void JsonWriter::structure(const ObjectView& view) {

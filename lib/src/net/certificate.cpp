@@ -14,6 +14,12 @@ Error incomplete(const std::string& file_name, const char* what) {
   return {ErrorCode::invalid_argument, file_name + ": not a certificate: it has no " + what};
 }
 
+// A name is for people only, so one that no line can have is no reason to have no certificate.
+std::string plain(std::string name) {
+  std::erase_if(name, [](char c) { return c == '"' || c == '\r' || c == '\n'; });
+  return name;
+}
+
 }  // namespace
 
 Result<Certificate> Certificate::parse(std::string_view text, const std::string& file_name) {
@@ -50,7 +56,7 @@ Result<Certificate> Certificate::parse(std::string_view text, const std::string&
 std::string Certificate::to_text() const {
   std::string text = "# A ZeroMQ CURVE certificate, of fanmill.\n";
   if (secret_key) text += "# Who can read this file can be whom it names: keep it to yourself.\n";
-  if (!name.empty()) text += "metadata\n    name = " + quoted(name) + "\n";
+  if (!name.empty()) text += "metadata\n    name = " + quoted(plain(name)) + "\n";
   text += "curve\n    public-key = " + quoted(public_key.text()) + "\n";
   if (server_key) text += "    server-key = " + quoted(server_key->text()) + "\n";
   if (!secret_key) return text;

@@ -26,7 +26,7 @@ struct Certificate {
   /// the two keys don't belong together.
   [[nodiscard]] static Result<Certificate> parse(std::string_view text,
                                                  const std::string& file_name);
-  /// The caller wipes it.
+  /// The caller wipes it. Quotes and line breaks in the name are left out.
   [[nodiscard]] std::string to_text() const;
 
   /// Reads a file with both keys, that only its owner can read. Error: as parse and
