@@ -285,9 +285,13 @@ class Crowd {
       seen.given.clear();
       for (const Judgement& judged : welcome->judgements) seen.given.push_back(judged.attempt);
     }
-    if (const auto* task = std::get_if<Task>(&send.message)) {
-      ids_.attempts.add(task->attempt);
-      seen.given.push_back(task->attempt);
+    const auto give = [&](const Task& task) {
+      ids_.attempts.add(task.attempt);
+      seen.given.push_back(task.attempt);
+    };
+    if (const auto* task = std::get_if<Task>(&send.message)) give(*task);
+    if (const auto* tasks = std::get_if<Tasks>(&send.message)) {
+      for (const Task& each : tasks->tasks) give(each);
     }
     while (seen.given.size() > 8) seen.given.erase(seen.given.begin());
   }

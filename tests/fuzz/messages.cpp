@@ -1,6 +1,7 @@
 #include "messages.hpp"
 
 #include <chrono>
+#include <utility>
 
 namespace fanmill::fuzz {
 
@@ -146,11 +147,37 @@ core::OutputTaken output_taken(Choices& choices, const Ids& ids) {
   return {.attempt = ids.attempts.any(choices), .offset = choices.number()};
 }
 
+core::Tasks tasks(Choices& choices, const Ids& ids) {
+  core::Tasks batch{
+      .session = ids.sessions.any(choices), .acknowledged = choices.below(6), .tasks = {}};
+  // Mostly as a manager sends them: each newer than the one before.
+  AttemptId next = ids.attempts.next();
+  for (std::uint32_t i = 1 + choices.below(6); i > 0; --i) {
+    core::Task one = task(choices, ids);
+    one.acknowledged = 0;
+    if (!choices.one_in(8)) one.attempt = std::exchange(next, AttemptId{next.value + 1});
+    batch.tasks.push_back(std::move(one));
+  }
+  return batch;
+}
+
+core::Results results(Choices& choices, const Ids& ids) {
+  core::Results batch{
+      .session = ids.sessions.any(choices), .started = choices.number32(), .results = {}};
+  for (std::uint32_t i = 1 + choices.below(6); i > 0; --i) {
+    core::Result one = result(choices, ids);
+    one.error_type.clear();
+    one.error_text.clear();
+    batch.results.push_back(std::move(one));
+  }
+  return batch;
+}
+
 }  // namespace
 
 core::Message any_message(Choices& choices, const Ids& ids) {
-  static_assert(std::variant_size_v<core::Message> == 13, "a new kind belongs here, too");
-  switch (choices.below(13)) {
+  static_assert(std::variant_size_v<core::Message> == 15, "a new kind belongs here, too");
+  switch (choices.below(15)) {
     case 0:
       return hello(choices, ids);
     case 1:
@@ -175,13 +202,17 @@ core::Message any_message(Choices& choices, const Ids& ids) {
       return output(choices, ids);
     case 11:
       return output_taken(choices, ids);
+    case 12:
+      return tasks(choices, ids);
+    case 13:
+      return results(choices, ids);
     default:
       return core::Unknown{choices.number16(), choices.number()};
   }
 }
 
 core::Message any_worker_message(Choices& choices, const Ids& ids) {
-  switch (choices.below(8)) {
+  switch (choices.below(9)) {
     case 0:
       return any_message(choices, ids);
     case 1:
@@ -192,13 +223,15 @@ core::Message any_worker_message(Choices& choices, const Ids& ids) {
       return heartbeat(choices, ids);
     case 4:
       return output(choices, ids);
+    case 8:
+      return results(choices, ids);
     default:
       return result(choices, ids);
   }
 }
 
 core::Message any_manager_message(Choices& choices, const Ids& ids) {
-  switch (choices.below(8)) {
+  switch (choices.below(9)) {
     case 0:
       return any_message(choices, ids);
     case 1:
@@ -209,6 +242,8 @@ core::Message any_manager_message(Choices& choices, const Ids& ids) {
       return heartbeat(choices, ids);
     case 4:
       return output_taken(choices, ids);
+    case 8:
+      return tasks(choices, ids);
     default:
       return task(choices, ids);
   }

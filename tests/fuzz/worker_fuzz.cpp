@@ -16,7 +16,7 @@ using namespace core;
 class Bench {
  public:
   explicit Bench(Choices& choices)
-      : choices_(choices), options_(options(choices)), worker_(options_), slots_(options_.slots) {
+      : choices_(choices), options_(options(choices)), worker_(options_), slots_(options_.slots + options_.ahead_max) {
     step(WorkerStarted{});
   }
 
@@ -48,6 +48,7 @@ class Bench {
   struct Slot {
     bool busy = false;
     bool stopped = false;
+    bool asked_back = false;
     bool passes_output = false;
     AttemptId attempt;
     std::uint64_t written = 0;
@@ -67,6 +68,8 @@ class Bench {
     if (more % 4 == 1) options.functions = {"f", "g"};
     if (more % 8 == 2) options.farm = 1;
     if (more % 8 == 3) options.give_up_after = Duration::max();
+    if (more % 2 == 0 && !options.monitored) options.ahead_max = 1 + more / 64;
+    options.ahead_time = 10s;
     return options;
   }
 
@@ -83,7 +86,7 @@ class Bench {
 
   WorkerEvent event() {
     const auto slot = choices_.below(slots_.size());
-    static_assert(std::variant_size_v<WorkerEvent> == 9, "a new event belongs here, too");
+    static_assert(std::variant_size_v<WorkerEvent> == 10, "a new event belongs here, too");
     // Without a session little can happen, so one is mostly there.
     if (!worker_.is_welcome() && choices_.one_in(2)) return heard(any_welcome(choices_, ids_));
     switch (choices_.below(32)) {
@@ -109,6 +112,12 @@ class Bench {
       case 9:
       case 10:
         return output(slot);
+      case 13:
+      case 14:
+        // Executors say so of what they were asked for, or told to stop, and had not begun.
+        if (!slots_[slot].asked_back && !slots_[slot].stopped)
+          return heard(any_manager_message(choices_, ids_));
+        return TaskRevoked{.slot = slot, .attempt = attempt_of(slot)};
       case 11:
       case 12:
         return heard(
@@ -168,6 +177,7 @@ class Bench {
     if (const auto* received = std::get_if<WorkerMessageReceived>(&event)) hear(received->message);
     if (const auto* done = std::get_if<TaskFinished>(&event)) release(done->slot, done->attempt);
     if (const auto* died = std::get_if<ExecutorDied>(&event)) release(died->slot, died->attempt);
+    if (const auto* back = std::get_if<TaskRevoked>(&event)) release(back->slot, back->attempt);
     WorkerActions actions;
     worker_.step(now_, std::move(event), actions);
     carry_out(actions);
@@ -176,6 +186,9 @@ class Bench {
   void hear(const Message& message) {
     reach("message to a worker", message);
     if (const auto* task = std::get_if<Task>(&message)) ids_.attempts.add(task->attempt);
+    if (const auto* tasks = std::get_if<Tasks>(&message)) {
+      for (const Task& each : tasks->tasks) ids_.attempts.add(each.attempt);
+    }
     if (const auto* welcome = std::get_if<Welcome>(&message)) ids_.sessions.add(welcome->session);
   }
 
@@ -223,6 +236,12 @@ class Bench {
     must(slot.busy && slot.attempt == stop.attempt, "a task is stopped that does not run");
     must(!slot.stopped, "a task is stopped twice");
     slot.stopped = true;
+  }
+  void on(const RevokeTask& revoke) {
+    Slot& slot = slots_.at(revoke.slot);
+    must(slot.busy && slot.attempt == revoke.attempt, "a task is asked back that is not there");
+    must(!slot.asked_back && !slot.stopped, "a task is asked back twice, or after it was stopped");
+    slot.asked_back = true;
   }
   void on(const TakeOutput& take) {
     Slot& slot = slots_.at(take.slot);

@@ -27,6 +27,7 @@ bool is_of_manager(const core::Message& message) {
          std::holds_alternative<core::Refuse>(message) ||
          std::holds_alternative<core::Who>(message) ||
          std::holds_alternative<core::Task>(message) ||
+         std::holds_alternative<core::Tasks>(message) ||
          std::holds_alternative<core::Kill>(message) ||
          std::holds_alternative<core::OutputTaken>(message);
 }
@@ -43,6 +44,7 @@ std::vector<Answer> Model::take_hello(const core::Hello& hello) {
   drains_ = asked_again;
   worker_ = hello.uuid;
   greeting_ = hello.greeting;
+  batches_ = (hello.features & core::feature::batch) != 0;
   if (asked_again) return {Answer::welcome, Answer::goodbye};
   return {Answer::welcome};
 }
@@ -63,6 +65,12 @@ std::vector<Answer> Model::take(const core::Message& message) {
     if (heartbeat->session != session_) return take_other_session();
     named_ = true;
     if (heartbeat->echo) return {Answer::heartbeat};
+  } else if (const auto* results = std::get_if<core::Results>(&message)) {
+    if (results->session != session_) return take_other_session();
+    named_ = true;
+    if (batches_) return {};
+    open_ = false;
+    return {Answer::refuse_protocol};
   } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {
     if (goodbye->session != session_) return take_other_session();
     named_ = true;

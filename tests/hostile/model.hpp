@@ -43,6 +43,7 @@ class Model {
   bool open_ = false;
   bool named_ = false;
   bool drains_ = false;
+  bool batches_ = false;  // the feature is in force
   core::Uuid worker_;
   std::uint32_t greeting_ = 0;
   SessionId session_;
