@@ -245,6 +245,7 @@ class Drawer {
   void draw_batches() {
     if (rng_.percent(20)) options().features &= ~core::feature::batch;
     if (rng_.percent(30)) options().prefetch = rng_.between(4, 40);
+    if (rng_.percent(50)) options().prefetch_most = rng_.between(1, 60);
     for (WorkerPlan& worker : scenario_.workers) {
       const bool takes = worker.model != WorkerPlan::Model::plain && rng_.percent(60);
       if (takes) worker.features |= core::feature::batch;

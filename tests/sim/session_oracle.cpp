@@ -274,7 +274,9 @@ void SessionOracle::sent_welcome(Instant now, PeerId peer, const core::Welcome& 
   const std::uint32_t prefetch = session.hello.prefetch != 0
                                      ? session.hello.prefetch
                                      : (beats(session) ? options_.prefetch : 0);
-  session.tasks_max = session.hello.slots * (1 + prefetch);
+  const bool adapts = session.hello.prefetch == 0 && beats(session);
+  session.tasks_max =
+      session.hello.slots * (1 + (adapts ? std::max(prefetch, options_.prefetch_most) : prefetch));
   demand(welcome.judgements.size() == session.hello.holdings.size(),
          "a welcome judges all that a hello names", welcome.session);
   for (std::size_t i = 0; i < welcome.judgements.size(); ++i) {

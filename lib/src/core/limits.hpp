@@ -92,7 +92,11 @@ inline constexpr std::size_t error_type_max = 200;
 
 // Flow control.
 inline constexpr std::uint32_t slots_max = 4096;
-inline constexpr std::uint32_t prefetch_default = 1;  // tasks per slot beside the running one
+// Tasks per slot beside the running one: at least so many, and where nobody fixes a number as many more
+// as take so long, by what the latest of the worker took. Longer than its results and the next tasks
+// are on their way, on a busy host too; short beside what anybody waits for.
+inline constexpr std::uint32_t prefetch_default = 1;
+inline constexpr Duration prefetch_time = 5ms;
 inline constexpr std::uint32_t prefetch_max = 4096;
 inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered

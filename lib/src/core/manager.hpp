@@ -48,6 +48,8 @@ struct ManagerOptions {
   Duration retry_elsewhere = limits::retry_elsewhere_wait;
   FailingRule failing;
   std::uint32_t prefetch = limits::prefetch_default;
+  // Up to so many where tasks are short; not above `prefetch`: never more than that.
+  std::uint32_t prefetch_most = 0;
   std::size_t credit_bytes = limits::credit_bytes;
   std::uint32_t frame_bytes_max = limits::frame_bytes_max;  // at least header_bytes_max
   // At least 1; workers are told less if a hello of frame_bytes_max could not name so many.

@@ -253,6 +253,12 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
   task.attempts.push_back(attempts, index);
   task.live = index;
   hold(session_index, index, session.running.size() < session.slots);
+  // The next of those that are sent ahead goes to another worker, so that what there is is spread.
+  if (session.room == SessionRecord::Room::spare) {
+    ProfileRecord& mine = profiles[session.profile];
+    mine.spare.erase(sessions, session_index);
+    mine.spare.push_back(sessions, session_index);
+  }
 
   std::optional<Encoding> convert_to;
   const Encoding encoding = task.payload.encoding;
@@ -350,6 +356,20 @@ void ManagerState::refresh_room(std::uint32_t index) {
   if (room == Room::idle) profile.idle.push_back(sessions, index);
   if (room == Room::spare) profile.spare.push_back(sessions, index);
   session.room = room;
+}
+
+/// By one for each result: so it doubles with each round while tasks are short, and one short task
+/// among long ones does not fill a worker's queue. Back at once.
+void ManagerState::adapt_credit(SessionRecord& session, Duration busy) {
+  if (session.tasks_most == session.tasks_least) return;
+  busy = std::max(busy, Duration(1));
+  Duration& mean = session.mean_busy;
+  mean = mean == Duration::zero() ? busy : std::max(Duration(1), mean + (busy - mean) / 8);
+  const auto fit = static_cast<std::uint64_t>(limits::prefetch_time / mean);
+  const std::uint64_t wanted =
+      std::clamp<std::uint64_t>(session.slots * (1 + fit), session.tasks_least, session.tasks_most);
+  session.tasks_max =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, session.tasks_max + 1));
 }
 
 void ManagerState::refresh_backlog(std::uint32_t index) {

@@ -159,9 +159,14 @@ std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::s
   const std::uint32_t prefetch = hello.prefetch != 0
                                      ? std::min(hello.prefetch, limits::prefetch_max)
                                      : (plain ? 0 : options.prefetch);
-  const std::size_t tasks_wanted = std::size_t{session.slots} * (1 + prefetch);
-  session.tasks_max = static_cast<std::uint32_t>(
-      std::min(tasks_wanted, limits::tasks_held_in(options.frame_bytes_max)));
+  const bool adapts = hello.prefetch == 0 && !plain;
+  const auto tasks_for = [&](std::uint32_t each) {
+    const std::size_t wanted = std::size_t{session.slots} * (1 + each);
+    return static_cast<std::uint32_t>(
+        std::min(wanted, limits::tasks_held_in(options.frame_bytes_max)));
+  };
+  session.tasks_max = session.tasks_least = tasks_for(prefetch);
+  session.tasks_most = tasks_for(adapts ? std::max(prefetch, options.prefetch_most) : prefetch);
   session.profile = profile;
   session.same_host = options.boot.valid() && hello.boot == options.boot;
   session.name = name_of(hello);

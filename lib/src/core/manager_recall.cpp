@@ -1,10 +1,13 @@
 // The recall: what waits at a busy worker is asked back when another one is free.
+#include <algorithm>
+
 #include "core/manager_state.hpp"
 
 namespace fanmill::core {
 
-/// When a worker is idle (so nothing is queued that it could take), what waits behind a long task
-/// elsewhere is asked back: one task for each idle worker at a time.
+/// When a worker is idle (so nothing is queued that it could take), what waits behind other tasks
+/// elsewhere is asked back: from one worker for each that idles, half of what waits there, or as much
+/// as the idle one would be given. What was sent last comes first, so that most of it has not started.
 void ManagerState::recall_for_idle() {
   if (backlog_total == 0) return;
   profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
@@ -15,10 +18,17 @@ void ManagerState::recall_for_idle() {
       profile.backlog.push_back(sessions, session);  // the next recall asks another worker
       // Its slots are being freed by kills: what waits there is about to start.
       if (sessions[session].room == SessionRecord::Room::idle) continue;
-      const std::uint32_t last = sessions[session].waiting.back();
-      const AttemptRecord& attempt = attempts[last];
-      if (attempt.recalled || attempt.killing || waits_elsewhere(profile, attempt)) continue;
-      recall(last);
+      const std::size_t waiting = sessions[session].waiting.size();
+      const std::size_t room = sessions[profile.idle.front()].tasks_max;
+      std::size_t wanted = std::clamp<std::size_t>(waiting / 2, 1, room);
+      for (std::uint32_t at = sessions[session].waiting.back(); at != no_index && wanted > 0;
+           --wanted) {
+        const AttemptRecord& attempt = attempts[at];
+        const std::uint32_t before = attempt.in_session.previous;
+        if (attempt.recalled || attempt.killing || waits_elsewhere(profile, attempt)) break;
+        recall(at);
+        at = before;
+      }
     }
   });
 }

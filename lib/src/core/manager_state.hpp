@@ -179,6 +179,7 @@ struct ManagerState {
   void start_counted(std::uint32_t session, std::uint32_t started);
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
+  static void adapt_credit(SessionRecord& session, Duration busy);
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
   [[nodiscard]] std::string what_is_offered(char family) const;

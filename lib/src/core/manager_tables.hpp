@@ -122,7 +122,10 @@ struct SessionRecord {
   EncodingSet encodings = 0;
   Containment containment = Containment::none;
   std::uint32_t slots = 1;
-  std::uint32_t tasks_max = 1;  // credit: slots and prefetch
+  std::uint32_t tasks_max = 1;    // credit: slots and prefetch
+  std::uint32_t tasks_least = 1;  // it moves between these
+  std::uint32_t tasks_most = 1;
+  Duration mean_busy{};  // of its latest tasks; 0: none has ended
   std::uint32_t profile = no_index;
   bool same_host = false;
   bool suspect = false;
