@@ -73,6 +73,10 @@ class Router {
   };
   /// False if nothing is there.
   [[nodiscard]] bool receive(Received& into);
+  /// Whether this end made the routing id, as of all whom a key let in.
+  [[nodiscard]] bool has_named(std::string_view routing_id) const {
+    return zap_ && zap_->has_named(routing_id);
+  }
 
   [[nodiscard]] void* handle() { return socket_.handle(); }
   [[nodiscard]] SocketMonitor& monitor() { return *monitor_; }
