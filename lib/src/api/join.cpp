@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/join_keys.hpp"
+#include "core/limits.hpp"
 #include "net/certificate.hpp"
 #include "net/farm_keys.hpp"
 #include "net/paths.hpp"
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::string_view first_name = "fanmill-join";
 constexpr std::string_view file_version = "1";
-constexpr std::size_t file_bytes_max = 64 << 10;  // a join file has a few hundred
 
 Error bad(std::string text) { return {ErrorCode::invalid_argument, std::move(text)}; }
 
@@ -33,7 +33,7 @@ Status take_farm(std::string_view value, std::uint64_t& farm) {
 }
 
 std::string read_join_file(const std::string& path) {
-  Result<std::string> text = net::read_private_file(path, file_bytes_max);
+  Result<std::string> text = net::read_private_file(path, limits::join_file_bytes_max);
   if (text.ok()) return std::move(text).value();
   const Error& error = text.error();
   if (error.code != ErrorCode::join_not_found) raise(error);

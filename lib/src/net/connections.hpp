@@ -35,8 +35,9 @@ struct Connection {
   PeerId peer;
   std::string routing_id;
   int fd = -1;
-  std::string user;   // whom the gate let in
-  core::Uuid worker;  // as its hello named it; not valid() before
+  std::uint64_t cookie = 0;  // of the connection that had the descriptor then (accepted.hpp)
+  std::string user;          // whom the gate let in
+  core::Uuid worker;         // as its hello named it; not valid() before
 
   // Of the session that was last opened on it; not valid() for a stranger.
   SessionId session;

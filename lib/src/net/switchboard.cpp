@@ -18,8 +18,6 @@ constexpr Duration last_probe_wait = 1024ms;
 // A farm under full load may never find its socket empty. The socket takes turns among peers, so by
 // then all that a peer had said has come.
 constexpr std::size_t turns_not_empty_max = 64;
-// For a worker whose key has all the sessions that it may have: until one may have ended.
-constexpr Duration refused_retry = 5s;
 
 }  // namespace
 
@@ -32,6 +30,7 @@ Switchboard::Switchboard(std::unique_ptr<Router> router, SwitchboardOptions opti
 
 void Switchboard::begin_turn(Instant now, const EventSink& take) {
   counters_.turns += 1;
+  now_ = now;
   // Between turns nothing waits to be sent to a peer, so here a stranger can be forgotten.
   for (const PeerId peer : std::exchange(suspects_, {})) {
     if (Connection* connection = connections_.find(peer)) suspect(*connection, now);
@@ -55,6 +54,7 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
   switch (event.what) {
     case What::accepted:
       counters_.connections_accepted += 1;
+      accepted_.opened(event.value);
       break;
     case What::accept_failed:
       counters_.accepts_failed += 1;
@@ -67,6 +67,7 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
       break;
     case What::disconnected:
       counters_.connections_closed += 1;
+      accepted_.closed(event.value);
       report_closed(event.value);
       break;
     case What::connected:
@@ -102,6 +103,7 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
   counters_.bytes_in += frames.header.size() + frames.payload.size();
 
   Connection* connection = &sender(take);
+  accepted_.delivered(connection->fd);
   if (identities_.has_gate() && !connection->session.valid() &&
       !identities_.is_known(connection->user)) {
     // Its key was revoked since it came in. Not even its hello is looked at.
@@ -158,7 +160,7 @@ std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection
   });
   if (others < most) return {};
   refuse.code = core::RefuseCode::limit;
-  refuse.retry = refused_retry;
+  refuse.retry = limits::refused_retry;
   refuse.words = "this key may have " + std::to_string(most) + " sessions at the same time";
   return refuse;
 }
@@ -171,6 +173,7 @@ void Switchboard::turn_away(Connection& connection, core::Refuse refuse, const E
       codec::encode(core::Message{std::move(refuse)}, limits::protocol_max, header_);
   FANMILL_ASSERT(frames.ok(), connection.peer);
   transmit(connection, frames.value(), true);
+  close_later(connection);
   if (!connection.session.valid()) return;
   counters_.peers_lost += 1;
   const PeerId peer = connection.peer;
@@ -202,6 +205,7 @@ Connection& Switchboard::admit(std::string_view routing_id, int fd) {
     suspects_.push_back(former->peer);
   }
   Connection& connection = connections_.add(routing_id, fd);
+  connection.cookie = accepted_.cookie(fd);
   if (identities_.has_gate()) connection.user = received_.user();
   return connection;
 }
@@ -232,6 +236,8 @@ void Switchboard::settle(Instant now, bool empty, const EventSink& take) {
     if (Connection* connection = connections_.find(peer)) probe(*connection, now);
   }
   flush_outboxes(now);
+  close_refused(now);
+  if (empty) look_for_endless(now);
 }
 
 void Switchboard::report_departed(const EventSink& take) {
@@ -293,6 +299,8 @@ std::optional<Instant> Switchboard::next_deadline() const {
   if (!probes_.empty() && (!next || probes_.begin()->first < *next)) {
     next = probes_.begin()->first;
   }
+  if (!closing_.empty() && (!next || closing_.front().when < *next)) next = closing_.front().when;
+  if (accepted_.tcp_count() > 0 && (!next || look_due_ < *next)) next = look_due_;
   return next;
 }
 

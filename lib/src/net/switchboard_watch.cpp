@@ -1,0 +1,68 @@
+// Connections that are ended from this side: of who was refused, and of who never ends a message.
+#include <string>
+#include <utility>
+
+#include "net/peer_address.hpp"
+#include "net/switchboard.hpp"
+
+namespace fanmill::net {
+namespace {
+
+// Of one kind, for as many users; who goes on after that has been told of.
+constexpr std::size_t warned_max = 1024;
+
+}  // namespace
+
+void Switchboard::close_later(const Connection& connection) {
+  if (connection.cookie == 0 || accepted_.cookie(connection.fd) != connection.cookie) return;
+  if (!accepted_.begin_closing(connection.fd)) return;
+  closing_.push_back({.when = now_ + options_.refused_linger,
+                      .fd = connection.fd,
+                      .cookie = connection.cookie,
+                      .routing_id = connection.routing_id});
+}
+
+void Switchboard::close_refused(Instant now) {
+  for (; !closing_.empty() && closing_.front().when <= now; closing_.pop_front()) {
+    const Closing& each = closing_.front();
+    // A message names the descriptor that it came by, but may be read when that is another's.
+    const Connection* last = connections_.find_descriptor(each.fd);
+    if (last != nullptr && last->routing_id != each.routing_id) continue;
+    if (accepted_.shut(each.fd, each.cookie)) counters_.connections_shut += 1;
+  }
+}
+
+// A frame has a limit, which libzmq keeps, but the number of a message's frames has none, and they
+// pile up in libzmq until the last has come. We are only told of whole messages; so who receives
+// much and delivers nothing is at it. All that was delivered has just been read.
+void Switchboard::look_for_endless(Instant now) {
+  if (now < look_due_) return;
+  look_due_ = now + limits::memory_look;
+  if (accepted_.tcp_count() == 0) return;
+  if (!accepted_.has_suspects() && !memory_.has_grown(limits::memory_step)) return;
+  for (const int fd : accepted_.endless(limits::unfinished_bytes_max)) {
+    const Connection* connection = connections_.find_descriptor(fd);
+    const std::string address = peer_address(fd);
+    if (!accepted_.shut(fd, accepted_.cookie(fd))) continue;
+    (void)accepted_.begin_closing(fd);
+    counters_.connections_shut += 1;
+    counters_.messages_endless += 1;
+    warn_once(connection == nullptr ? "" : connection->user,
+              "a message without an end came from " + address +
+                  (connection == nullptr ? std::string() : owner_of(*connection)) +
+                  "; its connection was closed");
+  }
+  if (accepted_.has_suspects()) look_due_ = now + limits::memory_second_look;
+}
+
+std::string Switchboard::owner_of(const Connection& connection) const {
+  const std::string name = identities_.name_of(connection.user);
+  return name.empty() ? "" : ", which has the key \"" + name + "\"";
+}
+
+void Switchboard::warn_once(const std::string& user, std::string text) {
+  if (warned_.size() >= warned_max || !warned_.insert(user).second) return;
+  warnings_.push_back(std::move(text));
+}
+
+}  // namespace fanmill::net
