@@ -180,11 +180,25 @@ inline constexpr std::size_t memory_step = 16U << 20;
 inline constexpr Duration memory_look = 250ms;
 inline constexpr Duration memory_second_look = 25ms;
 
+// Descriptors. A connection takes one, and the lowest that is free; so one with a high number says
+// that they run out. From so many below the limit on no worker is let in (it is told why)...
+inline constexpr int descriptors_kept_max = 64;
+/// ...fewer if there are few...
+constexpr int descriptors_kept(int limit) { return std::min(descriptors_kept_max, limit / 8); }
+/// ...and within the last quarter of those no connection stays: files, pipes and processes of this
+/// program need some, too.
+constexpr int descriptors_last(int limit) { return descriptors_kept(limit) / 4; }
+// Held to be let go when there is none left: libzmq then can take a connection in, for us to end it.
+// Else its thread would try again and again without a pause.
+inline constexpr int descriptors_spare = 2;
+
 // Files with keys, so that a wrong path does no harm.
 inline constexpr std::size_t certificate_bytes_max = 16U << 10;  // one has a few hundred
 inline constexpr std::size_t join_file_bytes_max = 64U << 10;    // as many
 inline constexpr std::size_t authorized_bytes_max = 16U << 20;   // a hundred thousand keys
 inline constexpr std::size_t key_name_bytes_max = 64;
+// Whoever reads or changes them holds their lock for milliseconds.
+inline constexpr Duration keys_lock_wait = 10s;
 
 // The shell.
 inline constexpr std::size_t events_per_turn_max = 1024;

@@ -130,7 +130,8 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
     // Peers that choose their routing id keep it over reconnects: a new descriptor, a new peer.
     const int fd = received_.fd();
     if (fd != connection->fd) connection = &admit_again(*connection, fd, take);
-    hello->uuid = connection->worker = identities_.worker_uuid(connection->user, hello->uuid);
+    hello->uuid = identities_.worker_uuid(connection->user, hello->uuid);
+    connections_.name_worker(*connection, hello->uuid);
     return core::MessageReceived{connection->peer, std::move(message), peer_address(fd)};
   }
   if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
@@ -154,11 +155,7 @@ std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection
   const std::uint32_t most = hello ? identities_.sessions_max(connection.user) : 0;
   if (most == 0) return {};
   const core::Uuid uuid = identities_.worker_uuid(connection.user, hello->uuid);
-  std::uint32_t others = 0;
-  connections_.for_each([&](const Connection& each) {
-    if (each.worker.valid() && each.user == connection.user && each.worker != uuid) others += 1;
-  });
-  if (others < most) return {};
+  if (connections_.count_others(connection.user, uuid) < most) return {};
   refuse.code = core::RefuseCode::limit;
   refuse.retry = limits::refused_retry;
   refuse.words = "this key may have " + std::to_string(most) + " sessions at the same time";
@@ -204,9 +201,9 @@ Connection& Switchboard::admit(std::string_view routing_id, int fd) {
     connections_.release_descriptor(*former);
     suspects_.push_back(former->peer);
   }
-  Connection& connection = connections_.add(routing_id, fd);
+  Connection& connection = connections_.add(
+      routing_id, fd, identities_.has_gate() ? received_.user() : std::string_view());
   connection.cookie = accepted_.cookie(fd);
-  if (identities_.has_gate()) connection.user = received_.user();
   return connection;
 }
 

@@ -55,7 +55,7 @@ void Switchboard::prepare(Connection& connection, core::Message& message) {
     task->acknowledged = connection.unsent_tasks.acknowledged(task->acknowledged);
     connection.acknowledged = task->acknowledged;
   } else if (std::holds_alternative<core::Refuse>(message)) {
-    connection.worker = {};  // it has no session, nor will have
+    connections_.name_worker(connection, {});  // it has no session, nor will have
   } else if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     heartbeat->acknowledged = connection.unsent_tasks.acknowledged(heartbeat->acknowledged);
     connection.acknowledged = heartbeat->acknowledged;
