@@ -37,6 +37,17 @@ class Accepted {
   /// Makes libzmq close it. False if this connection isn't there any more.
   bool shut(int fd, std::uint64_t cookie);
 
+  /// Of those that are not closing and are `wanted`, the one with the highest descriptor: the last
+  /// that came, more or less. -1 if there is none. O(connections).
+  template <typename Wanted>
+  [[nodiscard]] int newest(const Wanted& wanted) const {
+    for (auto fd = static_cast<int>(sockets_.size()); fd-- > 0;) {
+      const Socket& socket = sockets_[static_cast<std::size_t>(fd)];
+      if (socket.is_open && !socket.is_closing && wanted(fd)) return fd;
+    }
+    return -1;
+  }
+
   /// A complete message came by it.
   void delivered(int fd) {
     if (is_open(fd)) sockets_[static_cast<std::size_t>(fd)].has_delivered = true;

@@ -31,6 +31,7 @@ Switchboard::Switchboard(std::unique_ptr<Router> router, SwitchboardOptions opti
 void Switchboard::begin_turn(Instant now, const EventSink& take) {
   counters_.turns += 1;
   now_ = now;
+  reserve_.regain();
   // Between turns nothing waits to be sent to a peer, so here a stranger can be forgotten.
   for (const PeerId peer : std::exchange(suspects_, {})) {
     if (Connection* connection = connections_.find(peer)) suspect(*connection, now);
@@ -54,10 +55,11 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
   switch (event.what) {
     case What::accepted:
       counters_.connections_accepted += 1;
-      accepted_.opened(event.value);
+      take_accepted(event.value);
       break;
     case What::accept_failed:
       counters_.accepts_failed += 1;
+      take_accept_failure(event.value);
       break;
     case What::handshake_failed:
       counters_.handshake_failures += 1;
@@ -143,6 +145,15 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
 std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection,
                                                     const core::Message& message) {
   const auto* hello = std::get_if<core::Hello>(&message);
+  if (hello != nullptr && DescriptorReserve::is_scarce(received_.fd())) {
+    return core::Refuse{.session = connection.session,
+                        .code = core::RefuseCode::limit,
+                        .greeting = hello->greeting,
+                        .retry = limits::refused_retry,
+                        .words = "the manager has no more descriptors for workers (it may have " +
+                                 std::to_string(DescriptorReserve::limit()) +
+                                 " open files; raise that limit, ulimit -n)"};
+  }
   // Each message of thousands of workers asks no lock: the gate is asked when a session begins, and
   // when it has changed (recheck).
   if (!identities_.has_gate() || (hello == nullptr && connection.session.valid())) return {};

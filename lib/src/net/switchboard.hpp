@@ -30,6 +30,7 @@
 #include "core/manager_events.hpp"
 #include "net/accepted.hpp"
 #include "net/connections.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/identities.hpp"
 #include "net/loop_counters.hpp"
 #include "net/memory_watch.hpp"
@@ -107,11 +108,14 @@ class Switchboard {
   void transmit(Connection& connection, const codec::Frames& frames, bool expendable);
   bool flush(Connection& connection);
   void flush_outboxes(Instant now);
+  void take_accepted(int fd);
+  void take_accept_failure(int error_number);
+  [[nodiscard]] bool shut(int fd);
   void close_later(const Connection& connection);
   void close_refused(Instant now);
   void look_for_endless(Instant now);
   [[nodiscard]] std::string owner_of(const Connection& connection) const;
-  void warn_once(const std::string& user, std::string text);
+  void warn_once(const std::string& what, std::string text);
 
   std::unique_ptr<Router> router_;
   SwitchboardOptions options_;
@@ -142,6 +146,7 @@ class Switchboard {
   Instant now_{};  // of this turn
   Accepted accepted_;
   MemoryWatch memory_;
+  DescriptorReserve reserve_;
   std::deque<Closing> closing_;  // by their time
   Instant look_due_{};
   std::set<std::string> warned_;

@@ -1,4 +1,6 @@
-// Connections that are ended from this side: of who was refused, and of who never ends a message.
+// Connections that are ended from this side: of who was refused, of who never ends a message, and of
+// who comes when there are no more descriptors.
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -22,6 +24,35 @@ void Switchboard::close_later(const Connection& connection) {
                       .routing_id = connection.routing_id});
 }
 
+bool Switchboard::shut(int fd) {
+  (void)accepted_.begin_closing(fd);  // once is enough
+  if (!accepted_.shut(fd, accepted_.cookie(fd))) return false;
+  counters_.connections_shut += 1;
+  return true;
+}
+
+void Switchboard::take_accepted(int fd) {
+  accepted_.opened(fd);
+  if (!reserve_.is_lent() && !DescriptorReserve::is_last(fd)) return;
+  if (shut(fd)) counters_.connections_shed += 1;
+  warn_once("descriptors", "connections are turned away: this process may have " +
+                               std::to_string(DescriptorReserve::limit()) +
+                               " open files, and is near it; raise that limit (ulimit -n)");
+}
+
+// Until it could take the connection in, libzmq's thread would try without a pause. What it takes in
+// then is ended at once, and so its descriptor comes back.
+void Switchboard::take_accept_failure(int error_number) {
+  if (error_number != EMFILE && error_number != ENFILE) return;
+  if (reserve_.lend()) return;
+  // Others of this process had them all. A stranger's is needed more.
+  const int fd = accepted_.newest([this](int each) {
+    const Connection* connection = connections_.find_descriptor(each);
+    return connection == nullptr || !connection->session.valid();
+  });
+  if (fd >= 0 && shut(fd)) counters_.connections_shed += 1;
+}
+
 void Switchboard::close_refused(Instant now) {
   for (; !closing_.empty() && closing_.front().when <= now; closing_.pop_front()) {
     const Closing& each = closing_.front();
@@ -43,11 +74,9 @@ void Switchboard::look_for_endless(Instant now) {
   for (const int fd : accepted_.endless(limits::unfinished_bytes_max)) {
     const Connection* connection = connections_.find_descriptor(fd);
     const std::string address = peer_address(fd);
-    if (!accepted_.shut(fd, accepted_.cookie(fd))) continue;
-    (void)accepted_.begin_closing(fd);
-    counters_.connections_shut += 1;
+    if (!shut(fd)) continue;
     counters_.messages_endless += 1;
-    warn_once(connection == nullptr ? "" : connection->user,
+    warn_once("endless " + (connection == nullptr ? "" : connection->user),
               "a message without an end came from " + address +
                   (connection == nullptr ? std::string() : owner_of(*connection)) +
                   "; its connection was closed");
@@ -60,8 +89,8 @@ std::string Switchboard::owner_of(const Connection& connection) const {
   return name.empty() ? "" : ", which has the key \"" + name + "\"";
 }
 
-void Switchboard::warn_once(const std::string& user, std::string text) {
-  if (warned_.size() >= warned_max || !warned_.insert(user).second) return;
+void Switchboard::warn_once(const std::string& what, std::string text) {
+  if (warned_.size() >= warned_max || !warned_.insert(what).second) return;
   warnings_.push_back(std::move(text));
 }
 
