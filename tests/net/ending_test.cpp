@@ -131,6 +131,20 @@ TEST_CASE("a refused peer reads why, and then its connection is closed") {
   board.turn_until([&] { return board.board->snapshot().keys_refused >= 1; });
 }
 
+TEST_CASE("who does not finish its handshake in time is cut off") {
+  auto router = Router::open({.handshake_max = std::chrono::milliseconds(50)});
+  const std::string endpoint = router.value()->bind({.host = "127.0.0.1"}).value();
+  const Descriptor peer = connected_to(endpoint);
+  SECTION("who says nothing") {}
+  SECTION("who says half a greeting") { REQUIRE(::send(peer.get(), "\xff\0\0\0", 4, 0) == 4); }
+  char bytes[64];
+  ssize_t got = 0;
+  // It says its own greeting first.
+  while ((got = ::recv(peer.get(), bytes, sizeof bytes, 0)) > 0) {
+  }
+  CHECK(got == 0);
+}
+
 TEST_CASE("a message without an end is cut off, and others are served") {
   OpenBoard board;
   RawPeer honest(board.endpoint);

@@ -29,6 +29,8 @@ struct RouterOptions {
   int send_queue_max = 16384;
   // Messages of one peer that libzmq reads ahead of us. Then TCP pushes back on that peer alone.
   int receive_queue_max = 1024;
+  // For a connection to show that it may enter.
+  Duration handshake_max = limits::handshake_max;
   // Null for one of its own.
   std::shared_ptr<zmq::context_t> context;
   // Who may enter; null: whoever comes, unencrypted. At most one such router in a context.
