@@ -42,6 +42,8 @@ struct SwitchboardOptions {
   std::size_t frame_bytes_max = limits::frame_bytes_max;
   std::size_t strangers_max = limits::strangers_max;
   Duration refused_linger = limits::refused_linger;
+  Duration memory_look = limits::memory_look;
+  std::size_t memory_step = limits::memory_step;
   // Whom the router's gate lets in; null: there is none.
   std::shared_ptr<const Gate> gate;
 };
@@ -149,6 +151,7 @@ class Switchboard {
   DescriptorReserve reserve_;
   std::deque<Closing> closing_;  // by their time
   Instant look_due_{};
+  Instant full_look_due_{};
   std::set<std::string> warned_;
   std::vector<std::string> warnings_;
 };

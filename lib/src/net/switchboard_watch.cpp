@@ -1,6 +1,8 @@
 // Connections that are ended from this side: of who was refused, of who never ends a message, and of
 // who comes when there are no more descriptors.
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace {
 
 // Of one kind, for as many users; who goes on after that has been told of.
 constexpr std::size_t warned_max = 1024;
+// What was freed before may be filled again without this process growing; so connections are also
+// looked through this often. With ten thousand of them that takes some 5 ms.
+constexpr Duration full_look = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -68,9 +73,11 @@ void Switchboard::close_refused(Instant now) {
 // much and delivers nothing is at it. All that was delivered has just been read.
 void Switchboard::look_for_endless(Instant now) {
   if (now < look_due_) return;
-  look_due_ = now + limits::memory_look;
+  look_due_ = now + options_.memory_look;
   if (accepted_.tcp_count() == 0) return;
-  if (!accepted_.has_suspects() && !memory_.has_grown(limits::memory_step)) return;
+  const bool is_due = accepted_.has_suspects() || now >= full_look_due_;
+  if (!memory_.has_grown(options_.memory_step) && !is_due) return;
+  full_look_due_ = now + full_look;
   for (const int fd : accepted_.endless(limits::unfinished_bytes_max)) {
     const Connection* connection = connections_.find_descriptor(fd);
     const std::string address = peer_address(fd);
@@ -81,7 +88,8 @@ void Switchboard::look_for_endless(Instant now) {
                   (connection == nullptr ? std::string() : owner_of(*connection)) +
                   "; its connection was closed");
   }
-  if (accepted_.has_suspects()) look_due_ = now + limits::memory_second_look;
+  if (accepted_.has_suspects())
+    look_due_ = now + std::min(options_.memory_look, limits::memory_second_look);
 }
 
 std::string Switchboard::owner_of(const Connection& connection) const {
