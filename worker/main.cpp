@@ -6,6 +6,7 @@
 #include <fanmill/version.hpp>
 #include <string>
 
+#include "base/descriptor_limit.hpp"
 #include "base/plain_arguments.hpp"
 #include "launch/restart_rule.hpp"
 #include "program_command.hpp"
@@ -74,6 +75,8 @@ int main(int argc, char** argv) {
     const fanmill::PlainArguments arguments(argc, argv);
     program.parse(arguments.count(), arguments.values());
     check_alone(program);
+    // Each slot takes several. What is started from here gets the former limit.
+    fanmill::raise_descriptor_limit();
     if (supervise.was_typed()) return supervise.run();
     for (const ProgramCommand* each : {&run, &pipe}) {
       if (each->was_typed()) return each->run();

@@ -52,7 +52,9 @@ void WorkerOptions::add_to(CLI::App& app) {
                                  "FANMILL_ENDPOINT, else the join file of this user's\n"
                                  "own manager, if it has written one");
   connect->type_name("ENDPOINT");
-  app.add_option("-j,--join", join_, "The join file that the manager wrote")
+  app.add_option("-j,--join", join_,
+                 "The join file that the manager wrote, or a descriptor\n"
+                 "to read it from, such as fd:7")
       ->type_name("FILE")
       ->excludes(connect);
   app.add_flag("--insecure-plaintext", insecure_plaintext_,
@@ -136,9 +138,10 @@ void WorkerOptions::add_execution(CLI::App& app) {
 
 Join WorkerOptions::join() const {
   if (!connect_.empty() && !join_.empty()) refuse("--connect excludes --join");
-  Join join = !connect_.empty() ? Join::parse(connect_)
-              : join_.empty()   ? find_manager()
-                                : Join::file(join_);
+  Join join = !connect_.empty()          ? Join::parse(connect_)
+              : join_.empty()            ? find_manager()
+              : join_.starts_with("fd:") ? Join::parse(join_)
+                                         : Join::file(join_);
   return insecure_plaintext_ ? join.with_insecure_plaintext() : join;
 }
 

@@ -1,5 +1,7 @@
 // How a worker finds its manager: what a user types, join files, the environment.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fanmill/join.hpp>
@@ -7,10 +9,12 @@
 #include <fstream>
 #include <optional>
 
+#include "base/program.hpp"
 #include "catch.hpp"
 #include "farm_error.hpp"
 #include "scratch_folder.hpp"
 
+using Catch::Matchers::ContainsSubstring;
 using fanmill::ErrorCode;
 using fanmill::Join;
 using fanmill::test::ScratchFolder;
@@ -139,4 +143,34 @@ TEST_CASE("find looks at FANMILL_JOIN, FANMILL_ENDPOINT and the user's join file
   write(folder.path() + "/given", "fanmill-join = 1\nendpoint = tcp://given:1\n");
   const Variable given("FANMILL_JOIN", folder.path() + "/given");
   CHECK(Join::find().endpoints() == Endpoints{"tcp://given:1"});
+}
+
+TEST_CASE("a join file is read from a descriptor, once, and errors are in words", "[unit][api]") {
+  const auto piped = [](const std::string& text) {
+    fanmill::Pipe pipe = fanmill::make_pipe();
+    REQUIRE(fanmill::write_all(pipe.write.get(), text) == 0);
+    // Whoever reads it closes it.
+    return ::dup(pipe.read.get());
+  };
+  const std::string text = "fanmill-join = 1\nendpoint = ipc:///a/b\n";
+  const int number = piped(text);
+  const std::string typed = "fd:" + std::to_string(number);
+  const Join join = Join::parse(typed);
+  CHECK(join.endpoints() == Endpoints{"ipc:///a/b"});
+  CHECK(join.source() == "descriptor " + std::to_string(number));
+  CHECK(::fcntl(number, F_GETFD) == -1);
+  CHECK_THAT(words_of(ErrorCode::join_not_found, [&] { (void)Join::parse(typed); }),
+             ContainsSubstring("descriptor " + std::to_string(number)) &&
+                 ContainsSubstring("Bad file descriptor") && ContainsSubstring("7< FILE"));
+  CHECK_THAT(words_of(ErrorCode::invalid_argument, [] { (void)Join::parse("fd:x"); }),
+             ContainsSubstring("fd:N") && ContainsSubstring("\"fd:x\""));
+  CHECK_THAT(
+      words_of(ErrorCode::invalid_argument, [&] { (void)Join::descriptor(piped("nonsense\n")); }),
+      ContainsSubstring(", line 1: not a join file"));
+  const int file = ::open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  CHECK_THAT(words_of(ErrorCode::invalid_argument, [&] { (void)Join::descriptor(file); }),
+             ContainsSubstring("longer than 65536 bytes"));
+  // As FANMILL_JOIN has it.
+  const Variable named("FANMILL_JOIN", "fd:" + std::to_string(piped(text)));
+  CHECK(Join::find().endpoints() == Endpoints{"ipc:///a/b"});
 }

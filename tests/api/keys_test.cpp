@@ -1,10 +1,14 @@
 // Keys without a word of configuration: made by themselves, handed over in a join file.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/descriptor.hpp"
 #include "catch.hpp"
 #include "farm.hpp"
 #include "farm_error.hpp"
@@ -247,4 +251,20 @@ TEST_CASE("managers that start at once make one set of keys", "[unit][api]") {
     }
   }
   CHECK(server_keys == std::vector<std::string>(8, server_keys.front()));
+}
+
+// Held by this process, on another opening of the file: flock tells those apart.
+TEST_CASE("a lock on the keys that is held for ever is told of, with who holds it", "[unit][api]") {
+  const ScratchFolder scratch;
+  const std::string folder = scratch.path() + "/keys";
+  REQUIRE(fanmill::net::FarmKeys::open(folder).ok());
+  const fanmill::Descriptor held(::open((folder + "/lock").c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(::flock(held.get(), LOCK_EX) == 0);
+  const auto opened = fanmill::net::FarmKeys::open(folder, 20ms);
+  REQUIRE_FALSE(opened.ok());
+  CHECK_THAT(opened.error().message,
+             ContainsSubstring("/lock: process " + std::to_string(::getpid()) + " (test_api)") &&
+                 ContainsSubstring("end it and try again"));
+  REQUIRE(::flock(held.get(), LOCK_UN) == 0);
+  CHECK(fanmill::net::FarmKeys::open(folder, 20ms).ok());
 }

@@ -47,6 +47,32 @@ TEST_CASE("a Hello with as many names as the limits allow is sent whole", "[unit
   CHECK(read.software == full.software);
 }
 
+// Nobody who keeps to the limits can make such ones: a text is told to be a byte longer, and a name is
+// cut in two.
+TEST_CASE("a Hello with a longer text or list than the limits allow is refused", "[unit][codec]") {
+  const auto size_word = [](std::uint32_t bytes) {
+    const std::uint32_t word = bytes << 3U | 2U;  // of a list of bytes
+    return std::string(reinterpret_cast<const char*>(&word), sizeof word);
+  };
+  const auto fault_after = [](const core::Hello& said, const std::string& from,
+                              const std::string& to) {
+    OwnedFrames frames = encoded(said);
+    const std::size_t place = frames.header.find(from);
+    REQUIRE(place != std::string::npos);
+    frames.header.replace(place, from.size(), to);
+    const auto read = decoded(frames);
+    return read.ok() ? "no error" : read.error().message;
+  };
+  core::Hello said = hello();
+  said.functions = {std::string(limits::text_bytes_max, 'f')};
+  CHECK(fault_after(said, size_word(limits::text_bytes_max + 1),
+                    size_word(limits::text_bytes_max + 2)) ==
+        "Hello: functions is 2049, expected 0 to 2048 (its length in bytes)");
+  said.functions = names_of(limits::functions_max, 7);
+  CHECK(fault_after(said, "f255---", "f25\nf-8") ==
+        "Hello: functions: 257 names, expected at most 256");
+}
+
 TEST_CASE("software and host are cut so that the header is never over 4096 bytes",
           "[unit][codec]") {
   core::Hello full = hello();

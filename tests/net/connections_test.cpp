@@ -49,6 +49,32 @@ TEST_CASE("of peers without a session only so many are kept, the oldest goes fir
   CHECK_FALSE(table.surplus_stranger());
 }
 
+TEST_CASE("the connections of a user's other workers are counted") {
+  Connections table(10);
+  const core::Uuid one{.low = 1};
+  const core::Uuid two{.low = 2};
+  CHECK(table.count_others("node3", one) == 0);
+  Connection& first = table.add("r1", 1, "node3");
+  Connection& second = table.add("r2", 2, "node3");
+  Connection& third = table.add("r3", 3, "node4");
+  CHECK(table.count_others("node3", one) == 0);  // none has said who it is
+  for (int i = 0; i < 2; ++i) {                  // again is no more
+    table.name_worker(first, one);
+    table.name_worker(second, one);
+    table.name_worker(third, one);
+  }
+  CHECK(table.count_others("node3", one) == 0);
+  CHECK(table.count_others("node3", two) == 2);
+  table.name_worker(second, two);
+  CHECK(table.count_others("node3", one) == 1);
+  CHECK(table.count_others("node3", core::Uuid{.low = 3}) == 2);
+  CHECK(table.count_others("node4", two) == 1);
+  table.name_worker(first, {});
+  CHECK(table.count_others("node3", two) == 0);
+  table.erase(second.peer);
+  CHECK(table.count_others("node3", one) == 0);
+}
+
 TEST_CASE("a started count of the worker becomes the core's when tasks were not sent") {
   UnsentTasks tasks;
   tasks.sent();    // core 1, worker 1

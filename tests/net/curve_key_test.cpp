@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "core/limits.hpp"
 #include "net/authorized_keys.hpp"
 #include "net/certificate.hpp"
 #include "net/private_file.hpp"
@@ -140,6 +141,14 @@ TEST_CASE("a certificate that is not whole or not private is refused with what t
                    pair.substr(pair.find('\n') + 1)),
              ContainsSubstring("does not belong"));
   CHECK_THAT(fault(std::string(1U << 20, '#')), ContainsSubstring("longer than"));
+}
+
+TEST_CASE("a file of authorised keys has its limit") {
+  const test::ScratchFolder scratch;
+  const std::string endless(limits::authorized_bytes_max + 1, '#');
+  CHECK_THAT(AuthorizedKeys::load(file_with(scratch, endless)).error().message,
+             ContainsSubstring("longer than 16777216 bytes"));
+  CHECK(AuthorizedKeys::load(file_with(scratch, endless.substr(1))).ok());
 }
 
 TEST_CASE("a fifo in the place of a key file is refused, not waited for") {

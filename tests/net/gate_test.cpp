@@ -7,9 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "catch.hpp"
 #include "farm.hpp"
 #include "net/clock.hpp"
+#include "net/curve_socket.hpp"
 #include "net/dealer.hpp"
 #include "net/router.hpp"
 #include "scratch_folder.hpp"
@@ -238,4 +241,42 @@ TEST_CASE("by ipc nothing is taken from another user's process") {
   dealer.open();
   CHECK(trouble_of(dealer) == Dealer::Trouble::other_user);
   ::close(listener);
+}
+
+// libzmq 4.3.4 gives a peer that has chosen no routing id a byte of 0 and a number that rises by one,
+// and aborts if somebody has chosen that one before. Whoever holds a key could end the manager so.
+TEST_CASE("a peer with a key can't take a routing id that libzmq will give to another") {
+  Guarded guarded;
+  const SocketFolder folder = SocketFolder::make().value();
+  const std::string local = folder.endpoint("manager");
+  REQUIRE(guarded.router->bind(parse_endpoint(local, Endpoint::Use::listen).value()).ok());
+  zmq::context_t context;
+  std::vector<zmq::socket_t> peers;
+  const auto speak = [&](const std::string& endpoint, const std::string& routing_id) {
+    zmq::socket_t& peer = peers.emplace_back(context, zmq::socket_type::dealer);
+    peer.set(zmq::sockopt::linger, 0);
+    if (!routing_id.empty()) peer.set(zmq::sockopt::routing_id, routing_id);
+    if (endpoint.starts_with("tcp")) show_keys(peer, guarded.server_key, *guarded.worker);
+    peer.connect(endpoint);
+    peer.send(zmq::str_buffer("hello"));
+    zmq_pollitem_t item{guarded.router->handle(), 0, ZMQ_POLLIN, 0};
+    REQUIRE(zmq_poll(&item, 1, 60'000) == 1);
+    Router::Received received;
+    REQUIRE(guarded.router->receive(received));
+    return std::string(view(received.routing_id));
+  };
+  const std::string given = speak(local, "");
+  REQUIRE(given.size() == 5);
+  std::string next = given;
+  for (std::size_t at = next.size(); at-- > 1 && ++next[at] == '\0';) {
+  }
+  const std::string named = speak(guarded.endpoint, next);
+  CHECK(guarded.router->has_named(named));
+  CHECK(speak(local, "") == next);  // and here the process would end
+  CHECK_FALSE(guarded.router->has_named(next));
+  // Those of the same choice are as many peers.
+  std::set<std::string> names;
+  for (int i = 0; i < 50; ++i) names.insert(speak(guarded.endpoint, next));
+  CHECK(names.size() == 50);
+  for (const std::string& name : names) CHECK(guarded.router->has_named(name));
 }

@@ -38,7 +38,7 @@ class JoinKeys;
 class FANMILL_EXPORT Join {
  public:
   /// Where this user's manager is. The first of these that is there: the file that FANMILL_JOIN
-  /// names; the endpoint in FANMILL_ENDPOINT (with the cookie in FANMILL_COOKIE, and without keys if
+  /// names, or the descriptor ("fd:7"); the endpoint in FANMILL_ENDPOINT (with the cookie in FANMILL_COOKIE, and without keys if
   /// FANMILL_INSECURE_PLAINTEXT is set), which `Manager::start_workers` sets; the user's join file,
   /// `default_path()`. Throws FarmError:
   /// join_not_found if there is none, with the places and what to do; else as `file`.
@@ -49,7 +49,13 @@ class FANMILL_EXPORT Join {
   /// may read or write it (with the chmod to type), invalid_argument if it is not a join file (with
   /// the line).
   static Join file(const std::filesystem::path& path);
-  /// What a user types: an endpoint ("tcp://node3:5557", "node3:5557") or the path of a join file.
+  /// Reads a join file from a descriptor that this process was started with, to its end, and closes
+  /// it: for a supervisor that keeps keys out of the file system. The keys stay in memory, and are
+  /// wiped with the last copy. Once: the next call finds nothing there. Throws FarmError:
+  /// join_not_found if it is not open, io_error if it can't be read, invalid_argument as `file`.
+  static Join descriptor(int number);
+  /// What a user types: an endpoint ("tcp://node3:5557", "node3:5557"), the path of a join file, or
+  /// a descriptor ("fd:7").
   /// Throws FarmError: invalid_argument for no text, else as `file`.
   static Join parse(const std::string& typed);
   /// The text of a join file; `name` stands in errors in place of the path. Throws FarmError

@@ -79,6 +79,13 @@ struct ManagerOptions {
   /// have.
   std::size_t credit_bytes = 8U << 20;
 
+  /// Raises this process's limit of open files (`ulimit -n`) to the most that it may have: each worker
+  /// takes one descriptor. Workers and tasks that are started from here get the former limit; what
+  /// the program starts by itself does not. False for a program that uses select(), which can't deal
+  /// with descriptors above 1023. Below the limit some are kept: a worker that comes too many is
+  /// refused, told why, and tries again later.
+  bool raise_descriptor_limit = true;
+
   /// Lines on standard error: 0 only what keeps a run waiting (tasks for a function that no worker
   /// offers), 1 workers that join and leave, 2 also tasks and groups.
   int verbose = 0;

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "api/join_keys.hpp"
+#include "base/descriptor.hpp"
+#include "core/limits.hpp"
 #include "net/certificate.hpp"
 #include "net/farm_keys.hpp"
 #include "net/paths.hpp"
@@ -20,7 +22,6 @@ namespace {
 
 constexpr std::string_view first_name = "fanmill-join";
 constexpr std::string_view file_version = "1";
-constexpr std::size_t file_bytes_max = 64 << 10;  // a join file has a few hundred
 
 Error bad(std::string text) { return {ErrorCode::invalid_argument, std::move(text)}; }
 
@@ -33,12 +34,32 @@ Status take_farm(std::string_view value, std::uint64_t& farm) {
 }
 
 std::string read_join_file(const std::string& path) {
-  Result<std::string> text = net::read_private_file(path, file_bytes_max);
+  Result<std::string> text = net::read_private_file(path, limits::join_file_bytes_max);
   if (text.ok()) return std::move(text).value();
   const Error& error = text.error();
   if (error.code != ErrorCode::join_not_found) raise(error);
   throw FarmError(error.code,
                   error.message + "; start the manager first, or copy its join file here");
+}
+
+/// Of "fd:7".
+std::optional<int> descriptor_number(const std::string& typed) {
+  constexpr std::string_view prefix = "fd:";
+  int number = -1;
+  const char* const end = typed.data() + typed.size();
+  if (!typed.starts_with(prefix)) return std::nullopt;
+  const auto read = std::from_chars(typed.data() + prefix.size(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || number < 0) {
+    throw FarmError(ErrorCode::invalid_argument,
+                    "a descriptor is fd:N with N from 0 on, got \"" + typed + "\"");
+  }
+  return number;
+}
+
+/// What FANMILL_JOIN and --join name.
+Join file_or_descriptor(const std::string& typed) {
+  const std::optional<int> number = descriptor_number(typed);
+  return number ? Join::descriptor(*number) : Join::file(typed);
 }
 
 /// Wiped with the last of those that share it.
@@ -61,7 +82,8 @@ std::string checked(const char* what, const std::string& value) {
 }  // namespace
 
 Join Join::find() {
-  if (const std::string path = net::environment("FANMILL_JOIN"); !path.empty()) return file(path);
+  if (const std::string path = net::environment("FANMILL_JOIN"); !path.empty())
+    return file_or_descriptor(path);
   if (const std::string typed = net::environment("FANMILL_ENDPOINT"); !typed.empty()) {
     Join join = endpoint(typed);
     join.cookie_ = net::environment("FANMILL_COOKIE");
@@ -97,12 +119,30 @@ Join Join::file(const std::filesystem::path& path) {
   return join;
 }
 
+Join Join::descriptor(int number) {
+  const std::string name = "descriptor " + std::to_string(number);
+  Result<std::string> text = net::read_descriptor(Descriptor(number), limits::join_file_bytes_max);
+  if (!text.ok()) {
+    const Error& error = text.error();
+    const bool is_closed = error.code == ErrorCode::join_not_found;
+    throw FarmError(error.code,
+                    name + ": " + error.message +
+                        (is_closed ? "; hand the join file over by it (fd:7 with 7< FILE), and use "
+                                     "it once"
+                                   : ""));
+  }
+  const std::unique_ptr<std::string, void (*)(std::string*)> wiped(
+      &text.value(), [](std::string* last) { net::wipe(*last); });
+  return from_text(*wiped, name);
+}
+
 Join Join::parse(const std::string& typed) {
   if (typed.empty()) {
     throw FarmError(ErrorCode::invalid_argument,
                     "give an endpoint (tcp://HOST:5557) or the path of a join file");
   }
   if (typed.find("://") != std::string::npos) return endpoint(typed);
+  if (typed.starts_with("fd:")) return file_or_descriptor(typed);
   // "node3:5557": a colon with a port behind it, and no such file.
   std::error_code failure;
   const std::size_t colon = typed.rfind(':');

@@ -11,6 +11,7 @@
 #include "api/manager_settings.hpp"
 #include "api/reporter.hpp"
 #include "api/run_engine.hpp"
+#include "base/descriptor_limit.hpp"
 #include "net/file_watch.hpp"
 #include "net/manager_loop.hpp"
 #include "net/paths.hpp"
@@ -112,6 +113,7 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
 
 Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
   api::check(options);
+  if (options.raise_descriptor_limit) raise_descriptor_limit();
   reporter = std::make_unique<api::Reporter>(api::ReporterOptions{
       .verbose = options.verbose, .timestamps = options.timestamps, .observer = options.observer});
   std::vector<std::string> endpoints = options.endpoints;

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/assert.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/signals.hpp"
 
 extern "C" {
@@ -111,6 +112,7 @@ bool redirect(int from, int to) { return from < 0 || ::dup2(from, to) >= 0; }
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   if (options.niceness != 0) [[maybe_unused]]
     const int niceness = ::nice(options.niceness);
+  restore_descriptor_limit();
   for (const ResourceLimit& each : options.limits) each.apply();
   sigset_t none;
   ::sigemptyset(&none);

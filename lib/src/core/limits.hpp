@@ -170,6 +170,56 @@ inline constexpr std::uint64_t channel_window_bytes_max = 64U << 20;
 // What came by channels that no program has accepted yet, of one listener.
 inline constexpr std::uint64_t channel_unaccepted_bytes_max = 256U << 20;
 
+// Connections to a manager, and a worker's to it.
+// Without a handshake: libzmq's default of 30 s lets strangers hold connections that never say
+// anything.
+inline constexpr Duration handshake_max = 5s;
+// Thousands of workers may connect at once after a restart of the manager.
+inline constexpr int listen_backlog = 1024;
+// Peers without a session that a manager remembers. Any number is safe: a stranger that is
+// forgotten and speaks again counts as a new one.
+inline constexpr std::size_t strangers_max = 4096;
+// A worker obeys its manager, whose frame limit it learns only after connecting: this is against
+// nonsense.
+inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
+// A manager shows at its start that strangers are refused; it takes milliseconds on an idle
+// machine.
+inline constexpr Duration gate_proof_max = 30s;
+// For a worker whose key has all the sessions that it may have: until one may have ended.
+inline constexpr Duration refused_retry = 5s;
+// From a refusal to the end of its connection: for it to arrive.
+inline constexpr Duration refused_linger = 1s;
+// What a connection may have received since its last whole message before it counts as a message
+// without an end. A lawful one's rest is less, and so is what the kernel holds for a process that
+// was away (tcp_rmem, 6 MiB).
+inline constexpr std::uint64_t unfinished_bytes_max = 16U << 20;
+static_assert(unfinished_bytes_max >= 4 * frames_max * frame_bytes_max);
+// Connections are looked through for that when this process has grown by so much, which is looked
+// at so often, and a second time before one is closed.
+inline constexpr std::size_t memory_step = 16U << 20;
+inline constexpr Duration memory_look = 250ms;
+inline constexpr Duration memory_second_look = 25ms;
+
+// Descriptors. A connection takes one, and the lowest that is free; so one with a high number says
+// that they run out. From so many below the limit on no worker is let in (it is told why)...
+inline constexpr int descriptors_kept_max = 64;
+/// ...fewer if there are few...
+constexpr int descriptors_kept(int limit) { return std::min(descriptors_kept_max, limit / 8); }
+/// ...and within the last quarter of those no connection stays: files, pipes and processes of this
+/// program need some, too.
+constexpr int descriptors_last(int limit) { return descriptors_kept(limit) / 4; }
+// Held to be let go when there is none left: libzmq then can take a connection in, for us to end it.
+// Else its thread would try again and again without a pause.
+inline constexpr int descriptors_spare = 2;
+
+// Files with keys, so that a wrong path does no harm.
+inline constexpr std::size_t certificate_bytes_max = 16U << 10;  // one has a few hundred
+inline constexpr std::size_t join_file_bytes_max = 64U << 10;    // as many
+inline constexpr std::size_t authorized_bytes_max = 16U << 20;   // a hundred thousand keys
+inline constexpr std::size_t key_name_bytes_max = 64;
+// Whoever reads or changes them holds their lock for milliseconds.
+inline constexpr Duration keys_lock_wait = 10s;
+
 // The shell.
 inline constexpr std::size_t events_per_turn_max = 1024;
 // A loop that was away longer than this does not judge anybody by the clock that ran meanwhile.

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/program.hpp"
 #include "exec/capture.hpp"
 #include "exec/function_process.hpp"
@@ -415,6 +416,7 @@ void Keeper::be_function_child(Link link, Descriptor errors, pid_t keeper) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != keeper) ::_exit(1);
+  restore_descriptor_limit();
   ::prctl(PR_SET_NAME, program_invocation_short_name);
   // Ends of others: held here they would outlive them.
   (void)link_.release();

@@ -5,14 +5,12 @@
 #include <sstream>
 #include <utility>
 
+#include "core/limits.hpp"
 #include "net/private_file.hpp"
 #include "net/settings_text.hpp"
 
 namespace fanmill::net {
 namespace {
-
-constexpr std::size_t file_bytes_max = 16U << 20;  // a hundred thousand keys
-constexpr std::size_t name_bytes_max = 64;
 
 Error bad(std::string text) { return {ErrorCode::invalid_argument, std::move(text)}; }
 
@@ -21,10 +19,10 @@ Status check_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '@' || c == '-';
   };
-  if (!name.empty() && name.size() <= name_bytes_max &&
+  if (!name.empty() && name.size() <= limits::key_name_bytes_max &&
       std::all_of(name.begin(), name.end(), may_stand))
     return Ok{};
-  return bad("a name has 1 to " + std::to_string(name_bytes_max) +
+  return bad("a name has 1 to " + std::to_string(limits::key_name_bytes_max) +
              " letters, digits or ._@-, got \"" + std::string(name) + "\"");
 }
 
@@ -162,7 +160,7 @@ void AuthorizedKeys::index() {
 }
 
 Result<AuthorizedKeys> AuthorizedKeys::load(const std::string& path) {
-  const Result<std::string> text = read_private_file(path, file_bytes_max);
+  const Result<std::string> text = read_private_file(path, limits::authorized_bytes_max);
   if (!text.ok()) return text.error();
   // An editor may be just writing it; to shut out everybody takes a comment at least.
   if (text.value().empty()) return bad(path + ": an empty file is no list of keys");

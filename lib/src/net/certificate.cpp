@@ -2,13 +2,12 @@
 
 #include <utility>
 
+#include "core/limits.hpp"
 #include "net/private_file.hpp"
 #include "net/settings_text.hpp"
 
 namespace fanmill::net {
 namespace {
-
-constexpr std::size_t file_bytes_max = 16U << 10;  // one has a few hundred
 
 Error incomplete(const std::string& file_name, const char* what) {
   return {ErrorCode::invalid_argument, file_name + ": not a certificate: it has no " + what};
@@ -69,7 +68,7 @@ std::string Certificate::to_text() const {
 }
 
 Result<Certificate> Certificate::load(const std::string& path) {
-  Result<std::string> text = read_private_file(path, file_bytes_max);
+  Result<std::string> text = read_private_file(path, limits::certificate_bytes_max);
   if (!text.ok()) return text.error();
   Result<Certificate> certificate = parse(text.value(), path);
   wipe(text.value());

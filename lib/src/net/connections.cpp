@@ -26,12 +26,13 @@ Connection* Connections::find(std::string_view routing_id) {
 
 Connection* Connections::find_descriptor(int fd) { return lookup(descriptors_, fd); }
 
-Connection& Connections::add(std::string_view routing_id, int fd) {
+Connection& Connections::add(std::string_view routing_id, int fd, std::string_view user) {
   auto made = std::make_unique<Connection>();
   Connection& connection = *made;
   connection.peer = PeerId{++last_peer_};
   connection.routing_id = routing_id;
   connection.fd = fd;
+  connection.user = user;
   connection.stranger = strangers_.insert(strangers_.end(), connection.peer);
   connections_.emplace(connection.peer, std::move(made));
   const bool is_new = routing_ids_.emplace(connection.routing_id, &connection).second;
@@ -56,6 +57,29 @@ void Connections::open_session(Connection& connection, SessionId session, std::u
   connection.unsent_tasks = {};
 }
 
+void Connections::name_worker(Connection& connection, core::Uuid worker) {
+  const core::Uuid former = std::exchange(connection.worker, worker);
+  if (former == worker) return;
+  Workers& workers = workers_[connection.user];
+  if (worker.valid()) {
+    workers.count += 1;
+    workers.each[worker] += 1;
+  }
+  if (former.valid()) {
+    workers.count -= 1;
+    const auto place = workers.each.find(former);
+    if (--place->second == 0) workers.each.erase(place);
+  }
+  if (workers.count == 0) workers_.erase(connection.user);
+}
+
+std::size_t Connections::count_others(const std::string& user, core::Uuid worker) const {
+  const auto workers = workers_.find(user);
+  if (workers == workers_.end()) return 0;
+  const auto same = workers->second.each.find(worker);
+  return workers->second.count - (same == workers->second.each.end() ? 0 : same->second);
+}
+
 void Connections::release_descriptor(Connection& connection) {
   const auto found = descriptors_.find(connection.fd);
   if (found != descriptors_.end() && found->second == &connection) descriptors_.erase(found);
@@ -77,6 +101,7 @@ void Connections::erase(PeerId peer) {
   release_routing_id(*connection);
   if (!connection->session.valid()) strangers_.erase(connection->stranger);
   waiting_.erase(peer);
+  name_worker(*connection, {});
   connections_.erase(peer);
 }
 

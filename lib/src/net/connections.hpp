@@ -11,6 +11,7 @@
 #include <deque>
 #include <fanmill/bytes.hpp>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,8 +36,9 @@ struct Connection {
   PeerId peer;
   std::string routing_id;
   int fd = -1;
-  std::string user;   // whom the gate let in
-  core::Uuid worker;  // as its hello named it; not valid() before
+  std::uint64_t cookie = 0;  // of the connection that had the descriptor then (accepted.hpp)
+  std::string user;          // whom the gate let in
+  core::Uuid worker;         // as its hello named it (name_worker); not valid() before
 
   // Of the session that was last opened on it; not valid() for a stranger.
   SessionId session;
@@ -63,10 +65,14 @@ class Connections {
 
   /// A new peer, as a stranger. Neither the routing id nor the descriptor may be in use: see `find`
   /// and `release_descriptor`. `fd` may be -1.
-  Connection& add(std::string_view routing_id, int fd);
+  Connection& add(std::string_view routing_id, int fd, std::string_view user = {});
   /// The oldest stranger, if there are more than may be.
   [[nodiscard]] std::optional<PeerId> surplus_stranger() const;
   void open_session(Connection& connection, SessionId session, std::uint16_t version);
+  /// Which worker it is from now on; not valid(): none.
+  void name_worker(Connection& connection, core::Uuid worker);
+  /// Connections of the user's other workers.
+  [[nodiscard]] std::size_t count_others(const std::string& user, core::Uuid worker) const;
   /// The descriptor seems to be somebody else's now. `reclaim`: it was not, if nobody has it.
   void release_descriptor(Connection& connection);
   void reclaim_descriptor(Connection& connection);
@@ -97,6 +103,12 @@ class Connections {
     }
   };
 
+  /// Of one user: how many connections name a worker, and which.
+  struct Workers {
+    std::size_t count = 0;
+    std::map<core::Uuid, std::size_t> each;
+  };
+
   std::size_t strangers_max_;
   std::uint64_t last_peer_ = 0;
   std::unordered_map<PeerId, std::unique_ptr<Connection>> connections_;
@@ -104,6 +116,7 @@ class Connections {
   std::unordered_map<int, Connection*> descriptors_;
   std::list<PeerId> strangers_;  // oldest first
   std::set<PeerId> waiting_;
+  std::unordered_map<std::string, Workers> workers_;  // by user; those with a worker at all
 };
 
 }  // namespace fanmill::net

@@ -17,8 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::milliseconds handshake_limit = 5s;
-
 int to_ms(Duration duration) {
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(duration).count();
   return static_cast<int>(std::clamp<std::int64_t>(ms, 0, std::numeric_limits<int>::max()));
@@ -50,7 +48,7 @@ void Dealer::open() {
     socket_->set(zmq::sockopt::rcvhwm, 0);
     socket_->set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(options_.frame_bytes_max));
     socket_->set(zmq::sockopt::linger, 0);
-    socket_->set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_limit.count()));
+    socket_->set(zmq::sockopt::handshake_ivl, to_ms(limits::handshake_max));
     // libzmq's own default never backs off. It adds jitter.
     socket_->set(zmq::sockopt::reconnect_ivl, to_ms(limits::reconnect_backoff_min));
     socket_->set(zmq::sockopt::reconnect_ivl_max, to_ms(limits::reconnect_backoff_max));

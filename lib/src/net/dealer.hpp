@@ -14,16 +14,13 @@
 
 #include "base/time.hpp"
 #include "codec/codec.hpp"
+#include "core/limits.hpp"
 #include "net/curve_key.hpp"
 #include "net/endpoint.hpp"
 #include "net/socket_frames.hpp"
 #include "net/socket_monitor.hpp"
 
 namespace fanmill::net {
-
-/// A worker obeys its manager, whose frame limit it learns only after connecting: this is against
-/// nonsense.
-inline constexpr std::size_t worker_frame_bytes_max = 1U << 30;
 
 /// What a worker shows a manager with keys, and knows it by.
 struct ClientKeys {
@@ -35,7 +32,7 @@ struct DealerOptions {
   /// Null for one of its own. Of a context that others use too, nothing here ever waits for what
   /// lingers.
   std::shared_ptr<zmq::context_t> shared_context;
-  std::size_t frame_bytes_max = worker_frame_bytes_max;
+  std::size_t frame_bytes_max = limits::worker_frame_bytes_max;
   /// For endpoints of tcp; nothing: they are not encrypted.
   std::optional<ClientKeys> keys;
 };

@@ -6,10 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "base/descriptor.hpp"
+#include "net/clock.hpp"
 #include "net/paths.hpp"
+#include "net/poll.hpp"
 #include "net/system_error.hpp"
 
 namespace fanmill::net {
@@ -25,14 +30,54 @@ Result<bool> is_there(const std::string& path) {
   return system_error(path, errno, "try again when its disk can be read");
 }
 
+std::string first_line(const std::string& path) {
+  std::string line;
+  std::ifstream file(path);
+  std::getline(file, line);
+  return line;
+}
+
+// "process 4711 (fanmill-broker)". The kernel lists locks as
+//     1: FLOCK  ADVISORY  WRITE 4711 08:02:1234567 0 EOF
+// with the file's inode at the end of its sixth word.
+std::string holder_of(const Descriptor& file) {
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return "another process";
+  const std::string inode = ":" + std::to_string(status.st_ino);
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string mode;
+    std::string access;
+    std::string pid;
+    std::string place;
+    if (!(words >> number >> kind >> mode >> access >> pid >> place)) continue;
+    if (kind != "FLOCK" || !place.ends_with(inode)) continue;
+    return "process " + pid + " (" + first_line("/proc/" + pid + "/comm") + ")";
+  }
+  return "another process";
+}
+
 // Held while keys are read or made, so that of two managers that start at once one makes them.
-Result<Descriptor> lock(const std::string& folder) {
+Result<Descriptor> lock(const std::string& folder, Duration limit) {
+  constexpr Duration step = std::chrono::milliseconds(10);
   const std::string path = folder + "/lock";
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  int failed = file.valid() ? 0 : -1;
-  while (file.valid() && (failed = ::flock(file.get(), LOCK_EX)) != 0 && errno == EINTR) {
+  if (!file.valid()) return system_error(path, errno, "choose another folder with XDG_STATE_HOME");
+  const Instant end = steady_now() + limit;
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      return system_error(path, errno, "choose another folder with XDG_STATE_HOME");
+    // A process that was stopped with the lock in its hands must not stop all others, too.
+    if (steady_now() >= end) {
+      return Error{ErrorCode::io_error, path + ": " + holder_of(file) +
+                                            " has held this lock for too long; see whether it "
+                                            "hangs, end it and try again"};
+    }
+    poll({}, step);
   }
-  if (failed != 0) return system_error(path, errno, "choose another folder with XDG_STATE_HOME");
   return file;
 }
 
@@ -63,10 +108,10 @@ Result<std::string> FarmKeys::default_folder() {
   return state.value() + "/keys";
 }
 
-Result<FarmKeys> FarmKeys::open(const std::string& folder) {
+Result<FarmKeys> FarmKeys::open(const std::string& folder, Duration lock_wait) {
   const Status made = make_private_folder(folder);
   if (!made.ok()) return made.error();
-  const Result<Descriptor> locked = lock(folder);
+  const Result<Descriptor> locked = lock(folder, lock_wait);
   if (!locked.ok()) return locked.error();
   FarmKeys keys;
   keys.folder_ = folder;
@@ -104,7 +149,7 @@ Status FarmKeys::change(const std::string& folder,
                         const std::function<Status(AuthorizedKeys&)>& edit) {
   const Result<FarmKeys> made = open(folder);
   if (!made.ok()) return made.error();
-  const Result<Descriptor> locked = lock(folder);
+  const Result<Descriptor> locked = lock(folder, limits::keys_lock_wait);
   if (!locked.ok()) return locked.error();
   Result<AuthorizedKeys> keys = AuthorizedKeys::load(authorized_file(folder));
   if (!keys.ok()) return keys.error();

@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "base/time.hpp"
+#include "core/limits.hpp"
 #include "net/authorized_keys.hpp"
 #include "net/certificate.hpp"
 
@@ -21,7 +23,9 @@ class FarmKeys {
   [[nodiscard]] static Result<std::string> default_folder();
   /// Reads the keys, or makes those that are not there; two processes at once get the same. Error:
   /// io_error; as of Certificate::load and AuthorizedKeys::load, with what to do.
-  [[nodiscard]] static Result<FarmKeys> open(const std::string& folder);
+  /// Waits for another process that is at it, for at most `lock_wait`; its Error then names it.
+  [[nodiscard]] static Result<FarmKeys> open(const std::string& folder,
+                                             Duration lock_wait = limits::keys_lock_wait);
 
   /// Reads the authorised keys, has them changed and writes them, while nobody else does. Error: that
   /// of `edit`, after which nothing is written; as `open`.

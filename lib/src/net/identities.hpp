@@ -34,6 +34,11 @@ class Identities {
   [[nodiscard]] bool is_known(const std::string& user) const {
     return gate_ == nullptr || gate_->find(user).has_value();
   }
+  /// "node3"; empty if it is nobody's.
+  [[nodiscard]] std::string name_of(const std::string& user) const {
+    const auto known = gate_ == nullptr ? std::nullopt : gate_->find(user);
+    return known ? known->name : "";
+  }
   /// Why the user may not send this, for people; nothing if it may. Asks the gate anew, so a key that
   /// was revoked has no say any more.
   [[nodiscard]] std::optional<std::string> fault_of(const std::string& user,

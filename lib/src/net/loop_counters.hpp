@@ -25,7 +25,10 @@ struct LoopCounters {
   std::uint64_t messages_refused = 0;  // of peers whose key may not send them, or is revoked
   std::uint64_t peers_lost = 0;        // reported to the core as ConnectionLost
   std::uint64_t strangers_evicted = 0;
-  std::uint64_t stalls = 0;  // the loop was away for too long
+  std::uint64_t connections_shut = 0;  // by this side
+  std::uint64_t connections_shed = 0;  // of them: descriptors ran out
+  std::uint64_t messages_endless = 0;  // that were cut off
+  std::uint64_t stalls = 0;            // the loop was away for too long
 
   // As they are now.
   std::size_t peers = 0;

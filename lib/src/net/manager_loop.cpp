@@ -31,8 +31,6 @@ constexpr Duration idle_turn = 500ms;
 constexpr Duration stall_quiet = 20ms;
 constexpr Duration stall_drain_max = 1s;
 constexpr Duration destructor_linger = 1s;
-// It takes milliseconds on an idle machine.
-constexpr Duration gate_proof_max = 30s;
 // Who did not get in is told of in sums: a flood of connections is no flood of words.
 constexpr Duration turned_back_interval = 10s;
 
@@ -284,6 +282,10 @@ void ManagerLoop::Impl::tell_turned_back() {
 void ManagerLoop::Impl::carry_out() {
   for (core::ManagerAction& action : actions_) perform(std::move(action));
   actions_.clear();
+  for (std::string& text : switchboard_.take_warnings()) {
+    deliveries_.push_back(core::Observation{
+        .kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
+  }
   if (deliveries_.empty()) return;
   core::ManagerActions batch = std::exchange(deliveries_, {});
   if (deliver_) deliver_(std::move(batch));
@@ -339,7 +341,7 @@ Result<std::unique_ptr<ManagerLoop>> ManagerLoop::start(ManagerLoopOptions optio
                     .secret_key = options.secret_key});
   if (!router.ok()) return router.error();
   if (options.secret_key != nullptr) {
-    const Status shut = router.value()->prove_gate(gate_proof_max);
+    const Status shut = router.value()->prove_gate(limits::gate_proof_max);
     if (!shut.ok()) return shut.error();
   }
   std::vector<std::string> bound;

@@ -1,6 +1,7 @@
 #include "net/private_file.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 
 #include "base/descriptor.hpp"
+#include "net/curve_key.hpp"
 #include "net/paths.hpp"
 
 namespace fanmill::net {
@@ -66,18 +68,34 @@ Result<std::string> read_private_file(const std::string& path, std::size_t bytes
   }
   const Status is_private = check_private(path, file.get());
   if (!is_private.ok()) return is_private.error();
+  Result<std::string> text = read_descriptor(file, bytes_max);
+  if (text.ok()) return text;
+  return Error{text.error().code, path + ": " + text.error().message};
+}
+
+Result<std::string> read_descriptor(const Descriptor& descriptor, std::size_t bytes_max) {
   std::string text(bytes_max + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    const ssize_t got = ::read(descriptor.get(), text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failure(path, errno);
+    if (got < 0 && errno == EAGAIN) {
+      pollfd ready{descriptor.get(), POLLIN, 0};
+      ::poll(&ready, 1, -1);
+      continue;
+    }
+    if (got < 0) {
+      wipe(text);
+      return Error{errno == EBADF ? ErrorCode::join_not_found : ErrorCode::io_error,
+                   std::strerror(errno)};
+    }
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
   if (size > bytes_max) {
+    wipe(text);
     return Error{ErrorCode::invalid_argument,
-                 path + ": longer than " + std::to_string(bytes_max) + " bytes"};
+                 "longer than " + std::to_string(bytes_max) + " bytes"};
   }
   text.resize(size);
   return text;

@@ -19,10 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// libzmq's default of 30 s lets strangers hold connections that never say anything.
-constexpr std::chrono::milliseconds handshake_limit = 5s;
-// Thousands of workers may connect at once after a restart of the manager.
-constexpr int listen_backlog = 1024;
 // A host that vanished sends no end of its connections: without these the kernel keeps them for
 // ever.
 constexpr int keepalive_idle_s = 60;
@@ -95,12 +91,13 @@ Result<std::unique_ptr<Router>> Router::open(const RouterOptions& options) {
   try {
     std::unique_ptr<Router> router(new Router(options));  // its constructor is private
     zmq::socket_t& socket = router->socket_;
+    const auto handshake_ms = std::chrono::ceil<std::chrono::milliseconds>(options.handshake_max);
     socket.set(zmq::sockopt::router_mandatory, true);
     socket.set(zmq::sockopt::sndhwm, options.send_queue_max);
     socket.set(zmq::sockopt::rcvhwm, options.receive_queue_max);
     socket.set(zmq::sockopt::linger, 0);
-    socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_limit.count()));
-    socket.set(zmq::sockopt::backlog, listen_backlog);
+    socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(handshake_ms.count()));
+    socket.set(zmq::sockopt::backlog, limits::listen_backlog);
     socket.set(zmq::sockopt::tcp_keepalive, 1);
     socket.set(zmq::sockopt::tcp_keepalive_idle, keepalive_idle_s);
     socket.set(zmq::sockopt::tcp_keepalive_intvl, keepalive_interval_s);

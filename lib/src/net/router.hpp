@@ -29,6 +29,8 @@ struct RouterOptions {
   int send_queue_max = 16384;
   // Messages of one peer that libzmq reads ahead of us. Then TCP pushes back on that peer alone.
   int receive_queue_max = 1024;
+  // For a connection to show that it may enter.
+  Duration handshake_max = limits::handshake_max;
   // Null for one of its own.
   std::shared_ptr<zmq::context_t> context;
   // Who may enter; null: whoever comes, unencrypted. At most one such router in a context.
@@ -73,6 +75,10 @@ class Router {
   };
   /// False if nothing is there.
   [[nodiscard]] bool receive(Received& into);
+  /// Whether this end made the routing id, as of all whom a key let in.
+  [[nodiscard]] bool has_named(std::string_view routing_id) const {
+    return zap_ && zap_->has_named(routing_id);
+  }
 
   [[nodiscard]] void* handle() { return socket_.handle(); }
   [[nodiscard]] SocketMonitor& monitor() { return *monitor_; }

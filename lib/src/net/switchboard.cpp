@@ -18,8 +18,6 @@ constexpr Duration last_probe_wait = 1024ms;
 // A farm under full load may never find its socket empty. The socket takes turns among peers, so by
 // then all that a peer had said has come.
 constexpr std::size_t turns_not_empty_max = 64;
-// For a worker whose key has all the sessions that it may have: until one may have ended.
-constexpr Duration refused_retry = 5s;
 
 }  // namespace
 
@@ -32,6 +30,8 @@ Switchboard::Switchboard(std::unique_ptr<Router> router, SwitchboardOptions opti
 
 void Switchboard::begin_turn(Instant now, const EventSink& take) {
   counters_.turns += 1;
+  now_ = now;
+  reserve_.regain();
   // Between turns nothing waits to be sent to a peer, so here a stranger can be forgotten.
   for (const PeerId peer : std::exchange(suspects_, {})) {
     if (Connection* connection = connections_.find(peer)) suspect(*connection, now);
@@ -55,9 +55,11 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
   switch (event.what) {
     case What::accepted:
       counters_.connections_accepted += 1;
+      take_accepted(event.value);
       break;
     case What::accept_failed:
       counters_.accepts_failed += 1;
+      take_accept_failure(event.value);
       break;
     case What::handshake_failed:
       counters_.handshake_failures += 1;
@@ -67,6 +69,7 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
       break;
     case What::disconnected:
       counters_.connections_closed += 1;
+      accepted_.closed(event.value);
       report_closed(event.value);
       break;
     case What::connected:
@@ -102,6 +105,7 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
   counters_.bytes_in += frames.header.size() + frames.payload.size();
 
   Connection* connection = &sender(take);
+  accepted_.delivered(connection->fd);
   if (identities_.has_gate() && !connection->session.valid() &&
       !identities_.is_known(connection->user)) {
     // Its key was revoked since it came in. Not even its hello is looked at.
@@ -128,7 +132,8 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
     // Peers that choose their routing id keep it over reconnects: a new descriptor, a new peer.
     const int fd = received_.fd();
     if (fd != connection->fd) connection = &admit_again(*connection, fd, take);
-    hello->uuid = connection->worker = identities_.worker_uuid(connection->user, hello->uuid);
+    hello->uuid = identities_.worker_uuid(connection->user, hello->uuid);
+    connections_.name_worker(*connection, hello->uuid);
     return core::MessageReceived{connection->peer, std::move(message), peer_address(fd)};
   }
   if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
@@ -142,6 +147,15 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
 std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection,
                                                     const core::Message& message) {
   const auto* hello = std::get_if<core::Hello>(&message);
+  if (hello != nullptr && DescriptorReserve::is_scarce(received_.fd())) {
+    return core::Refuse{.session = connection.session,
+                        .code = core::RefuseCode::limit,
+                        .greeting = hello->greeting,
+                        .retry = limits::refused_retry,
+                        .words = "the manager has no more descriptors for workers (it may have " +
+                                 std::to_string(DescriptorReserve::limit()) +
+                                 " open files; raise that limit, ulimit -n)"};
+  }
   // Each message of thousands of workers asks no lock: the gate is asked when a session begins, and
   // when it has changed (recheck).
   if (!identities_.has_gate() || (hello == nullptr && connection.session.valid())) return {};
@@ -154,13 +168,9 @@ std::optional<core::Refuse> Switchboard::refusal_of(const Connection& connection
   const std::uint32_t most = hello ? identities_.sessions_max(connection.user) : 0;
   if (most == 0) return {};
   const core::Uuid uuid = identities_.worker_uuid(connection.user, hello->uuid);
-  std::uint32_t others = 0;
-  connections_.for_each([&](const Connection& each) {
-    if (each.worker.valid() && each.user == connection.user && each.worker != uuid) others += 1;
-  });
-  if (others < most) return {};
+  if (connections_.count_others(connection.user, uuid) < most) return {};
   refuse.code = core::RefuseCode::limit;
-  refuse.retry = refused_retry;
+  refuse.retry = limits::refused_retry;
   refuse.words = "this key may have " + std::to_string(most) + " sessions at the same time";
   return refuse;
 }
@@ -173,6 +183,7 @@ void Switchboard::turn_away(Connection& connection, core::Refuse refuse, const E
       codec::encode(core::Message{std::move(refuse)}, limits::protocol_max, header_);
   FANMILL_ASSERT(frames.ok(), connection.peer);
   transmit(connection, frames.value(), true);
+  close_later(connection);
   if (!connection.session.valid()) return;
   counters_.peers_lost += 1;
   const PeerId peer = connection.peer;
@@ -203,8 +214,9 @@ Connection& Switchboard::admit(std::string_view routing_id, int fd) {
     connections_.release_descriptor(*former);
     suspects_.push_back(former->peer);
   }
-  Connection& connection = connections_.add(routing_id, fd);
-  if (identities_.has_gate()) connection.user = received_.user();
+  Connection& connection = connections_.add(
+      routing_id, fd, identities_.has_gate() ? received_.user() : std::string_view());
+  connection.cookie = accepted_.cookie(fd);
   return connection;
 }
 
@@ -234,6 +246,8 @@ void Switchboard::settle(Instant now, bool empty, const EventSink& take) {
     if (Connection* connection = connections_.find(peer)) probe(*connection, now);
   }
   flush_outboxes(now);
+  close_refused(now);
+  if (empty) look_for_endless(now);
 }
 
 void Switchboard::report_departed(const EventSink& take) {
@@ -295,6 +309,8 @@ std::optional<Instant> Switchboard::next_deadline() const {
   if (!probes_.empty() && (!next || probes_.begin()->first < *next)) {
     next = probes_.begin()->first;
   }
+  if (!closing_.empty() && (!next || closing_.front().when < *next)) next = closing_.front().when;
+  if (accepted_.tcp_count() > 0 && (!next || look_due_ < *next)) next = look_due_;
   return next;
 }
 

@@ -13,10 +13,13 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,18 +28,22 @@
 #include "codec/codec.hpp"
 #include "core/manager_actions.hpp"
 #include "core/manager_events.hpp"
+#include "net/accepted.hpp"
 #include "net/connections.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/identities.hpp"
 #include "net/loop_counters.hpp"
+#include "net/memory_watch.hpp"
 #include "net/router.hpp"
 
 namespace fanmill::net {
 
 struct SwitchboardOptions {
   std::size_t frame_bytes_max = limits::frame_bytes_max;
-  // Peers without a session that are remembered. Any number is safe; a stranger that is forgotten
-  // and speaks again counts as a new one.
-  std::size_t strangers_max = 4096;
+  std::size_t strangers_max = limits::strangers_max;
+  Duration refused_linger = limits::refused_linger;
+  Duration memory_look = limits::memory_look;
+  std::size_t memory_step = limits::memory_step;
   // Whom the router's gate lets in; null: there is none.
   std::shared_ptr<const Gate> gate;
 };
@@ -45,6 +52,7 @@ class Switchboard {
  public:
   using EventSink = std::function<void(core::ManagerEvent)>;
 
+  /// Throws FarmError (io_error) when descriptors run out.
   Switchboard(std::unique_ptr<Router> router, SwitchboardOptions options);
 
   /// What the last turn left over, then all that the monitor has to tell.
@@ -76,6 +84,8 @@ class Switchboard {
   [[nodiscard]] std::optional<Instant> next_deadline() const;
   [[nodiscard]] bool has_unsent() const { return !connections_.waiting().empty(); }
   [[nodiscard]] LoopCounters& counters() { return counters_; }
+  /// For people, since the last call.
+  [[nodiscard]] std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
   /// With the numbers of the moment filled in.
   [[nodiscard]] LoopCounters snapshot() const;
   [[nodiscard]] Router& router() { return *router_; }
@@ -100,6 +110,14 @@ class Switchboard {
   void transmit(Connection& connection, const codec::Frames& frames, bool expendable);
   bool flush(Connection& connection);
   void flush_outboxes(Instant now);
+  void take_accepted(int fd);
+  void take_accept_failure(int error_number);
+  [[nodiscard]] bool shut(int fd);
+  void close_later(const Connection& connection);
+  void close_refused(Instant now);
+  void look_for_endless(Instant now);
+  [[nodiscard]] std::string owner_of(const Connection& connection) const;
+  void warn_once(const std::string& what, std::string text);
 
   std::unique_ptr<Router> router_;
   SwitchboardOptions options_;
@@ -119,6 +137,23 @@ class Switchboard {
 
   Duration outbox_wait_;  // until outboxes are tried again; grows while nothing moves
   std::optional<Instant> outboxes_due_;
+
+  // Connections that are ended from this side.
+  struct Closing {
+    Instant when;
+    int fd;
+    std::uint64_t cookie;
+    std::string routing_id;
+  };
+  Instant now_{};  // of this turn
+  Accepted accepted_;
+  MemoryWatch memory_;
+  DescriptorReserve reserve_;
+  std::deque<Closing> closing_;  // by their time
+  Instant look_due_{};
+  Instant full_look_due_{};
+  std::set<std::string> warned_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace fanmill::net

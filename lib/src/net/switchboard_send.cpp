@@ -60,7 +60,7 @@ void Switchboard::prepare(Connection& connection, core::Message& message) {
     tasks->acknowledged = connection.unsent_tasks.acknowledged(tasks->acknowledged);
     connection.acknowledged = tasks->acknowledged;
   } else if (std::holds_alternative<core::Refuse>(message)) {
-    connection.worker = {};  // it has no session, nor will have
+    connections_.name_worker(connection, {});  // it has no session, nor will have
   } else if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     heartbeat->acknowledged = connection.unsent_tasks.acknowledged(heartbeat->acknowledged);
     connection.acknowledged = heartbeat->acknowledged;

@@ -1,6 +1,7 @@
 #include "net/zap_handler.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <fanmill/error.hpp>
 #include <system_error>
@@ -9,6 +10,7 @@
 
 #include "base/assert.hpp"
 #include "base/signals.hpp"
+#include "net/identity.hpp"
 #include "net/poll.hpp"
 #include "net/socket_frames.hpp"
 
@@ -20,6 +22,10 @@ constexpr std::string_view domain = "fanmill";
 constexpr std::string_view version = "1.0";
 // Hidden behind the draft macro in Debian's header; the library has it.
 constexpr int enforce_domain_option = 93;
+// The name of metadata that libzmq takes for the peer's routing id.
+constexpr std::string_view identity_property = "Identity";
+// For libzmq's I/O thread to go on: microseconds, unless the machine is short of time.
+constexpr Duration barrier_max = std::chrono::seconds(1);
 
 // The frames of a question.
 enum Frame : std::size_t {
@@ -58,6 +64,21 @@ Visitor visitor_of(const std::vector<zmq::message_t>& frames) {
   return visitor;
 }
 
+std::string bytes_of(std::uint64_t number) {
+  std::string bytes(sizeof number, '\0');
+  std::memcpy(bytes.data(), &number, sizeof number);
+  return bytes;
+}
+
+// As ZMTP has it: name and value, with their sizes before them.
+std::string metadata(std::string_view name, std::string_view value) {
+  std::string text(1, static_cast<char>(name.size()));
+  text.append(name);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    text.push_back(static_cast<char>((value.size() >> shift) & 0xffU));
+  return text.append(value);
+}
+
 void send_all(zmq::socket_t& socket, std::span<const std::string_view> texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     zmq::message_t frame = frame_of(texts[i]);
@@ -70,7 +91,10 @@ void send_all(zmq::socket_t& socket, std::span<const std::string_view> texts) {
 }  // namespace
 
 ZapHandler::ZapHandler(zmq::context_t& context, Admit admit) try
-    : admit_(std::move(admit)), socket_(context, zmq::socket_type::rep) {
+    : admit_(std::move(admit)),
+      name_prefix_(bytes_of(random_uuid().low)),
+      socket_(context, zmq::socket_type::rep),
+      barrier_(context) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.bind(endpoint);
   const AllSignalsBlocked blocked;
@@ -115,15 +139,27 @@ void ZapHandler::answer() {
                         view(frames[frame_domain]) == domain;
   const std::string request =
       frames.size() > frame_request ? std::string(view(frames[frame_request])) : "";
-  const std::optional<std::string> user = is_whole ? admit_(visitor_of(frames)) : std::nullopt;
+  const Visitor visitor = is_whole ? visitor_of(frames) : Visitor{};
+  const std::optional<std::string> user = is_whole ? admit_(visitor) : std::nullopt;
   if (!user) refused_ += 1;
+  const std::string named = user ? name(visitor.mechanism) : "";
   const std::array<std::string_view, 6> words = {version,
                                                  request,
                                                  user ? "200" : "400",
                                                  user ? "OK" : "not authorised",
                                                  user ? std::string_view(*user) : "",
-                                                 ""};
+                                                 named};
   send_all(socket_, words);
+}
+
+// The metadata of an answer. Of a connection by ipc, whose peer may speak before this answer or
+// after it, the peer's own name may count; that is a process of this user.
+std::string ZapHandler::name(Visitor::Mechanism mechanism) {
+  if (mechanism != Visitor::Mechanism::curve) return {};
+  // libzmq asks, and then reads what the peer says of itself, its routing id too. The last word
+  // counts: an answer that was there before it came to that would lose.
+  barrier_.pass(barrier_max);
+  return metadata(identity_property, name_prefix_ + bytes_of(++named_));
 }
 
 std::string_view user_id(const zmq::message_t& message) {

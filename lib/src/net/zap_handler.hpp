@@ -3,6 +3,10 @@
 //
 // libzmq asks only those sockets' connections that name a ZAP domain, and lets everybody in if
 // nobody answers, unless that is forbidden: `guard` does both. There is one handler in a context.
+//
+// Its answer also names the connection: whom a key let in has a routing id that was made here, not
+// the one that it chose. libzmq 4.3.4 aborts when a peer has chosen one that libzmq would make
+// itself later; and a chosen one may have been another's before.
 #pragma once
 
 #include <atomic>
@@ -16,6 +20,7 @@
 
 #include "base/wakeup.hpp"
 #include "net/curve_key.hpp"
+#include "net/io_barrier.hpp"
 
 namespace fanmill::net {
 
@@ -44,15 +49,23 @@ class ZapHandler {
   static void guard(zmq::socket_t& socket);
   /// Visitors that were refused.
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
+  /// Whether a peer's routing id was made here. Any thread.
+  [[nodiscard]] bool has_named(std::string_view routing_id) const {
+    return routing_id.starts_with(name_prefix_);
+  }
 
  private:
   void run();
   void answer();
+  [[nodiscard]] std::string name(Visitor::Mechanism mechanism);
 
   const Admit admit_;
+  const std::string name_prefix_;  // random: peers can't know the names of others
+  std::uint64_t named_ = 0;
   Wakeup stop_;
   std::atomic<std::uint64_t> refused_ = 0;
   zmq::socket_t socket_;
+  IoBarrier barrier_;
   std::thread thread_;
 };
 
