@@ -106,10 +106,11 @@ void RunCommand::add_farm_options(CLI::App& app) {
   run->add_flag("--insecure-plaintext", arguments_.insecure_plaintext,
                 "no keys on tcp endpoints: any user of this host may take part; twice: whoever "
                 "reaches the port");
-  run->add_option("--prefetch", arguments_.prefetch,
-                  "tasks that a worker holds beside each running one")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
+  run->add_option(
+         "--prefetch", arguments_.prefetch,
+         "tasks that a worker holds beside each running one (default: 1, and for short tasks "
+         "as many as take 5 ms)")
+      ->check(CLI::Range(0, 4096));
   run->add_flag("--quiet", arguments_.quiet, "no progress line, no summary");
   run->add_option("--verbose", arguments_.verbose,
                   "1: print joins and leaves; 2: also each task and group")

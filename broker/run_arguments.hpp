@@ -18,7 +18,7 @@ struct RunArguments {
   std::string function;
   std::uint32_t retries = 0;
   double time_limit = 0;  // seconds; 0: any
-  std::uint32_t prefetch = 1;
+  std::optional<std::uint32_t> prefetch;
   std::size_t lookahead = 1024;
   int insecure_plaintext = 0;  // how often that was said
   bool unordered = false;

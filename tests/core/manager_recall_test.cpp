@@ -45,19 +45,34 @@ TEST_CASE("a recall blames nobody", "[unit][manager]") {
   CHECK(farm.counters().tasks_quarantined == 0);
 }
 
-TEST_CASE("each idle worker has one task recalled for it at a time", "[unit][manager]") {
+TEST_CASE("for each idle worker one other is asked for half of what waits there",
+          "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1, {.prefetch = 9});
+  farm.items(10);
+  farm.take();
+  farm.join(2, {.prefetch = 2});  // has room for three
+  CHECK(farm.take() == "1: recall 10, 1: recall 9, 1: recall 8");
+  farm.say(1, killed(10, true));
+  farm.say(1, killed(9, true));
+  farm.say(1, killed(8, true));
+  CHECK(farm.counters().recalls_sent == 3);
+  CHECK_THAT(farm.take(), ContainsSubstring("2: task 11") && ContainsSubstring("2: task 13"));
+}
+
+TEST_CASE("each idle worker has one recall under way at a time", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, {.prefetch = 3});
   farm.join(2, {.prefetch = 3});
   farm.items(8);
   farm.take();
   farm.join(3);
-  CHECK(farm.take() == "1: recall 5");
+  CHECK(farm.take() == "1: recall 7");
   farm.tick();
   CHECK(farm.take() == "-");
   farm.join(4);
   CHECK(farm.take() == "2: recall 8");  // the next asks another worker
-  farm.say(1, killed(5, true));
+  farm.say(1, killed(7, true));
   CHECK_THAT(farm.take(), ContainsSubstring(": task 9"));
   farm.say(2, killed(8, true));
   CHECK_THAT(farm.take(), ContainsSubstring(": task 10"));

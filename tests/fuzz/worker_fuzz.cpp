@@ -16,7 +16,10 @@ using namespace core;
 class Bench {
  public:
   explicit Bench(Choices& choices)
-      : choices_(choices), options_(options(choices)), worker_(options_), slots_(options_.slots + options_.ahead_max) {
+      : choices_(choices),
+        options_(options(choices)),
+        worker_(options_),
+        slots_(options_.slots + options_.ahead_max) {
     step(WorkerStarted{});
   }
 

@@ -249,3 +249,38 @@ TEST_CASE("a descriptor that became another's is left alone") {
   REQUIRE(file.get() == fd);
   CHECK_FALSE(accepted.shut(fd, accepted.cookie(fd)));
 }
+
+TEST_CASE("who says hello without end and reads nothing is cut off") {
+  const KeyHolder holder{"node3", Role::worker};
+  Board board({&holder});
+  Peer peer(board, holder);
+  const auto hellos = [&] { return board.events.size(); };
+  const auto shut = [&] { return board.board->snapshot().connections_shut; };
+  // What a manager answers to as many attempts as one hello can name.
+  std::vector<core::Judgement> judgements(limits::holdings_max);
+  for (std::size_t i = 0; i < judgements.size(); ++i) judgements[i].attempt = AttemptId{i + 1};
+  constexpr std::size_t most = limits::welcome_bytes_max / limits::frame_bytes_max;
+  for (std::uint32_t greeting = 1; greeting <= most + 1; ++greeting) {
+    CHECK(shut() == 0);
+    const std::size_t before = hellos();
+    peer.send(hello_of(1, greeting));
+    board.turn_until([&] { return hellos() > before; });
+    const auto& heard = std::get<core::MessageReceived>(board.events.back());
+    board.board->send({.peer = heard.peer,
+                       .message = core::Welcome{.session = SessionId{greeting},
+                                                .greeting = greeting,
+                                                .heartbeat = std::chrono::seconds(2),
+                                                .suspect = std::chrono::seconds(6),
+                                                .dead = std::chrono::seconds(20),
+                                                .frame_bytes_max = limits::frame_bytes_max,
+                                                .unacknowledged_max = 1,
+                                                .judgements = judgements}});
+  }
+  CHECK(shut() == 1);
+  CHECK(board.board->snapshot().welcomes_cut == 1);
+  // It may come back.
+  Peer again(board, holder);
+  const std::size_t before = hellos();
+  again.send(hello_of(1, 100));
+  board.turn_until([&] { return hellos() > before; });
+}

@@ -498,8 +498,8 @@ void SessionOracle::turn_ended() {
   // Orders to one worker stand together, so one that idled may have been given a task before.
   for (const IdleThen& then : idle_then_) {
     const std::vector<AttemptId>& held = sessions_[then.idle].held;
-    const bool was_busy = std::any_of(held.begin(), held.end(),
-                                      [&](AttemptId each) { return each < then.attempt; });
+    const bool was_busy =
+        std::any_of(held.begin(), held.end(), [&](AttemptId each) { return each < then.attempt; });
     demand(was_busy, "a failed task is tried on another worker that idles", then.attempt,
            then.tried, sessions_[then.idle].id);
   }

@@ -72,9 +72,11 @@ struct ManagerOptions {
   /// ...and for workers elsewhere.
   std::chrono::nanoseconds grace_remote = std::chrono::seconds(3);
 
-  /// Tasks per slot that a worker holds beside the running one, unless it asks for a number of its
-  /// own. 0 for tasks of very different length, more for tiny ones and long ways; up to 4096.
-  std::uint32_t prefetch = 1;
+  /// Tasks per slot that a worker holds beside the running one, up to 4096, unless it asks for a
+  /// number of its own. Nothing: one, and more where they are short: as many as take 5 ms, by what
+  /// the worker's latest took. 0 so that no task waits at a worker whose task takes its time; more
+  /// for tiny ones over long ways. What waits at a busy worker is taken back when another is idle.
+  std::optional<std::uint32_t> prefetch;
   /// Bytes of task inputs that one worker may hold unanswered; at least 1 MiB, which one task may
   /// have.
   std::size_t credit_bytes = 8U << 20;

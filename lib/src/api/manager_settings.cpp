@@ -63,8 +63,8 @@ void check(const ManagerOptions& options) {
   }
   require_at_least("grace_same_host", options.grace_same_host, nanoseconds(0), "");
   require_at_least("grace_remote", options.grace_remote, nanoseconds(0), "");
-  if (options.prefetch > limits::prefetch_max) {
-    refuse("ManagerOptions::prefetch is " + std::to_string(options.prefetch) +
+  if (options.prefetch.value_or(0) > limits::prefetch_max) {
+    refuse("ManagerOptions::prefetch is " + std::to_string(*options.prefetch) +
            ", must be at most " + std::to_string(limits::prefetch_max));
   }
   if (options.credit_bytes < limits::frame_bytes_max) {
@@ -102,7 +102,8 @@ core::ManagerOptions core_options(const ManagerOptions& options) {
                             .dead = options.dead,
                             .grace_same_host = options.grace_same_host,
                             .grace_remote = options.grace_remote,
-                            .prefetch = options.prefetch,
+                            .prefetch = options.prefetch.value_or(limits::prefetch_default),
+                            .prefetch_most = options.prefetch ? 0 : limits::prefetch_max,
                             .credit_bytes = options.credit_bytes};
   if (core.farm == 0) core.farm = 1;
   // Level 1 costs nothing to speak of, and tells when workers come and go.

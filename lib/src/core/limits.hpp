@@ -189,6 +189,11 @@ inline constexpr Duration gate_proof_max = 30s;
 inline constexpr Duration refused_retry = 5s;
 // From a refusal to the end of its connection: for it to arrive.
 inline constexpr Duration refused_linger = 1s;
+// Welcomes on one connection, which are as large as the hellos that they answer: somebody who says
+// hello again and again and reads nothing would have us hold them all. A worker greets anew on a
+// connection that lasts, too, but hardly with the largest list each time; it may come back.
+inline constexpr std::uint64_t welcome_bytes_max = 16U << 20;
+static_assert(welcome_bytes_max >= 8 * frame_bytes_max);
 // What a connection may have received since its last whole message before it counts as a message
 // without an end. A lawful one's rest is less, and so is what the kernel holds for a process that
 // was away (tcp_rmem, 6 MiB).

@@ -52,6 +52,11 @@ class Accepted {
   void delivered(int fd) {
     if (is_open(fd)) sockets_[static_cast<std::size_t>(fd)].has_delivered = true;
   }
+  /// So many bytes of welcomes more went out by it. Returns how many they are by now.
+  std::uint64_t welcomed(int fd, std::size_t bytes) {
+    if (!is_open(fd)) return 0;
+    return sockets_[static_cast<std::size_t>(fd)].welcome_bytes += bytes;
+  }
   [[nodiscard]] std::size_t tcp_count() const { return tcp_count_; }
   /// Those of tcp that have received more than `bytes_max` since they last delivered a message, as
   /// this function saw it, at this call and the one before. O(connections), a system call each.
@@ -63,6 +68,7 @@ class Accepted {
   struct Socket {
     std::uint64_t cookie = 0;
     std::uint64_t bytes = 0;  // received when it had last delivered something
+    std::uint64_t welcome_bytes = 0;
     bool is_open = false;
     bool is_tcp = false;
     bool is_closing = false;

@@ -28,6 +28,7 @@ struct LoopCounters {
   std::uint64_t connections_shut = 0;  // by this side
   std::uint64_t connections_shed = 0;  // of them: descriptors ran out
   std::uint64_t messages_endless = 0;  // that were cut off
+  std::uint64_t welcomes_cut = 0;      // connections closed for the welcomes that they had
   std::uint64_t stalls = 0;            // the loop was away for too long
 
   // As they are now.

@@ -114,6 +114,8 @@ class Switchboard {
   void take_accept_failure(int error_number);
   [[nodiscard]] bool shut(int fd);
   void close_later(const Connection& connection);
+  /// Else its connection is closed: it had more of them than anybody needs.
+  bool may_welcome(const Connection& connection, std::size_t bytes);
   void close_refused(Instant now);
   void look_for_endless(Instant now);
   [[nodiscard]] std::string owner_of(const Connection& connection) const;

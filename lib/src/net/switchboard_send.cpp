@@ -44,6 +44,9 @@ void Switchboard::send(core::Send order) {
     counters_.sends_unencodable += 1;
     return;
   }
+  if (std::holds_alternative<core::Welcome>(order.message) &&
+      !may_welcome(*connection, frames.value().payload.size()))
+    return;
   transmit(*connection, frames.value(), is_expendable(order.message));
 }
 

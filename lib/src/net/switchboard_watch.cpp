@@ -36,6 +36,18 @@ bool Switchboard::shut(int fd) {
   return true;
 }
 
+bool Switchboard::may_welcome(const Connection& connection, std::size_t bytes) {
+  if (connection.cookie == 0 || accepted_.cookie(connection.fd) != connection.cookie) return true;
+  if (accepted_.welcomed(connection.fd, bytes) <= limits::welcome_bytes_max) return true;
+  const std::string address = peer_address(connection.fd);
+  if (!shut(connection.fd)) return true;
+  counters_.welcomes_cut += 1;
+  warn_once("welcomes " + connection.user,
+            "a worker at " + address + owner_of(connection) +
+                " said hello again and again; its connection was closed");
+  return false;
+}
+
 void Switchboard::take_accepted(int fd) {
   accepted_.opened(fd);
   if (!reserve_.is_lent() && !DescriptorReserve::is_last(fd)) return;
