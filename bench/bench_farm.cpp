@@ -2,7 +2,7 @@
 // processes, each beside a bare ROUTER and DEALERs with the same window in the same run. Rounds
 // alternate between the two; medians are printed.
 //
-//     bench_farm [--rounds 5] [--tasks 100000] [--part rates|round-trips|memory|alone]
+//     bench_farm [--rounds 5] [--tasks 100000] [--part rates|round-trips|keys|memory|alone]
 //
 // `alone` runs nothing but fanmill (tcp, window 32, ten rounds), for a profiler.
 #include <CLI/CLI.hpp>
@@ -22,6 +22,8 @@ using bench::Child;
 using bench::Clock;
 
 constexpr int workers = 2;
+
+enum class Transport { ipc, tcp, plain_tcp };  // tcp: with keys
 
 /// An endpoint that nobody uses: each bench process has a folder of its own for its ipc sockets.
 class Endpoints {
@@ -139,15 +141,20 @@ class BareFarm {
 // ---- fanmill, through its public interface.
 
 std::int64_t empty_task(std::int64_t number) { return number; }
+std::string echo_task(const std::string& bytes) { return bytes; }
 
 class Farm {
  public:
   /// `window`: what each worker holds; nothing: as fanmill likes.
-  Farm(const std::string& endpoint, int count, std::optional<int> window)
-      : manager_({.endpoints = {endpoint}, .prefetch = prefetch_of(window)}) {
+  Farm(const std::string& endpoint, int count, std::optional<int> window, bool plain = false)
+      : manager_({.endpoints = {endpoint},
+                  .insecure_plaintext = plain ? fanmill::InsecurePlaintext::on_this_host
+                                              : fanmill::InsecurePlaintext::no,
+                  .prefetch = prefetch_of(window)}) {
     setenv("FANMILL_ENDPOINT", manager_.endpoints().front().c_str(), 1);
-    for (int i = 0; i < count; ++i)
-      children_.push_back(std::make_unique<Child>(std::vector<std::string>{"worker"}));
+    std::vector<std::string> worker = {"worker"};
+    if (plain) worker.emplace_back("plain");
+    for (int i = 0; i < count; ++i) children_.push_back(std::make_unique<Child>(worker));
     if (!manager_.wait_for_workers(static_cast<std::size_t>(count), std::chrono::seconds(30))) {
       throw std::runtime_error("the workers did not join");
     }
@@ -164,6 +171,19 @@ class Farm {
     manager_.run(std::views::iota(std::int64_t{0}, tasks), job);
     const auto done = static_cast<double>(tasks);
     return {done / bench::seconds_since(begin), (bench::cpu_seconds() - cpu) / done};
+  }
+
+  /// Bytes per second there and back, in tasks of `size` bytes.
+  double echo(std::int64_t tasks, std::size_t size) {
+    const std::string bytes(size, 'x');
+    const Clock::time_point begin = Clock::now();
+    const auto job = fanmill::job<std::string>().function("echo").update_results(
+        0, [](int&, const std::string&, std::size_t) {});
+    manager_.run(std::views::iota(std::int64_t{0}, tasks) |
+                     std::views::transform([&](std::int64_t) { return bytes; }),
+                 job);
+    return 2.0 * static_cast<double>(size) * static_cast<double>(tasks) /
+           bench::seconds_since(begin);
   }
 
   std::vector<double> round_trips(int count) {
@@ -284,6 +304,49 @@ void print_round_trips(Endpoints& endpoints) {
   for (const bool tcp : {true, false}) compare_round_trips(endpoints, tcp, 5000);
 }
 
+/// What keys cost: the same farm by ipc, by tcp as it is, and by tcp in plaintext; rounds alternate.
+void print_keys(Endpoints& endpoints, std::int64_t tasks, int rounds) {
+  struct Row {
+    const char* name;
+    Transport transport;
+    std::vector<double> rates = {};
+    std::vector<double> cpu = {};
+    std::vector<double> megabytes = {};
+    std::vector<double> trips = {};
+  };
+  std::vector<Row> rows = {{"ipc", Transport::ipc},
+                           {"tcp, plaintext", Transport::plain_tcp},
+                           {"tcp, with keys (CURVE)", Transport::tcp}};
+  constexpr std::size_t large = 64 << 10;
+  for (int round = -1; round < rounds; ++round) {
+    for (Row& row : rows) {
+      Farm farm(endpoints.fresh(row.transport != Transport::ipc), workers, std::nullopt,
+                row.transport == Transport::plain_tcp);
+      const Figures figures = farm.run(tasks);
+      const double bytes = farm.echo(tasks / 50, large);
+      const std::vector<double> trips = farm.round_trips(2000);
+      if (round < 0) continue;  // the first warms up
+      row.rates.push_back(figures.rate);
+      row.cpu.push_back(figures.cpu_per_task);
+      row.megabytes.push_back(bytes / 1e6);
+      row.trips.insert(row.trips.end(), trips.begin(), trips.end());
+    }
+  }
+  std::puts("\nWhat keys cost; medians of alternating rounds.\n");
+  std::puts(
+      "| transport | empty tasks/s | us of manager cpu a task | 64 KiB there and back, MB/s | "
+      "round "
+      "trip us, median | p99 |");
+  std::puts("|---|---|---|---|---|---|");
+  for (const Row& row : rows) {
+    std::printf("| %s | %8.0f | %6.2f | %6.0f | %6.1f | %6.1f |\n", row.name,
+                bench::median(row.rates), 1e6 * bench::median(row.cpu),
+                bench::median(row.megabytes), 1e6 * bench::median(row.trips),
+                1e6 * bench::quantile(row.trips, 0.99));
+  }
+  std::fflush(stdout);
+}
+
 void run_alone(Endpoints& endpoints, std::int64_t tasks) {
   Farm farm(endpoints.fresh(true), workers, 32);
   std::vector<double> rates;
@@ -295,8 +358,11 @@ void run_alone(Endpoints& endpoints, std::int64_t tasks) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "bare") return echo_bare(argv[2]);
-  if (argc == 2 && std::string_view(argv[1]) == "worker")
-    return fanmill::serve(fanmill::Join::find(), empty_task);
+  if (argc >= 2 && std::string_view(argv[1]) == "worker") {
+    fanmill::Join join = fanmill::Join::find();
+    if (argc == 3) join = join.with_insecure_plaintext();
+    return fanmill::serve(join, fanmill::Functions().add("", empty_task).add("echo", echo_task));
+  }
 
   CLI::App app("Empty tasks on two workers, beside bare ZeroMQ sockets.");
   int rounds = 5;
@@ -309,7 +375,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   std::string part = "all";
   app.add_option("--part", part, "what to measure")
-      ->check(CLI::IsMember({"all", "rates", "round-trips", "memory", "alone"}))
+      ->check(CLI::IsMember({"all", "rates", "round-trips", "keys", "memory", "alone"}))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
@@ -317,6 +383,7 @@ int main(int argc, char** argv) {
   if (part == "alone") run_alone(endpoints, tasks);
   if (part == "all" || part == "rates") print_rates(endpoints, tasks, rounds);
   if (part == "all" || part == "round-trips") print_round_trips(endpoints);
+  if (part == "all" || part == "keys") print_keys(endpoints, tasks, rounds);
   if (part == "all" || part == "memory") measure_memory(tasks);
   return 0;
 }
