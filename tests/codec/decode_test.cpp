@@ -262,8 +262,10 @@ TEST_CASE("each field of Tasks and its records is checked", "[unit][codec]") {
         "(record 0)");
   // The second record is read where the first one's payload would end.
   CHECK(fault(36, std::uint32_t{100}) == "Tasks: record 1 is cut off: 0 bytes are left");
-  CHECK(fault_of({header, body.substr(0, body.size() - 1)}) ==
-        "Tasks: record 2 is cut off: 47 bytes are left");
+  CHECK(fault_of({header, body.substr(0, body.size() - 8)}) ==
+        "Tasks: record 2 is cut off: 40 bytes are left");
+  CHECK(fault_of({header, body + "x"}) ==
+        "Tasks: bytes of the payload frame is 1, expected 0 (beyond a multiple of 8)");
   CHECK(fault_of({header, {}}) ==
         "Tasks: count is 3, expected 1 to 0 (as many records as fit in the payload frame)");
 }

@@ -234,6 +234,26 @@ TEST_CASE("whatever is said comes after the results before it", "[unit][worker]"
   CHECK(rig.claim_all() == "result 3, echo?");
 }
 
+TEST_CASE("the end of a retry is told before anything else begins", "[unit][worker]") {
+  WorkerOptions options = batch_options();
+  options.slots = 1;
+  BatchRig rig(options);
+  Tasks batch{.session = rig.terms.session, .tasks = {}};
+  for (std::uint64_t attempt = 1; attempt <= 3; ++attempt)
+    batch.tasks.push_back({.attempt = AttemptId{attempt},
+                           .group = GroupId{attempt},
+                           .number = attempt == 2 ? 2U : 1U,
+                           .task = TaskId{attempt}});
+  rig.receive(batch);
+  CHECK(rig.claim_all() == "start 1");
+  rig.finish(0, 1);
+  CHECK(rig.claim_all() == "result 1, start 2");
+  rig.finish(0, 2);
+  CHECK(rig.claim_all() == "result 2, start 3");
+  rig.finish(0, 3);
+  CHECK(rig.claim_all() == "-");
+}
+
 TEST_CASE("results that wait when a session ends are judged like any other", "[unit][worker]") {
   BatchRig rig;
   rig.receive_tasks(1, 2);

@@ -86,6 +86,35 @@ TEST_CASE("long tasks leave credit where it is", "[unit][manager]") {
   for (int i = 0; i < 20; ++i) CHECK(farm.answer(1s) == 2);
 }
 
+TEST_CASE("what goes wrong at once earns no credit", "[unit][manager]") {
+  CreditFarm farm;
+  for (std::uint64_t serial = 1; serial <= 20; ++serial) {
+    farm.say(1, failure_of(serial));
+    farm.unclaimed.clear();
+  }
+  CHECK(farm.manager.workers().front().held == 2);
+}
+
+TEST_CASE("a worker held up by a long task gets no more, and gives back what waits",
+          "[unit][manager]") {
+  CreditFarm farm;
+  for (int i = 0; i < 200; ++i) farm.answer(10us);
+  REQUIRE(farm.held() == 51);
+  // Busy, but not for long: it keeps what it has.
+  farm.pass(limits::prefetch_patience / 2);
+  CHECK(farm.take() == "-");
+  farm.join(2, {.prefetch = 1});
+  farm.take();
+  for (std::uint32_t i = 0; i < 100; ++i) farm.race(1, Policy::all());
+  farm.take();
+  // At the next heartbeat all but the one that it would always have is asked back, though the other
+  // worker is busy as well.
+  farm.pass(bench_options().heartbeat);
+  const std::string orders = farm.take();
+  CHECK(std::count(orders.begin(), orders.end(), 'r') == 49);  // 49 recalls
+  CHECK_THAT(orders, ContainsSubstring("1: recall 251"));
+}
+
 TEST_CASE("credit that somebody fixed does not move", "[unit][manager]") {
   SECTION("the manager") {
     ManagerOptions options = adapting(0);

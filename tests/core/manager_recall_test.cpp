@@ -60,6 +60,27 @@ TEST_CASE("for each idle worker one other is asked for half of what waits there"
   CHECK_THAT(farm.take(), ContainsSubstring("2: task 11") && ContainsSubstring("2: task 13"));
 }
 
+TEST_CASE("what is about to start is not worth a recall, unless its worker is held up",
+          "[unit][manager]") {
+  ManagerOptions options = bench_options();
+  options.prefetch = 1;
+  options.prefetch_most = 9;
+  ManagerFixture farm(options);
+  farm.join(1);
+  farm.items(5);
+  for (std::uint64_t serial = 1; serial <= 2; ++serial) {
+    Result result = result_of(serial);
+    result.busy = 10us;
+    farm.say(1, std::move(result));
+  }
+  farm.take();
+  farm.join(2);
+  CHECK(farm.take() == "-");  // two wait, which take 20 us
+  CHECK(*farm.manager.next_deadline() - farm.now == limits::recall_worth);
+  farm.pass(limits::recall_worth);
+  CHECK(farm.take() == "1: recall 5");
+}
+
 TEST_CASE("each idle worker has one recall under way at a time", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, {.prefetch = 3});

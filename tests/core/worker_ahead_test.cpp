@@ -175,6 +175,45 @@ TEST_CASE("a hello names what waits at the executor as unstarted", "[unit][worke
   CHECK(rig.claim_all() == "killed 4");
 }
 
+TEST_CASE("a hello does not name what is on its way back", "[unit][worker]") {
+  AheadRig rig;
+  rig.fill();
+  rig.receive(Kill{.attempt = AttemptId{4}, .if_unstarted = true});
+  rig.claim_all();
+  rig.pass(2s);
+  rig.claim_all();
+  rig.receive(Who{});
+  const auto hello = rig.expect_sent<Hello>();
+  CHECK(hello.holdings.size() == 3);
+  for (const Holding& holding : hello.holdings) CHECK(holding.attempt != AttemptId{4});
+  // Whenever its end is told, nobody waits for it.
+  const bool before = GENERATE(true, false);
+  if (before) rig.step(TaskRevoked{.slot = 2, .attempt = AttemptId{4}});
+  rig.welcome({{AttemptId{2}, Verdict::keep},
+               {AttemptId{3}, Verdict::keep},
+               {AttemptId{1}, Verdict::drop}});
+  if (!before) {
+    CHECK(rig.claim_all() == "stop 4");
+    rig.step(TaskRevoked{.slot = 2, .attempt = AttemptId{4}});
+  }
+  CHECK(rig.claim_all() == "-");
+  CHECK(rig.worker.running_count() == 2);
+}
+
+TEST_CASE("what went wrong does not make a worker hasten", "[unit][worker]") {
+  AheadRig rig(ahead_options(100));
+  for (std::uint64_t attempt = 2; attempt < 30; ++attempt) {
+    rig.receive_task(attempt);
+    rig.claim_all();
+    rig.step(TaskFinished{.slot = 0,
+                          .attempt = AttemptId{attempt},
+                          .result = {.outcome = AttemptOutcome::failed, .busy = 1ns}});
+    rig.claim_all();
+  }
+  rig.receive_tasks(30, 50);
+  CHECK(rig.claim_all() == "start 30, start 31, start 32, start 33");
+}
+
 TEST_CASE("a worker that can't kill gives back what waits when a welcome says kill",
           "[unit][worker]") {
   WorkerOptions options = ahead_options();

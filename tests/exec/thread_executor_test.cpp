@@ -298,18 +298,35 @@ TEST_CASE("what waits is revoked or stopped without being run") {
 }
 
 TEST_CASE("an executor that goes does not begin what waits") {
-  Gate gate;
+  std::atomic<int> begun = 0;
   {
     ThreadExecutor executor(
-        {.functions = {[&](const Invocation& invocation, const std::stop_token&) {
-           return gate.pass(invocation);
+        {.functions = {[&](const Invocation& invocation, const std::stop_token& stop) {
+           begun += 1;
+           begun.notify_all();
+           return wait_for_stop(invocation, stop);
          }},
          .ahead = 1});
     start_all(executor, 2);
-    gate.wait_for_begun(1);
-    gate.let_go(1);
-    executor.revoke(1);
-    gate.let_go(0);
+    begun.wait(0);
   }
-  CHECK(gate.begun == std::vector<std::uint64_t>{0});
+  CHECK(begun == 1);
+}
+
+TEST_CASE("tasks that come and are revoked behind one that lasts leave nothing behind") {
+  Gate gate;
+  ThreadExecutor executor({.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+                             return gate.pass(invocation);
+                           }},
+                           .ahead = 2});
+  start_all(executor, 2);
+  gate.wait_for_begun(1);
+  for (std::uint64_t round = 0; round < 100; ++round) {
+    executor.start(2, {.attempt = AttemptId{100 + round}, .item = 100 + round});
+    executor.revoke(2);
+    CHECK(take_at_least(executor, 1).front().kind == Completion::Kind::revoked);
+  }
+  for (const std::uint64_t item : {0, 1}) gate.let_go(item);
+  take_at_least(executor, 2);
+  CHECK(gate.begun == std::vector<std::uint64_t>{0, 1});
 }

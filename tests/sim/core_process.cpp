@@ -9,6 +9,7 @@ namespace {
 
 // Until a program that is held back looks again.
 constexpr Duration held_back_pause = std::chrono::milliseconds(50);
+constexpr Duration revoke_delay_max = std::chrono::milliseconds(200);
 
 core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& identity) {
   const core::Hello hello = hello_of(plan, identity);
@@ -73,7 +74,13 @@ void CoreProcess::step(core::WorkerEvent event) {
 void CoreProcess::finish_turn() {
   for (const Revoked& revoked : std::exchange(revoked_, {})) {
     if (ended()) return;
+    if (revoked.told > around_.now()) {
+      revoked_.push_back(revoked);
+      ask_wake(revoked.told);
+      continue;
+    }
     around_.tally.add(Count::task_revoked);
+    executors_[revoked.slot].held = false;
     step(core::TaskRevoked{revoked.slot, revoked.attempt});
   }
   for (std::uint32_t slot = 0; slot < executors_.size() && !ended(); ++slot) {
@@ -159,9 +166,10 @@ bool CoreProcess::revoke(std::uint32_t slot) {
   const auto found = std::find(waiting_.begin(), waiting_.end(), slot);
   if (found == waiting_.end()) return false;
   waiting_.erase(found);
-  executors_[slot].held = false;
-  revoked_.push_back({slot, executors_[slot].task.attempt});
-  ask_wake(around_.now());
+  // The loop may do other things before it hears of it.
+  const Instant told = around_.now() + rng_.duration(Duration{}, revoke_delay_max);
+  revoked_.push_back({slot, executors_[slot].task.attempt, told});
+  ask_wake(told);
   return true;
 }
 

@@ -64,6 +64,7 @@ class CoreProcess : public Process {
   struct Revoked {
     std::uint32_t slot;
     AttemptId attempt;
+    Instant told;
   };
   std::vector<Executor> executors_;    // slots, and those ahead
   std::deque<std::uint32_t> waiting_;  // for a slot

@@ -2,7 +2,6 @@
 
 #include <fanmill.capnp.h>
 
-#include <algorithm>
 #include <string>
 
 #include "codec/check.hpp"
@@ -92,6 +91,7 @@ Result<std::vector<Record>> read(std::string_view frame, std::uint32_t count, st
   Check check(kind);
   check.range("count", count, 1, frame.size() / limits::batch_record_bytes,
               "as many records as fit in the payload frame");
+  check.range("bytes of the payload frame", frame.size() % 8, 0, 0, "beyond a multiple of 8");
   std::vector<Record> records(check.failed() ? 0 : count);
   std::size_t at = 0;
   for (std::size_t i = 0; i < records.size() && !check.failed(); ++i) {
@@ -117,7 +117,7 @@ Result<std::vector<Record>> read(std::string_view frame, std::uint32_t count, st
     }
     record.payload = {Bytes(frame.substr(at + limits::batch_record_bytes, size)),
                       static_cast<Encoding>(encoding)};
-    at += std::min(limits::batched_bytes(size), left);
+    at += limits::batched_bytes(size);
   }
   if (!check.failed() && at != frame.size()) {
     check.fail(kind_name(kind) + ": " + std::to_string(frame.size() - at) +

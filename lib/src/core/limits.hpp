@@ -97,6 +97,11 @@ inline constexpr std::uint32_t slots_max = 4096;
 // are on their way, on a busy host too; short beside what anybody waits for.
 inline constexpr std::uint32_t prefetch_default = 1;
 inline constexpr Duration prefetch_time = 5ms;
+// A worker that has answered nothing for so long is at a long task: it gets no more than
+// `prefetch_default` beside it, and what waits there is anybody's who is free.
+inline constexpr Duration prefetch_patience = 4 * prefetch_time;
+// What waits at a worker for less is not worth asking back for one that is idle.
+inline constexpr Duration recall_worth = 1ms;
 inline constexpr std::uint32_t prefetch_max = 4096;
 inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered

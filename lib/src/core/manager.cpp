@@ -62,7 +62,8 @@ void Manager::tick(Instant now, ManagerActions& out) {
 }
 
 std::optional<Instant> Manager::next_deadline() const {
-  const std::optional<Instant> earliest = state_->timers.earliest();
+  std::optional<Instant> earliest = state_->timers.earliest();
+  if (const auto due = state_->recalls_due; due && (!earliest || *due < *earliest)) earliest = due;
   if (!earliest) return std::nullopt;
   return *earliest + state_->stalled;
 }

@@ -146,8 +146,21 @@ void ManagerState::dispatch() {
     Match next = first_match(SessionRecord::Room::idle);
     if (next.session == no_index) next = first_match(SessionRecord::Room::spare);
     if (next.session == no_index) return;
+    SessionRecord& session = sessions[next.session];
+    if (session.room == SessionRecord::Room::spare && is_held_up(session)) {
+      session.tasks_max = session.tasks_least;
+      refresh_room(next.session);
+      if (session.room != SessionRecord::Room::spare) continue;
+    }
     assign(next.task, next.session);
   }
+}
+
+/// It is at a task that takes longer than those before, so credit that was meant for those is not for
+/// it.
+bool ManagerState::is_held_up(const SessionRecord& session) const {
+  return session.tasks_max > session.tasks_least &&
+         now - session.answered > limits::prefetch_patience;
 }
 
 /// Among kinds that have a taker, the task that has waited longest.
@@ -286,6 +299,7 @@ void ManagerState::hold(std::uint32_t session_index, std::uint32_t index, bool r
   AttemptRecord& attempt = attempts[index];
   attempt.session = session_index;
   attempt.counted = true;
+  if (session.active == 0) session.answered = now;
   session.active += 1;
   session.active_bytes += attempt.bytes;
   session.waiting.push_back(attempts, index);

@@ -7,8 +7,9 @@ namespace fanmill::core {
 
 /// When a worker is idle (so nothing is queued that it could take), what waits behind other tasks
 /// elsewhere is asked back: from one worker for each that idles, half of what waits there, or as much
-/// as the idle one would be given. What was sent last comes first, so that most of it has not started.
+/// as the idle one would be given.
 void ManagerState::recall_for_idle() {
+  recalls_due.reset();
   if (backlog_total == 0) return;
   profiles.for_each([&](std::uint32_t, ProfileRecord& profile) {
     std::size_t looks = profile.backlog.size();
@@ -18,19 +19,46 @@ void ManagerState::recall_for_idle() {
       profile.backlog.push_back(sessions, session);  // the next recall asks another worker
       // Its slots are being freed by kills: what waits there is about to start.
       if (sessions[session].room == SessionRecord::Room::idle) continue;
+      if (!is_worth_recalling(sessions[session])) continue;
       const std::size_t waiting = sessions[session].waiting.size();
       const std::size_t room = sessions[profile.idle.front()].tasks_max;
-      std::size_t wanted = std::clamp<std::size_t>(waiting / 2, 1, room);
-      for (std::uint32_t at = sessions[session].waiting.back(); at != no_index && wanted > 0;
-           --wanted) {
-        const AttemptRecord& attempt = attempts[at];
-        const std::uint32_t before = attempt.in_session.previous;
-        if (attempt.recalled || attempt.killing || waits_elsewhere(profile, attempt)) break;
-        recall(at);
-        at = before;
-      }
+      recall_some(profile, session, std::clamp<std::size_t>(waiting / 2, 1, room));
     }
   });
+}
+
+/// Not what will have begun before the question comes, by what tasks take there; unless they take
+/// longer now.
+bool ManagerState::is_worth_recalling(const SessionRecord& session) {
+  if (session.mean_busy == Duration::zero()) return true;
+  const auto waiting = static_cast<std::int64_t>(session.waiting.size());
+  if (session.mean_busy >= limits::recall_worth * session.slots / waiting) return true;
+  const Instant due = session.answered + limits::recall_worth;
+  if (now >= due) return true;
+  recalls_due = std::min(recalls_due.value_or(due), due);
+  return false;
+}
+
+/// What was sent last first, so that most of it has not started.
+void ManagerState::recall_some(const ProfileRecord& profile, std::uint32_t session,
+                               std::size_t most) {
+  for (std::uint32_t at = sessions[session].waiting.back(); at != no_index && most > 0; --most) {
+    const AttemptRecord& attempt = attempts[at];
+    const std::uint32_t before = attempt.in_session.previous;
+    if (attempt.recalled || attempt.killing || waits_elsewhere(profile, attempt)) return;
+    recall(at);
+    at = before;
+  }
+}
+
+/// What was given ahead because tasks were short does not wait behind one that is not, whoever is
+/// free.
+void ManagerState::recall_surplus(std::uint32_t index) {
+  const SessionRecord& session = sessions[index];
+  const std::size_t held = session.running.size() + session.waiting.size();
+  if (session.lost || held <= session.tasks_least || !is_held_up(session)) return;
+  const std::size_t surplus = std::min(session.waiting.size(), held - session.tasks_least);
+  recall_some(profiles[session.profile], index, surplus);
 }
 
 void ManagerState::recall(std::uint32_t index) {

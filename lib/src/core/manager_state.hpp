@@ -61,6 +61,7 @@ struct ManagerState {
   Instant presence_counted;       // up to when Counters::slots_present is
   std::int64_t order_back = 0;
   std::int64_t order_front = 0;
+  std::optional<Instant> recalls_due;  // what is not worth a recall yet may be then
   DeadlineHeap<Timer> timers;
   Instant now;         // attentive time
   Duration stalled{};  // clock minus attentive time
@@ -180,6 +181,7 @@ struct ManagerState {
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
   static void adapt_credit(SessionRecord& session, Duration busy);
+  [[nodiscard]] bool is_held_up(const SessionRecord& session) const;
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
   [[nodiscard]] std::string what_is_offered(char family) const;
@@ -188,6 +190,9 @@ struct ManagerState {
   // manager_recall.cpp
   void recall_for_idle();
   void recall(std::uint32_t attempt);
+  void recall_some(const ProfileRecord& profile, std::uint32_t session, std::size_t most);
+  void recall_surplus(std::uint32_t session);
+  [[nodiscard]] bool is_worth_recalling(const SessionRecord& session);
   void end_recall(AttemptRecord& attempt);
   [[nodiscard]] bool waits_elsewhere(const ProfileRecord& profile,
                                      const AttemptRecord& attempt) const;

@@ -126,6 +126,7 @@ struct SessionRecord {
   std::uint32_t tasks_least = 1;  // it moves between these
   std::uint32_t tasks_most = 1;
   Duration mean_busy{};  // of its latest tasks; 0: none has ended
+  Instant answered;      // its latest result, or when it was given something to do
   std::uint32_t profile = no_index;
   bool same_host = false;
   bool suspect = false;

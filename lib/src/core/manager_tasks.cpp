@@ -49,7 +49,9 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
   counters.busy = saturating_add(counters.busy, result.busy);
 
   AttemptRecord& attempt = attempts[index];
-  adapt_credit(session, result.busy);
+  session.answered = now;
+  // How soon something went wrong tells nothing of how long tasks take.
+  if (result.outcome == AttemptOutcome::ok) adapt_credit(session, result.busy);
   release_attempt(index);
   if (result.outcome == AttemptOutcome::ok) count_result(session);
   if (attempt.task == no_index) {

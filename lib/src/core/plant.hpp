@@ -56,7 +56,10 @@
   X(failing_last, "the last worker that takes tasks is drained for its failures")               \
   X(output_undropped, "a worker passes output of a lost session on in the next one")            \
   X(output_taken_early, "output is taken before the client has taken it")                       \
-  X(output_untaken, "a task that nobody waits for any more is left waiting for its reader")
+  X(output_untaken, "a task that nobody waits for any more is left waiting for its reader")     \
+  X(revoke_unanswered, "a worker does not answer for a task that its executor gave back")       \
+  X(batch_cut_short, "the last result of a batch is not taken")                                 \
+  X(ahead_judged_begun, "what waits at an executor runs on though the welcome says kill")
 
 namespace fanmill::core {
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "core/plant.hpp"
 #include "core/worker_state.hpp"
 
 namespace fanmill::core {
@@ -140,7 +141,8 @@ void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& 
 void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {
   const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
   if (!task) return;
-  if (task->fate == Fate::result) learn_busy(fact.result.busy);
+  if (task->fate == Fate::result && fact.result.outcome == AttemptOutcome::ok)
+    learn_busy(fact.result.busy);
   fact.result.attempt = fact.attempt;
   answer_end(now, *task, std::move(fact.result), out);
 }
@@ -148,6 +150,7 @@ void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {
 void WorkerState::on(Instant now, TaskRevoked& fact, WorkerActions& out) {
   const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
   if (!task) return;
+  if (FANMILL_PLANTED(revoke_unanswered)) return;
   if (task->fate == Fate::result) {
     counters.kills += 1;
     answer_killed(now, task->attempt, true, {}, out);

@@ -107,7 +107,7 @@ void WorkerState::say_goodbye_and_end(Instant now, bool at_once, std::string wor
 }
 
 void WorkerState::end(ExitStatus status, bool at_once, std::string words, WorkerActions& out) {
-  if (results_wait) send_unsent(sent_at, out);
+  if (results_wait) send_unsent(sent_at, out);  // no heartbeat will be due any more
   ended = true;
   out.emplace_back(EndWorker{.status = status, .at_once = at_once, .words = std::move(words)});
 }

@@ -81,8 +81,11 @@ class WorkerQueue {
     each.task.payload = {};
     size_ -= 1;
   }
-  // What is gone stays only between two that are here.
+  // What is gone stays only between two that are here, and not for ever.
   void trim() {
+    constexpr std::size_t gone_min = 64;
+    if (list_.size() > 2 * size_ + gone_min)
+      std::erase_if(list_, [](const QueuedTask& each) { return each.gone; });
     while (!list_.empty() && list_.front().gone) list_.pop_front();
     while (!list_.empty() && list_.back().gone) list_.pop_back();
   }

@@ -59,7 +59,11 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
     if (batch.results.size() == 1) {
       emit(now, std::move(batch.results.front()), out);
     } else if (!batch.results.empty()) {
-      emit(now, batch, out);
+      emit(now,
+           Results{.session = batch.session,
+                   .started = batch.started,
+                   .results = std::move(batch.results)},
+           out);
     }
     batch.results.clear();
     batch_bytes = 0;

@@ -67,7 +67,10 @@ std::vector<Holding> WorkerState::holdings() const {
   for (const InOrder* order : {&running, &ahead}) {
     const HoldingState state = order == &running ? HoldingState::running : HoldingState::unstarted;
     order->for_each(slots, [&](std::uint32_t slot) {
-      if (slots[slot].fate != Fate::forgotten) list.push_back({slots[slot].attempt, state});
+      const RunningTask& task = slots[slot];
+      // What is on its way back would be answered in no session: not named, it is given to another.
+      const bool comes_back = task.asked_back && !task.started && task.fate == Fate::result;
+      if (task.fate != Fate::forgotten && !comes_back) list.push_back({task.attempt, state});
     });
   }
   queue.for_each([&](const QueuedTask& queued) {
@@ -240,6 +243,7 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
       kill_running(slot, out);
     } else {
       // The manager was told that it had not started, and waits for no result.
+      if (FANMILL_PLANTED(ahead_judged_begun)) return;
       ask_back(slot, out);
       task.fate = Fate::killed;
     }

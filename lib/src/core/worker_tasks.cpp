@@ -81,8 +81,8 @@ bool WorkerState::may_start() const {
          (running.size() < options.slots || may_start_ahead());
 }
 
-/// Not a task that was lost before, nor behind one: if it takes the process with it, those that only
-/// waited must not be taken for the cause.
+/// Not a task that was given away before, nor behind one: it may have been lost with its worker, and
+/// if it takes this process with it, those that only waited must not be taken for the cause.
 bool WorkerState::may_start_ahead() const {
   if (options.ahead_max == 0 || mean_busy == Duration::zero()) return false;
   if (retries_begun > 0 || queue.front().task.number > 1) return false;
@@ -90,8 +90,8 @@ bool WorkerState::may_start_ahead() const {
   return static_cast<std::int64_t>(ahead.size()) < std::min<std::int64_t>(fit, options.ahead_max);
 }
 
-/// An eighth of the way to each: one long task among short ones ends all haste, one short among long
-/// ones begins none.
+/// An eighth of the way to each, all of it to the first: one long task among short ones ends all
+/// haste, one short among long ones begins none.
 void WorkerState::learn_busy(Duration busy) {
   busy = std::max(busy, Duration(1));
   mean_busy =
@@ -325,6 +325,8 @@ void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& resu
     case Fate::forgotten:
       break;
   }
+  // If what follows it takes the process with it, this must be known to have ended.
+  if (task.number > 1 && results_wait) send_unsent(now, out);
 }
 
 // Not kept for a later session: hello does not name what is not held, and that says as much.

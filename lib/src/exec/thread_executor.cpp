@@ -36,6 +36,11 @@ struct ThreadExecutor::Shared {
   void complete(std::unique_lock<std::mutex>& lock, Completion completion);
   bool revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index);
   void request_stop(std::stop_source stop);
+  /// Else it was revoked, and its slot may have another task.
+  [[nodiscard]] bool waits(const Waiting& entry) const {
+    const Slot& slot = slots[entry.slot];
+    return slot.serial == entry.serial && slot.state == Slot::State::waiting;
+  }
 
   const std::vector<Function> functions;
   const std::uint32_t thread_count;  // that run functions
@@ -89,8 +94,8 @@ void ThreadExecutor::Shared::run_thread() {
     if (leaving) break;
     const Waiting next = queue.front();
     queue.pop_front();
+    if (!waits(next)) continue;
     Slot& slot = slots[next.slot];
-    if (slot.serial != next.serial || slot.state != Slot::State::waiting) continue;
     slot.state = Slot::State::running;
     Invocation invocation = std::move(slot.invocation);
     const std::stop_token stop = slot.stop.get_token();
@@ -182,6 +187,9 @@ void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
       slot.stop = std::stop_source();
     slot.invocation = std::move(invocation);
     shared_->queue.push_back({.slot = index, .serial = slot.serial});
+    // Behind a task that lasts, what was revoked could pile up.
+    if (shared_->queue.size() > 2 * shared_->slots.size())
+      std::erase_if(shared_->queue, [&](const auto& each) { return !shared_->waits(each); });
     shared_->busy_count += 1;
     is_awaited = shared_->idle_threads > 0;
   }

@@ -136,9 +136,12 @@ std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& tak
     connections_.name_worker(*connection, hello->uuid);
     return core::MessageReceived{connection->peer, std::move(message), peer_address(fd)};
   }
-  if (auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
+  // One of a former session counted other tasks.
+  if (auto* heartbeat = std::get_if<core::Heartbeat>(&message);
+      heartbeat != nullptr && heartbeat->session == connection->session) {
     heartbeat->started = connection->unsent_tasks.started(heartbeat->started);
-  } else if (auto* results = std::get_if<core::Results>(&message)) {
+  } else if (auto* results = std::get_if<core::Results>(&message);
+             results != nullptr && results->session == connection->session) {
     results->started = connection->unsent_tasks.started(results->started);
   }
   return core::MessageReceived{.peer = connection->peer, .message = std::move(message)};
