@@ -165,6 +165,7 @@ class Farm {
     const Clock::time_point begin = Clock::now();
     // Results in order and none kept: what most programs do.
     const auto job = fanmill::job<std::int64_t>()
+                         .function("empty")
                          .update_results(std::int64_t{0}, [](std::int64_t& sum, std::int64_t result,
                                                              std::size_t) { sum += result; })
                          .in_order();
@@ -189,7 +190,7 @@ class Farm {
   std::vector<double> round_trips(int count) {
     std::vector<double> times;
     Clock::time_point before = Clock::now();
-    const auto job = fanmill::job<std::int64_t>().lookahead(1).update_results(
+    const auto job = fanmill::job<std::int64_t>().function("empty").lookahead(1).update_results(
         0, [&](int&, std::int64_t, std::size_t) {
           const Clock::time_point now = Clock::now();
           times.push_back(std::chrono::duration<double>(now - before).count());
@@ -361,7 +362,8 @@ int main(int argc, char** argv) {
   if (argc >= 2 && std::string_view(argv[1]) == "worker") {
     fanmill::Join join = fanmill::Join::find();
     if (argc == 3) join = join.with_insecure_plaintext();
-    return fanmill::serve(join, fanmill::Functions().add("", empty_task).add("echo", echo_task));
+    return fanmill::serve(join,
+                          fanmill::Functions().add("empty", empty_task).add("echo", echo_task));
   }
 
   CLI::App app("Empty tasks on two workers, beside bare ZeroMQ sockets.");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Keys as users meet them: nothing to configure, one file to hand over, and words for whoever can't come in."""
 
+import ctypes
 import os
 import re
 import subprocess
@@ -85,6 +86,22 @@ class Keys(unittest.TestCase):
             lines = join_file.read_text().splitlines()
             expected = [KEY.search(line)[1] for name in ("public-key", "secret-key") for line in lines if name in line]
             self.assertEqual(loaded.split(), expected)
+            self.assertEqual(process.end()[0], 0)
+
+    def test_czmq_takes_the_join_file_for_a_certificate(self):
+        try:
+            czmq = ctypes.CDLL("libczmq.so.4")
+        except OSError as missing:
+            self.skipTest(str(missing))
+        czmq.zcert_load.restype = ctypes.c_void_p
+        with Farm() as farm:
+            process, _, join_file = self.start(farm)
+            certificate = ctypes.c_void_p(czmq.zcert_load(str(join_file).encode()))
+            self.assertTrue(certificate.value)
+            for function, name in ((czmq.zcert_public_txt, "public-key"), (czmq.zcert_secret_txt, "secret-key")):
+                function.restype = ctypes.c_char_p
+                key = function(certificate).decode()
+                self.assertIn(f'{name} = "{key}"', join_file.read_text())
             self.assertEqual(process.end()[0], 0)
 
     def test_who_has_no_key_or_another_is_told_so(self):
