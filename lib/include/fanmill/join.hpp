@@ -87,7 +87,8 @@ class FANMILL_EXPORT Join {
   /// A copy with keys: the manager's public one, and a file with the worker's pair (a join file or a
   /// certificate). That is read when the keys are needed: in a worker that forks, not before it has
   /// forked, so that no task has them in its memory.
-  [[nodiscard]] Join with_keys(std::string server_key, std::filesystem::path pair_file) const;
+  [[nodiscard]] Join with_keys(std::string server_key,
+                               const std::filesystem::path& pair_file) const;
 
   /// A copy that connects without keys to endpoints of tcp. Else `serve` takes the keys of this user's
   /// managers for a Join without any, and refuses it if there are none: whoever answered would be

@@ -232,7 +232,7 @@ Join Join::with_cookie(std::string cookie) const {
   return changed;
 }
 
-Join Join::with_keys(std::string server_key, std::filesystem::path pair_file) const {
+Join Join::with_keys(std::string server_key, const std::filesystem::path& pair_file) const {
   const Result<net::PublicKey> key = net::PublicKey::parse(server_key);
   if (!key.ok()) raise(bad("the server's key: " + key.error().message));
   Join changed = *this;

@@ -40,12 +40,11 @@ enum Frame : std::size_t {
 
 std::vector<zmq::message_t> receive_all(zmq::socket_t& socket) {
   std::vector<zmq::message_t> frames;
-  zmq::message_t frame;
-  bool more = receive_frame(socket, frame);
-  while (more) {
+  for (bool more = true; more;) {
+    zmq::message_t frame;
+    if (!receive_frame(socket, frame)) break;
     more = frame.more();
     frames.push_back(std::move(frame));
-    if (more) more = receive_frame(socket, frame);
   }
   return frames;
 }
