@@ -115,6 +115,20 @@ TEST_CASE("a worker held up by a long task gets no more, and gives back what wai
   CHECK_THAT(orders, ContainsSubstring("1: recall 251"));
 }
 
+TEST_CASE("what waits behind a long task comes back also when its worker was offered more",
+          "[unit][manager]") {
+  CreditFarm farm;
+  for (int i = 0; i < 200; ++i) farm.answer(10us);
+  REQUIRE(farm.held() == 51);
+  // One of them is wanted no more, so there is room for another, which is not used.
+  farm.now += 2 * limits::prefetch_patience;
+  farm.say(1, killed(251, true));
+  farm.unclaimed.clear();
+  farm.pass(bench_options().heartbeat);
+  const std::string orders = farm.take();
+  CHECK(std::count(orders.begin(), orders.end(), 'r') >= 45);
+}
+
 TEST_CASE("credit that somebody fixed does not move", "[unit][manager]") {
   SECTION("the manager") {
     ManagerOptions options = adapting(0);

@@ -20,7 +20,7 @@ class Bench {
   [[nodiscard]] bool over() const { return over_; }
 
   void act() {
-    pass_time();
+    now_ = choices_.later(now_, end_.next_deadline(), 16);
     step(event());
     if (!over_ && choices_.one_in(2)) tick();
   }
@@ -63,17 +63,6 @@ class Bench {
     if (choices_.one_in(16)) open.protocol_max = choices_.number16();
     if (choices_.one_in(16)) open.protocol_min = choices_.number16();
     return open;
-  }
-
-  void pass_time() {
-    const std::uint8_t choice = choices_.byte();
-    if (choice < 0xd0) {
-      now_ += choice * 1ms;
-    } else if (choice < 0xf0) {
-      now_ = std::max(now_, end_.next_deadline().value_or(now_));
-    } else {
-      now_ += choices_.duration();
-    }
   }
 
   SessionId channel() { return choices_.one_in(32) ? SessionId{choices_.number()} : SessionId{7}; }
@@ -289,10 +278,5 @@ class Bench {
 }  // namespace fanmill::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace fanmill::fuzz;
-  Choices choices(data, size);
-  Bench bench(choices);
-  while (choices.more() && !bench.over()) bench.act();
-  bench.finish();
-  return 0;
+  return fanmill::fuzz::play<fanmill::fuzz::Bench>(data, size);
 }

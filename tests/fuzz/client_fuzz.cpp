@@ -21,6 +21,7 @@ class Run {
     carry_out(actions);
   }
 
+  [[nodiscard]] static bool over() { return false; }
   void act() { step(event()); }
 
   // Cancelled, and told that its job is over, it ends.
@@ -182,10 +183,5 @@ class Run {
 }  // namespace fanmill::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace fanmill::fuzz;
-  Choices choices(data, size);
-  Run run(choices);
-  while (choices.more()) run.act();
-  run.finish();
-  return 0;
+  return fanmill::fuzz::play<fanmill::fuzz::Run>(data, size);
 }

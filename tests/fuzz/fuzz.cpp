@@ -41,6 +41,13 @@ Duration Choices::duration() {
   return (first - 0xe0) * 24h;
 }
 
+Instant Choices::later(Instant now, std::optional<Instant> deadline, unsigned leaps) {
+  const unsigned choice = byte();
+  if (choice < 0xc0) return now + std::chrono::milliseconds(choice);
+  if (choice < 0x100 - leaps) return std::max(now, deadline.value_or(now));
+  return now + duration();
+}
+
 std::string Choices::text(std::size_t bytes_max) {
   const std::size_t size = std::min(rest_.size(), std::size_t{byte()} % (bytes_max + 1));
   const std::string text(rest_.substr(0, size));

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -48,6 +49,8 @@ class Choices {
   std::uint16_t number16() { return static_cast<std::uint16_t>(number()); }
   /// Nothing, milliseconds, or seconds; sometimes days.
   Duration duration();
+  /// Milliseconds later, at the deadline if there is one, or, in so many of 256 cases, any time later.
+  Instant later(Instant now, std::optional<Instant> deadline, unsigned leaps = 4);
   /// A few bytes.
   std::string text(std::size_t bytes_max);
   /// One of them, which must not be empty.
@@ -59,6 +62,16 @@ class Choices {
  private:
   std::string_view rest_;
 };
+
+/// A core's story: made of the input, act by act, until either is over, and brought to its end.
+template <typename Story>
+int play(const std::uint8_t* data, std::size_t size) {
+  Choices choices(data, size);
+  Story story(choices);
+  while (choices.more() && !story.over()) story.act();
+  story.finish();
+  return 0;
+}
 
 /// Which alternatives of a variant the inputs have reached, in this process.
 struct Reached {

@@ -20,8 +20,9 @@ class Crowd {
  public:
   explicit Crowd(Choices& choices) : choices_(choices), manager_(options(choices)) { open_job(); }
 
+  [[nodiscard]] static bool over() { return false; }
   void act() {
-    pass_time();
+    now_ = choices_.later(now_, manager_.next_deadline());
     step(event());
     if (choices_.one_in(2)) tick();
   }
@@ -65,17 +66,6 @@ class Crowd {
     if (choices.one_in(8)) options.unacknowledged_max = 1;
     if (choices.one_in(4)) options.failing = {1, 1, 1, 1, 1};
     return options;
-  }
-
-  void pass_time() {
-    const std::uint8_t choice = choices_.byte();
-    if (choice < 0xc0) {
-      now_ += choice * 1ms;
-    } else if (choice < 0xfc) {
-      now_ = std::max(now_, manager_.next_deadline().value_or(now_));
-    } else {
-      now_ += choices_.duration();
-    }
   }
 
   // Mostly the truth: a lie is only worth something beside it.
@@ -331,10 +321,5 @@ class Crowd {
 }  // namespace fanmill::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace fanmill::fuzz;
-  Choices choices(data, size);
-  Crowd crowd(choices);
-  while (choices.more()) crowd.act();
-  crowd.finish();
-  return 0;
+  return fanmill::fuzz::play<fanmill::fuzz::Crowd>(data, size);
 }

@@ -23,10 +23,10 @@ class Bench {
     step(WorkerStarted{});
   }
 
-  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] bool over() const { return ended_; }
 
   void act() {
-    pass_time();
+    now_ = choices_.later(now_, worker_.next_deadline());
     step(event());
     if (!ended_ && choices_.one_in(2)) tick();
   }
@@ -74,17 +74,6 @@ class Bench {
     if (more % 2 == 0 && !options.monitored) options.ahead_max = 1 + more / 64;
     options.ahead_time = 10s;
     return options;
-  }
-
-  void pass_time() {
-    const std::uint8_t choice = choices_.byte();
-    if (choice < 0xc0) {
-      now_ += choice * 1ms;
-    } else if (choice < 0xfc) {
-      now_ = std::max(now_, worker_.next_deadline().value_or(now_));
-    } else {
-      now_ += choices_.duration();
-    }
   }
 
   WorkerEvent event() {
@@ -274,10 +263,5 @@ class Bench {
 }  // namespace fanmill::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace fanmill::fuzz;
-  Choices choices(data, size);
-  Bench bench(choices);
-  while (choices.more() && !bench.ended()) bench.act();
-  bench.finish();
-  return 0;
+  return fanmill::fuzz::play<fanmill::fuzz::Bench>(data, size);
 }

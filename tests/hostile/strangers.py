@@ -22,7 +22,7 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import PATIENCE, status_of  # noqa: E402
+from farm_process import PATIENCE, collatz, status_of, values  # noqa: E402
 
 MIB = 1 << 20
 SANITIZED = bool(os.environ.get("FANMILL_SANITIZE"))  # then memory says nothing: what was freed is kept
@@ -234,6 +234,14 @@ class Cost:
 
     def _bytes(self, name):
         return int(status_of(self.pid)[name].split()[0]) << 10
+
+
+def check_untouched(test, manager, items):
+    """The list was worked through as if nothing had been, by the one worker that may."""
+    status, output, errors = manager.end()
+    test.assertEqual(status, 0, errors)
+    test.assertEqual(values(output), [collatz(i + 1) for i in range(items)])
+    test.assertEqual(len(re.findall(r"^worker \S+ at \S+ joined", errors, re.MULTILINE)), 1, "somebody came in")
 
 
 def mib(size):

@@ -97,8 +97,8 @@ inline constexpr std::uint32_t slots_max = 4096;
 // are on their way, on a busy host too; short beside what anybody waits for.
 inline constexpr std::uint32_t prefetch_default = 1;
 inline constexpr Duration prefetch_time = 5ms;
-// A worker that has answered nothing for so long is at a long task: it gets no more than
-// `prefetch_default` beside it, and what waits there is anybody's who is free.
+// A worker that has answered nothing for so long is at a long task: it is given no more than
+// `prefetch_default` beside it. What it has beyond that comes back after a heartbeat's interval.
 inline constexpr Duration prefetch_patience = 4 * prefetch_time;
 // What waits at a worker for less is not worth asking back for one that is idle.
 inline constexpr Duration recall_worth = 1ms;

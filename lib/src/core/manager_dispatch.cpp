@@ -147,7 +147,9 @@ void ManagerState::dispatch() {
     if (next.session == no_index) next = first_match(SessionRecord::Room::spare);
     if (next.session == no_index) return;
     SessionRecord& session = sessions[next.session];
-    if (session.room == SessionRecord::Room::spare && is_held_up(session)) {
+    const bool has_more = session.tasks_max > session.tasks_least;
+    if (session.room == SessionRecord::Room::spare && has_more &&
+        is_held_up(session, limits::prefetch_patience)) {
       session.tasks_max = session.tasks_least;
       refresh_room(next.session);
       if (session.room != SessionRecord::Room::spare) continue;
@@ -158,9 +160,8 @@ void ManagerState::dispatch() {
 
 /// It is at a task that takes longer than those before, so credit that was meant for those is not for
 /// it.
-bool ManagerState::is_held_up(const SessionRecord& session) const {
-  return session.tasks_max > session.tasks_least &&
-         now - session.answered > limits::prefetch_patience;
+bool ManagerState::is_held_up(const SessionRecord& session, Duration patience) const {
+  return session.tasks_most > session.tasks_least && now - session.answered >= patience;
 }
 
 /// Among kinds that have a taker, the task that has waited longest.

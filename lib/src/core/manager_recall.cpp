@@ -52,11 +52,13 @@ void ManagerState::recall_some(const ProfileRecord& profile, std::uint32_t sessi
 }
 
 /// What was given ahead because tasks were short does not wait behind one that is not, whoever is
-/// free.
+/// free. Looked at with each heartbeat, and not before one has passed: over a long way answers come in
+/// bursts.
 void ManagerState::recall_surplus(std::uint32_t index) {
   const SessionRecord& session = sessions[index];
   const std::size_t held = session.running.size() + session.waiting.size();
-  if (session.lost || held <= session.tasks_least || !is_held_up(session)) return;
+  const bool has_surplus = !session.lost && held > session.tasks_least;
+  if (!has_surplus || !is_held_up(session, options.heartbeat)) return;
   const std::size_t surplus = std::min(session.waiting.size(), held - session.tasks_least);
   recall_some(profiles[session.profile], index, surplus);
 }

@@ -181,7 +181,7 @@ struct ManagerState {
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
   static void adapt_credit(SessionRecord& session, Duration busy);
-  [[nodiscard]] bool is_held_up(const SessionRecord& session) const;
+  [[nodiscard]] bool is_held_up(const SessionRecord& session, Duration patience) const;
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
   [[nodiscard]] std::string what_is_offered(char family) const;
