@@ -1,10 +1,14 @@
 // Objects through a channel to another process and back, beside the same bytes through bare ROUTER
 // and DEALER sockets in the same run. Rounds alternate; medians are printed.
 //
+// Those two go by ipc, which needs no keys, so that like is compared with like; a second channel goes by
+// tcp as channels do that are told nothing, encrypted.
+//
 //     bench_channel [--rounds 9]
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <fanmill/channel.hpp>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +22,7 @@ namespace {
 using bench::Child;
 using bench::Clock;
 using fanmill::Payload;
+namespace fs = std::filesystem;
 
 constexpr std::size_t header_bytes = 56;  // of a channel's Object
 
@@ -51,10 +56,10 @@ int echo_channel(const char* endpoint) {
 
 class Bare {
  public:
-  Bare() : router_(context_, zmq::socket_type::router) {
+  explicit Bare(const std::string& endpoint) : router_(context_, zmq::socket_type::router) {
     lift_limits(router_);
-    router_.bind("tcp://127.0.0.1:*");
-    child_.emplace(std::vector<std::string>{"bare", router_.get(zmq::sockopt::last_endpoint)});
+    router_.bind(endpoint);
+    child_.emplace(std::vector<std::string>{"bare", endpoint});
     receive();
     peer_.copy(routing_id_);
   }
@@ -81,8 +86,8 @@ class Bare {
 
 class OverChannel {
  public:
-  OverChannel()
-      : listener_("tcp://127.0.0.1:*"),
+  explicit OverChannel(const std::string& endpoint)
+      : listener_(endpoint),
         child_({"channel", listener_.endpoint()}),
         channel_(listener_.accept()) {}
   void send(const Payload& payload) { channel_.post(payload); }
@@ -108,22 +113,31 @@ double time_of(Way& way, const Payload& payload, int count, int window) {
   return bench::seconds_since(begin) / count;
 }
 
-void measure(Bare& bare, OverChannel& channel, std::size_t bytes, int window, int count,
-             int rounds) {
+struct Ways {
+  Bare bare;
+  OverChannel channel;
+  OverChannel with_keys;
+};
+
+void measure(Ways& ways, std::size_t bytes, int window, int count, int rounds) {
   const Payload payload = Payload::raw(std::string(bytes, 'x'));
-  time_of(bare, payload, count / 4 + 1, window);
-  time_of(channel, payload, count / 4 + 1, window);
+  time_of(ways.bare, payload, count / 4 + 1, window);
+  time_of(ways.channel, payload, count / 4 + 1, window);
+  time_of(ways.with_keys, payload, count / 4 + 1, window);
   std::vector<double> limits;
   std::vector<double> times;
   std::vector<double> ratios;
+  std::vector<double> encrypted;
   for (int round = 0; round < rounds; ++round) {
-    limits.push_back(time_of(bare, payload, count, window));
-    times.push_back(time_of(channel, payload, count, window));
+    limits.push_back(time_of(ways.bare, payload, count, window));
+    times.push_back(time_of(ways.channel, payload, count, window));
+    encrypted.push_back(time_of(ways.with_keys, payload, count, window));
     ratios.push_back(times.back() / limits.back());
   }
-  std::printf("| %zu | %d | %.1f | %.1f | %.2f (%.2f to %.2f) |\n", bytes, window,
+  std::printf("| %zu | %d | %.1f | %.1f | %.2f (%.2f to %.2f) | %.1f |\n", bytes, window,
               1e6 * bench::median(limits), 1e6 * bench::median(times), bench::median(ratios),
-              bench::quantile(ratios, 0), bench::quantile(ratios, 1));
+              bench::quantile(ratios, 0), bench::quantile(ratios, 1),
+              1e6 * bench::median(encrypted));
 }
 
 }  // namespace
@@ -138,16 +152,26 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::printf(
-      "Objects to another process and back over tcp, microseconds each, medians of %d rounds.\n\n",
+      "Objects to another process and back, microseconds each, medians of %d rounds. By ipc "
+      "nothing "
+      "is\nencrypted; by tcp there are keys.\n\n",
       rounds);
-  std::puts("| bytes | under way | bare sockets | channel | ratio (least to most) |");
-  std::puts("|---|---|---|---|---|");
-  Bare bare;
-  OverChannel channel;
-  measure(bare, channel, 8, 1, 5'000, rounds);
-  measure(bare, channel, 8, 32, 50'000, rounds);
-  measure(bare, channel, 8, 512, 100'000, rounds);
-  measure(bare, channel, 100'000, 8, 2'000, rounds);
-  measure(bare, channel, 8'000'000, 1, 30, rounds);
+  std::puts(
+      "| bytes | under way | bare sockets, ipc | channel, ipc | ratio (least to most) | "
+      "channel, tcp with keys |");
+  std::puts("|---|---|---|---|---|---|");
+  char name[] = "/tmp/fanmill-bench.XXXXXX";
+  const fs::path folder = ::mkdtemp(name);
+  {
+    const std::string place = "ipc://" + folder.string();
+    Ways ways{Bare(place + "/bare"), OverChannel(place + "/channel"),
+              OverChannel("tcp://127.0.0.1:*")};
+    measure(ways, 8, 1, 5'000, rounds);
+    measure(ways, 8, 32, 50'000, rounds);
+    measure(ways, 8, 512, 100'000, rounds);
+    measure(ways, 100'000, 8, 2'000, rounds);
+    measure(ways, 8'000'000, 1, 30, rounds);
+  }
+  fs::remove_all(folder);
   return 0;
 }

@@ -138,8 +138,8 @@ void run_items(const CommandRun& run, Manager& manager, Inlet<CommandItem>& inle
   };
   auto job = fanmill::job<CommandResult>()
                  .function(arguments.function.empty() ? "command" : arguments.function)
-                 .retries(arguments.retries)
-                 .lookahead(arguments.lookahead);
+                 .retries(arguments.retries);
+  job = looking_ahead(job, arguments);
   if (!arguments.unordered) job = job.in_order();
   const auto write = [&](int&, const ItemEnd& end, std::size_t, const CommandItem& item) {
     output.write(item, end);

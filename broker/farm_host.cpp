@@ -1,8 +1,10 @@
 #include "farm_host.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <fanmill/error.hpp>
 #include <memory>
 #include <mutex>
 
@@ -45,11 +47,24 @@ ManagerOptions manager_options(const RunArguments& arguments, const Observer& ob
   ManagerOptions options{.endpoints = arguments.bind,
                          .insecure_plaintext = plaintext_of(arguments.insecure_plaintext),
                          .prefetch = arguments.prefetch,
+                         .spin = std::chrono::microseconds(arguments.spin_us),
                          .verbose = arguments.verbose,
                          .timestamps = arguments.timestamps,
                          .observer = observer};
   if (!arguments.join_file.empty()) options.join_file = arguments.join_file;
   return options;
+}
+
+/// On the thread that takes signals, beside what the run prints.
+void reload_keys(Manager& manager) {
+  std::string words = "no keys to read: nothing listens on tcp with keys";
+  try {
+    if (const auto count = manager.reload_keys())
+      words = "the keys were read again: " + std::to_string(*count) + " may connect";
+  } catch (const FarmError& error) {
+    words = std::string("the keys stay as they were: ") + error.what();
+  }
+  std::fprintf(stderr, "fanmill-broker: %s\n", words.c_str());
 }
 
 void start_or_await_workers(Manager& manager, const RunArguments& arguments, Report& report,
@@ -69,13 +84,16 @@ int host_farm(const RunArguments& arguments, Report& report, const HostedRun& ru
   ManagerInReach in_reach;
   // A reader that has gone is an error of writing, after which everything is cleaned up.
   std::signal(SIGPIPE, SIG_IGN);
-  Interrupts interrupts([&](int count, bool hang_up) {
+  const auto end = [&](int count, bool hang_up) {
     run.discard_input();
     if (count > 1 && run.give_up_output) run.give_up_output();
     in_reach.use([&](Manager& manager) { count == 1 ? manager.drain() : manager.stop(); });
     if (count == 1 && !hang_up)
       std::fputs("\nfanmill-broker: finishing what workers have; again to stop at once\n", stderr);
-  });
+  };
+  // One that is about to start reads the keys anyway.
+  const auto reload = [&] { in_reach.use(reload_keys); };
+  Interrupts interrupts({.on_end = end, .on_reload = reload});
   try {
     Manager manager(manager_options(arguments, run.observer));
     const auto lease = in_reach.lend(manager);

@@ -95,9 +95,9 @@ void run_list(Manager& manager, const RunArguments& arguments, Inlet<InputLine>&
   auto job = fanmill::job<Payload>()
                  .function(arguments.function)
                  .retries(arguments.retries)
-                 .lookahead(arguments.lookahead)
                  .time_limit(std::chrono::duration_cast<std::chrono::nanoseconds>(
                      std::chrono::duration<double>(arguments.time_limit)));
+  job = looking_ahead(job, arguments);
   if (!arguments.unordered) job = job.in_order();
   // A line that is no JSON is an item without tasks: it fails where it stands, in its turn.
   const auto tasks = [](const InputLine& line) {

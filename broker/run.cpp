@@ -19,7 +19,8 @@ constexpr const char* footer =
     R"(JSON lines: line n of the output is the result of the n-th line of the input that is not
 blank. The exit status is 0 if every item has a result, 1 if not, 2 after Ctrl-C. Ctrl-C once: no
 more input, tasks that workers have are finished (null stands for an item that was given up before
-one of them); twice: stop.
+one of them); twice: stop. SIGTERM counts as Ctrl-C, and a terminal that is closed as two of them;
+without a terminal (a service) SIGHUP makes it read the authorised keys again and go on.
 
 Commands: if the command behind '--' has a placeholder in it, or with --race, --stages, --pipe,
 --commands or a list behind ':::', the items are worked on by commands, not by the functions of a
@@ -76,9 +77,22 @@ void RunCommand::add_list_options(CLI::App& app) {
          },
          "time that one attempt may take, in seconds, or as 10s, 5m, 2h; 0: any")
       ->type_name("TEXT");
-  run->add_option("--lookahead", arguments_.lookahead, "items that are read ahead of their results")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
+  run->add_option(
+         "--lookahead", arguments_.lookahead,
+         "items that are read ahead of their results (default: as many tasks as the workers "
+         "may hold, 4096 to 200000)")
+      ->check(CLI::Range(1, 10'000'000));
+  run->add_option_function<std::string>(
+         "--lookahead-bytes",
+         [this](const std::string& text) {
+           arguments_.lookahead_bytes = bytes_of(text);
+           if (!arguments_.lookahead_bytes)
+             throw CLI::ValidationError("--lookahead-bytes",
+                                        std::string("expected ") + bytes_form + ", at least 1");
+         },
+         "nothing is read ahead once the tasks of those items have so many bytes: 500M, 2G "
+         "(default: 64M)")
+      ->type_name("TEXT");
   run->add_flag("--unordered", arguments_.unordered,
                 R"(write results as they come; of JSON lines: {"item":0,"line":1,"result":...})");
   run->add_flag("--keep-going", arguments_.keep_going,
@@ -109,8 +123,13 @@ void RunCommand::add_farm_options(CLI::App& app) {
   run->add_option(
          "--prefetch", arguments_.prefetch,
          "tasks that a worker holds beside each running one (default: 1, and for short tasks "
-         "as many as take 5 ms)")
+         "as many as take 5 ms, commands 10 ms)")
       ->check(CLI::Range(0, 4096));
+  run->add_option("--spin", arguments_.spin_us,
+                  "microseconds for which to look for results without sleeping after there was "
+                  "something to do: shorter round trips for a busy core; 0: none")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   run->add_flag("--quiet", arguments_.quiet, "no progress line, no summary");
   run->add_option("--verbose", arguments_.verbose,
                   "1: print joins and leaves; 2: also each task and group")

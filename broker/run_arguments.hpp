@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct RunArguments {
   std::uint32_t retries = 0;
   double time_limit = 0;  // seconds; 0: any
   std::optional<std::uint32_t> prefetch;
-  std::size_t lookahead = 1024;
+  std::uint32_t spin_us = 0;
+  std::optional<std::size_t> lookahead;  // items; nothing: as the workers need
+  std::optional<std::uint64_t> lookahead_bytes;
   int insecure_plaintext = 0;  // how often that was said
   bool unordered = false;
   bool keep_going = false;
@@ -28,5 +31,13 @@ struct RunArguments {
   bool timestamps = false;
   CommandOptions commands;
 };
+
+/// The job, with what was said of how far to read ahead.
+template <typename Job>
+[[nodiscard]] Job looking_ahead(Job job, const RunArguments& arguments) {
+  if (arguments.lookahead) job = job.lookahead(*arguments.lookahead);
+  if (arguments.lookahead_bytes) job = job.lookahead_bytes(*arguments.lookahead_bytes);
+  return job;
+}
 
 }  // namespace fanmill::broker

@@ -25,7 +25,7 @@ int run_manager(const char* program) {
 
   std::vector<double> million(1'000'000);
   std::iota(million.begin(), million.end(), 1.0);
-  // A task may have up to 1 MiB: ten pieces.
+  // Ten pieces, so that several workers have something to do.
   std::vector<std::span<const double>> pieces;
   for (std::size_t at = 0; at < million.size(); at += 100'000) {
     pieces.emplace_back(&million[at], 100'000);

@@ -43,7 +43,11 @@ const kindResults :UInt16 = 12;  # feature batch
 const kindPart :UInt16 = 13;     # feature parts
 const kindOutput :UInt16 = 14;      # feature output
 const kindOutputTaken :UInt16 = 15; # feature output
+# 16 to 19 are those of channel.capnp.
+const kindPartTaken :UInt16 = 20;   # feature parts
 
+# Task: its payload follows in Parts, and there is no payload frame.
+const flagTaskParts :UInt16 = 1;
 # Kill: only if the task was not started (the recall of a prefetched task).
 const flagIfUnstarted :UInt16 = 1;
 # Kill: word 2 names a group and every attempt of it is meant; the id is then that of the session.
@@ -52,6 +56,8 @@ const flagGroup :UInt16 = 2;
 const flagUnstarted :UInt16 = 1;
 # Result: the function ran to its end and found nothing (the "none" of a race).
 const flagNothing :UInt16 = 1;
+# Result: its payload came before it in Parts, and there is no payload frame.
+const flagResultParts :UInt16 = 2;
 # Goodbye from a manager: finish what you hold, take no more, then say goodbye. From a worker: it drains, send no more.
 const flagDrain :UInt16 = 1;
 # Goodbye from a manager: the farm is closed, nobody need come back. (Without either flag only this worker is meant.)
@@ -63,7 +69,7 @@ const flagEcho :UInt16 = 1;
 const featureHeartbeat :UInt64 = 1;  # the peer sends heartbeats while its tasks compute
 const featureKill :UInt64 = 2;       # the peer can end a running task; without it only unstarted ones are killed
 const featureBatch :UInt64 = 4;      # Tasks and Results
-const featureParts :UInt64 = 8;      # Part
+const featureParts :UInt64 = 8;      # Part and PartTaken
 const featureTimeLimit :UInt64 = 16; # the peer ends a task at its time limit by itself
 const featureOutput :UInt64 = 32;    # Output and OutputTaken
 
@@ -123,7 +129,8 @@ struct Hello {
   cookie @24 :Text;           # a guard against mistakes, not against attackers
 }
 
-# Manager -> worker: the session is open. Payload frame: 16-byte records, see Holding.
+# Manager -> worker: the session is open. Payload frame: 16-byte records, see Holding. Without the feature parts a sender
+# leaves payloadBytesMax out: its data section has 8 words.
 struct Welcome {
   magic @0 :UInt16;
   version @1 :UInt16;         # the version chosen; every later message of the session carries it
@@ -139,6 +146,7 @@ struct Welcome {
   deadMs @11 :UInt32;         # after this silence the session is closed; the same holds the other way
   frameBytesMax @12 :UInt32;  # no frame may be larger
   unacknowledgedMax @13 :UInt32;  # results that the worker may hold unacknowledged before it starts no more tasks
+  payloadBytesMax @14 :UInt64;    # of a result that comes in Parts; 0: none does
 }
 
 # Manager -> worker: no session. The worker says the words; it ends (exit status 5) if retryMs is 0, else tries again.
@@ -169,7 +177,7 @@ struct Who {
   protocolMax @6 :UInt16;
 }
 
-# Manager -> worker. Payload frame: the task's payload (absent if encoding is none).
+# Manager -> worker. Payload frame: the task's payload (absent if encoding is none, or with flagTaskParts).
 struct Task {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -187,12 +195,12 @@ struct Task {
 }
 
 # Worker -> manager: how one attempt ended. Kept by the worker until acknowledged. Payload frame: the result (absent
-# if encoding is none).
+# if encoding is none, or with flagResultParts).
 struct Result {
   magic @0 :UInt16;
   version @1 :UInt16;
   kind @2 :UInt16;
-  flags @3 :UInt16;           # flagNothing
+  flags @3 :UInt16;           # flagNothing, flagResultParts
   attempt @4 :UInt64;
   outcome @5 :UInt16;
   encoding @6 :UInt16;
@@ -310,15 +318,28 @@ struct ResultRecord {
   reserved @9 :UInt16;        # 0
 }
 
-# A piece of a payload larger than frameBytesMax (feature parts). Reserved here; in force from a later release.
+# Both ways: a piece of a payload larger than frameBytesMax (feature parts). A manager sends those of a task behind the
+# Task, a worker those of a result before the Result; either one payload after another. Payload frame: the bytes, at
+# least one. What is under way beyond what PartTaken told fits in the window, so a Kill or a Heartbeat never waits behind
+# much.
 struct Part {
   magic @0 :UInt16;
   version @1 :UInt16;
   kind @2 :UInt16;
   flags @3 :UInt16;
   attempt @4 :UInt64;
-  offset @5 :UInt64;
-  total @6 :UInt64;
+  offset @5 :UInt64;          # of the first byte, in the payload
+  total @6 :UInt64;           # bytes of the whole payload; the same in all its parts
+}
+
+# Both ways, as the answer to Part: how much of the attempt's payload has come, or was dropped (feature parts).
+struct PartTaken {
+  magic @0 :UInt16;
+  version @1 :UInt16;
+  kind @2 :UInt16;
+  flags @3 :UInt16;
+  attempt @4 :UInt64;
+  offset @5 :UInt64;          # everything before it
 }
 
 # Worker -> manager: what the attempt wrote to its standard output, as it comes (feature output). Payload frame: the

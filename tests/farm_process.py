@@ -63,10 +63,12 @@ def stop(pid):
 class Process:
     """One started program. Its output is read as it comes, by threads."""
 
-    def __init__(self, arguments, environment, stdin, stdout):
-        # A process group of its own, as a shell gives it.
-        self.popen = subprocess.Popen(arguments, env=environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                                      process_group=0)
+    def __init__(self, arguments, environment, stdin, stdout, terminal):
+        # A process group of its own, as a shell gives it; or a session, with a terminal or without.
+        apart = {"process_group": 0} if terminal is None else {"start_new_session": True}
+        if terminal:  # becomes the controlling one of the session that opens it
+            apart["preexec_fn"] = lambda: os.close(os.open(terminal, os.O_RDWR))
+        self.popen = subprocess.Popen(arguments, env=environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, **apart)
         self.pid = self.popen.pid
         self.text = {"out": b"", "err": b""}
         self.changed = threading.Condition()
@@ -188,8 +190,9 @@ class Farm:
                "XDG_STATE_HOME": str(self.folder / "state"), "PATH": f"{BIN}:{os.environ['PATH']}"}
         return clean_environment(**own) | extra
 
-    def start(self, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **extra):
-        process = Process([str(argument) for argument in arguments], self.environment(**extra), stdin, stdout)
+    def start(self, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, terminal=None, **extra):
+        """`terminal`: the path of its controlling terminal, or "" for none; without it, that of this process, if any."""
+        process = Process([str(argument) for argument in arguments], self.environment(**extra), stdin, stdout, terminal)
         self.started.append(process)
         return process
 

@@ -59,7 +59,9 @@ void WorkerOptions::add_to(CLI::App& app) {
       ->excludes(connect);
   app.add_flag("--insecure-plaintext", insecure_plaintext_,
                "Connect without keys, to a manager that wants none");
-  app.add_option("-s,--slots", slots_, "Tasks to run at the same time: 1 to 4096")
+  app.add_option("-s,--slots", slots_,
+                 "Tasks to run at the same time: 1 to 4096. One worker with\n"
+                 "many slots costs the manager less than many workers")
       ->type_name("N")
       ->check(CLI::Range(1, 4096).description(""))
       ->capture_default_str();
@@ -73,6 +75,13 @@ void WorkerOptions::add_to(CLI::App& app) {
                  "(default: FANMILL_GIVE_UP_AFTER, else 60)")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.001, seconds_max).description(""));
+  app.add_option("--spin", spin_us_,
+                 "Microseconds for which to look for tasks without\n"
+                 "sleeping after there was something to do: shorter\n"
+                 "round trips for a busy core")
+      ->type_name("US")
+      ->check(CLI::Range(0, 1'000'000).description(""))
+      ->capture_default_str();
   app.add_option("-v,--verbose", verbose_,
                  "On standard error, 0: only its own faults,\n"
                  "1: also connections and why it ends, 2: also tasks")
@@ -163,6 +172,7 @@ ServeOptions WorkerOptions::serve_options() const {
   options.containment = containment_;
   options.monitored = monitored_;
   options.labels = labels_;
+  options.spin = std::chrono::microseconds(spin_us_);
   options.verbose = verbose_;
   options.give_up_after = duration_of(give_up_after_);
   return options;

@@ -35,7 +35,8 @@ class WorkerOptions {
   // A person who looks on wants to tell waiting from working; a manager that started it does not.
   int verbose_ = std::getenv("FANMILL_ENDPOINT") == nullptr ? 1 : 0;
   double give_up_after_ = 0;  // seconds; 0: as the environment says
-  double wall_ = 0;           // seconds, as `cpu_`
+  std::uint32_t spin_us_ = 0;
+  double wall_ = 0;  // seconds, as `cpu_`
   double cpu_ = 0;
   std::uint64_t memory_ = 0;
   std::uint64_t processes_ = 0;

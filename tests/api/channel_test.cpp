@@ -375,8 +375,6 @@ TEST_CASE("options out of range and empty channels are refused in words", "[unit
   CHECK_THAT(refused({.speech = "a\nb"}), ContainsSubstring("speech"));
   CHECK_THAT(refused({.silence = 1ms}), ContainsSubstring("silence is 1 ms"));
   CHECK_THAT(refused({.object_bytes_max = 10}), ContainsSubstring("object_bytes_max"));
-  CHECK_THAT(words_of(ErrorCode::invalid_argument, [] { Listener("tcp://*:*"); }),
-             ContainsSubstring("insecure_plaintext"));
   words_of(ErrorCode::bad_endpoint, [] { (void)Channel::connect("tcp://nowhere:port"); });
   Channel empty;
   CHECK_THAT(words_of(ErrorCode::invalid_argument, [&] { empty.write(1); }),

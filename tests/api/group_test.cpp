@@ -221,7 +221,8 @@ TEST_CASE("races whose losers never end are all won, prefetch or not", "[unit][a
 }
 
 TEST_CASE("an update that adds a task too large ends the run with words", "[unit][api]") {
-  Farm farm(1, [](const std::string& text) { return text.size(); });
+  Farm farm({.payload_bytes_max = 1 << 20});
+  farm.workers.add(farm.manager.join(), [](const std::string& text) { return text.size(); });
   const auto growing = job<std::size_t>().update_group(
       [](const std::string&, const std::string&, std::size_t) -> Update<int, std::string> {
         return fanmill::add({std::string(2 << 20, 'x')});

@@ -15,12 +15,14 @@
 #include "net/farm_keys.hpp"
 #include "net/identity.hpp"
 #include "scratch_folder.hpp"
+#include "state_folder.hpp"
 
 using fanmill::ErrorCode;
 using fanmill::InsecurePlaintext;
 using fanmill::job;
 using fanmill::Join;
 using fanmill::test::ScratchFolder;
+using fanmill::test::StateFolder;
 using fanmill::test::words_of;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
@@ -35,23 +37,6 @@ std::string text_of(const fs::path& path) {
   text << std::ifstream(path).rdbuf();
   return text.str();
 }
-
-/// Another state folder for as long as this is there.
-class StateFolder {
- public:
-  StateFolder() : before_(std::getenv("XDG_STATE_HOME")) {
-    ::setenv("XDG_STATE_HOME", folder_.path().c_str(), 1);
-  }
-  ~StateFolder() { ::setenv("XDG_STATE_HOME", before_.c_str(), 1); }
-  StateFolder(const StateFolder&) = delete;
-  StateFolder& operator=(const StateFolder&) = delete;
-
-  [[nodiscard]] fs::path keys() const { return folder_.path() + "/fanmill/keys"; }
-
- private:
-  ScratchFolder folder_;
-  std::string before_;
-};
 
 bool is_private(const fs::path& path) {
   struct stat status {};
@@ -109,8 +94,6 @@ TEST_CASE("whoever was given the join file joins; by endpoint alone only this us
     const auto serve = [&] { (void)fanmill::serve(join, negate, {.handle_signals = false}); };
     CHECK_THAT(words_of(ErrorCode::join_not_found, serve),
                ContainsSubstring("nobody can tell who answers there"));
-    farm.workers.add(join.with_insecure_plaintext(), negate, {.give_up_after = 200ms});
-    CHECK(farm.workers.statuses() == std::vector{5});
     CHECK(farm.manager.workers().empty());
   }
   SECTION("the endpoint, by another user who has managers too") {
@@ -152,8 +135,17 @@ TEST_CASE("a join file that lost a part of its keys is refused", "[unit][api]") 
   CHECK_THAT(words(without("public-key")), ContainsSubstring("no public-key"));
 }
 
-TEST_CASE("without keys is said, warned about, and not for other hosts unless said twice",
-          "[unit][api]") {
+TEST_CASE("a worker in plaintext does not come in where there are keys", "[unit][api][plaintext]") {
+  const StateFolder state;
+  Farm farm({.endpoints = {"tcp://127.0.0.1:*"}});
+  const Join join = Join::endpoint(farm.manager.endpoints().front()).with_insecure_plaintext();
+  farm.workers.add(join, negate, {.give_up_after = 200ms});
+  CHECK(farm.workers.statuses() == std::vector{5});
+  CHECK(farm.manager.workers().empty());
+}
+
+TEST_CASE("plaintext is said, warned about, and not for other hosts unless said twice",
+          "[unit][api][plaintext]") {
   const StateFolder state;
   std::vector<std::string> warnings;
   {
@@ -169,6 +161,12 @@ TEST_CASE("without keys is said, warned about, and not for other hosts unless sa
   }
   REQUIRE(warnings.size() == 1);
   CHECK_THAT(warnings.front(), ContainsSubstring("any user of this host may join at tcp://127."));
+  CHECK_THAT(words_of(ErrorCode::invalid_argument,
+                      [] {
+                        fanmill::Manager({.endpoints = {"tcp://*:*"},
+                                          .insecure_plaintext = InsecurePlaintext::on_this_host});
+                      }),
+             ContainsSubstring("insecure_plaintext"));
   // With two words also there.
   CHECK_NOTHROW(fanmill::Manager(
       {.endpoints = {"tcp://*:*"}, .insecure_plaintext = InsecurePlaintext::everywhere}));

@@ -1,5 +1,7 @@
 // The manager itself: its endpoints, its workers' coming and going, its options.
 #include <filesystem>
+#include <numeric>
+#include <vector>
 
 #include "catch.hpp"
 #include "farm.hpp"
@@ -121,9 +123,8 @@ TEST_CASE("options outside their range are refused with name and value", "[unit]
   CHECK_THAT(words({.suspect = 3s}), Catch::Matchers::ContainsSubstring("suspect is 3 s"));
   CHECK_THAT(words({.dead = 5s}), Catch::Matchers::ContainsSubstring("dead is 5 s"));
   CHECK_THAT(words({.credit_bytes = 1}), Catch::Matchers::ContainsSubstring("credit_bytes is 1"));
-  CHECK_THAT(words({.endpoints = {"tcp://*:*"},
-                    .insecure_plaintext = fanmill::InsecurePlaintext::on_this_host}),
-             Catch::Matchers::ContainsSubstring("insecure_plaintext"));
+  CHECK_THAT(words({.spin = 2s}), Catch::Matchers::ContainsSubstring("spin is 2 s"));
+  CHECK_THAT(words({.spin = -1ns}), Catch::Matchers::ContainsSubstring("spin is"));
 }
 
 TEST_CASE("wrong options of a worker are refused with name and value", "[unit][api]") {
@@ -135,6 +136,22 @@ TEST_CASE("wrong options of a worker are refused with name and value", "[unit][a
              Catch::Matchers::ContainsSubstring("slots is 0"));
   CHECK_THAT(words(ErrorCode::invalid_argument, {.slots = 2, .monitored = true}, join),
              Catch::Matchers::ContainsSubstring("slots = 1"));
+  CHECK_THAT(words(ErrorCode::invalid_argument, {.spin = -1ns}, join),
+             Catch::Matchers::ContainsSubstring("spin must be 0 to 1 s"));
+  CHECK_THAT(words(ErrorCode::invalid_argument, {.spin = 2s}, join),
+             Catch::Matchers::ContainsSubstring("spin must be 0 to 1 s"));
   CHECK_THAT(words(ErrorCode::bad_endpoint, {}, fanmill::Join::endpoint("udp://x")),
              Catch::Matchers::ContainsSubstring("udp"));
+}
+
+TEST_CASE("with a spinning wait results are the same, one at a time and many at once",
+          "[unit][api]") {
+  Farm farm({.spin = 2ms});
+  farm.workers.add(farm.manager.join(), negate, {.slots = 2, .spin = 2ms});
+  std::vector<int> items(300);
+  std::iota(items.begin(), items.end(), 0);
+  std::vector<int> expected(300);
+  std::iota(expected.rbegin(), expected.rend(), -299);
+  CHECK(farm.manager.run(items, job<int>().lookahead(1)) == expected);
+  CHECK(farm.manager.run(items, job<int>()) == expected);
 }

@@ -102,6 +102,59 @@ TEST_CASE("a generator is pulled no further than the look-ahead", "[unit][api]")
   CHECK(pulled == 1000);
 }
 
+TEST_CASE("a generator is pulled no further than the bytes of the look-ahead", "[unit][api]") {
+  Gate gate;
+  Farm farm(1, [&](const fanmill::Payload& payload) {
+    gate.wait();
+    return payload;
+  });
+  int pulled = 0;
+  int pulled_at_first_result = 0;
+  auto items = std::views::iota(0, 100) | std::views::transform([&](int) {
+                 pulled += 1;
+                 if (pulled == 10) gate.open();
+                 return fanmill::Payload::raw(std::string(1000, 'x'));
+               });
+  const auto echo =
+      job<fanmill::Payload>().update_results(0, [&](int&, const fanmill::Payload&, std::size_t) {
+        if (pulled_at_first_result == 0) pulled_at_first_result = pulled;
+      });
+  // The tenth is the one with which they are there.
+  farm.manager.run(items, echo.lookahead_bytes(9001));
+  CHECK(pulled_at_first_result == 10);
+  CHECK(pulled == 100);
+}
+
+TEST_CASE("by default a generator is pulled as far as the workers may hold", "[unit][api]") {
+  // The second worker comes when as much is pulled as for the first alone, and nothing ends before as
+  // much is pulled as both may hold.
+  constexpr int least = 4096;
+  constexpr int held_by_each = 3000;
+  Gate gate;
+  Farm farm(fanmill::ManagerOptions{.prefetch = held_by_each - 1});
+  const auto add = [&] {
+    farm.workers.add(farm.manager.join(), [&](int n) {
+      gate.wait();
+      return n;
+    });
+  };
+  add();
+  REQUIRE(farm.manager.wait_for_workers(1, std::chrono::seconds(60)));
+  int pulled = 0;
+  int pulled_at_first_result = 0;
+  auto items = std::views::iota(0, 10'000) | std::views::transform([&](int n) {
+                 pulled += 1;
+                 if (pulled == least) add();
+                 if (pulled == 2 * held_by_each) gate.open();
+                 return n;
+               });
+  farm.manager.run(items, job<int>().update_results(0, [&](int&, int, std::size_t) {
+    if (pulled_at_first_result == 0) pulled_at_first_result = pulled;
+  }));
+  CHECK(pulled_at_first_result == 2 * held_by_each);
+  CHECK(pulled == 10'000);
+}
+
 TEST_CASE("update_results sees each item once, and process_results the whole", "[unit][api]") {
   Farm farm(2, square);
   struct Seen {
@@ -268,9 +321,9 @@ TEST_CASE("a function that finds nothing makes a plain item fail, unless the job
         std::vector<std::optional<int>>{std::nullopt, 2});
 }
 
-TEST_CASE("an item too large for a frame is refused with its number, size and limit",
-          "[unit][api]") {
-  Farm farm(1, [](const std::string& text) { return text.size(); });
+TEST_CASE("an item beyond the limit is refused with its number, size and limit", "[unit][api]") {
+  Farm farm({.payload_bytes_max = 1 << 20});
+  farm.workers.add(farm.manager.join(), [](const std::string& text) { return text.size(); });
   const std::string large(2 << 20, 'x');
   const std::string words = words_of(ErrorCode::payload_too_large, [&] {
     farm.manager.run({std::string("a"), large}, job<std::size_t>());
@@ -404,6 +457,7 @@ TEST_CASE("wrong options of a job are refused before anything is pulled", "[unit
     words_of(ErrorCode::invalid_argument, [&] { farm.manager.run(std::vector{1}, wrong); });
   };
   check_refused(job<int>().lookahead(0));
+  check_refused(job<int>().lookahead_bytes(0));
   check_refused(job<int>().lost_attempts_max(0));
   check_refused(job<int>().answers(0));
   check_refused(job<int>().policy(fanmill::Policy::all()));

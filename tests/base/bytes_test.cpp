@@ -83,4 +83,46 @@ TEST_CASE("threads may own copies of the same bytes", "[unit][base]") {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_CASE("borrowed bytes are given back by whoever has the last share", "[unit][base]") {
+  alignas(8) static const char text[] = "elsewhere";
+  int given_back = 0;
+  const auto give_back = [](void* owner) { *static_cast<int*>(owner) += 1; };
+  Bytes slice;
+  {
+    const Bytes borrowed = Bytes::borrow("", &given_back, give_back);
+    CHECK(borrowed.empty());
+    CHECK(given_back == 1);
+  }
+  {
+    const Bytes borrowed = Bytes::borrow(text, &given_back, give_back);
+    CHECK(borrowed.data() == text);
+    CHECK(borrowed == Bytes("elsewhere"));
+    slice = borrowed.slice(4, 5);
+    const Bytes copy = Bytes::adopt(Bytes(borrowed).detach());
+  }
+  CHECK(given_back == 1);
+  CHECK(slice.view() == "where");
+  slice = {};
+  CHECK(given_back == 2);
+}
+
+TEST_CASE("a slice shares its bytes, which live as long as it does", "[unit][base]") {
+  Bytes slice;
+  Bytes inner;
+  {
+    const Bytes whole("0123456789");
+    slice = whole.slice(2, 6);
+    CHECK(slice.data() == whole.data() + 2);
+    inner = slice.slice(1, 3);
+    CHECK(inner.data() == whole.data() + 3);
+    CHECK(whole.slice(0, 10).data() == whole.data());
+    CHECK(whole.slice(10, 0).empty());
+  }
+  CHECK(slice.view() == "234567");
+  CHECK(slice == Bytes("234567"));
+  slice = Bytes();
+  const Bytes copy = Bytes::adopt(inner.detach());
+  CHECK(copy.view() == "345");
+}
+
 }  // namespace fanmill

@@ -64,6 +64,10 @@ class HelpAndVersion(unittest.TestCase):
         for arguments, word in [([], "subcommand"), (["run", "--nope"], "--nope"), (["nope"], "subcommand"),
                                 (["run", "--verbose", "3"], "--verbose"), (["run", "--local", "0"], "--local"),
                                 (["run", "--prefetch", "many"], "--prefetch"),
+                                (["run", "--lookahead", "0"], "--lookahead"),
+                                (["run", "--lookahead-bytes", "0"], "at least 1"),
+                                (["run", "--lookahead-bytes", "12 potatoes"], "bytes, or a number"),
+                                (["run", "--spin", "1000001"], "--spin"),
                                 (["run", "--time-limit", "-1"], "--time-limit")]:
             with self.subTest(arguments=arguments):
                 done = self.run_broker(*arguments)
@@ -200,7 +204,7 @@ class Starting(BrokerTest):
             with self.subTest(endpoint=endpoint):
                 self.check_refused("--bind", endpoint, words=["fanmill-broker: ", endpoint])
 
-    def test_an_endpoint_that_others_can_reach(self):
+    def test_plaintext_at_an_endpoint_that_others_can_reach(self):
         errors = self.check_refused("--insecure-plaintext", "--bind", "tcp://0.0.0.0:*",
                                     words=["tcp://0.0.0.0:*", "other hosts", "encrypted", "twice"])
         # Who types a command can't set a field of a C++ struct.

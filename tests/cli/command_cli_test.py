@@ -202,8 +202,8 @@ class Failures(CommandTest):
 
     def test_an_item_that_is_too_large(self):
         output, errors = self.check_run("--pipe", "--", "cat", items=f"a\n{'x' * (1 << 20)}\nb\n{'x' * (2 << 20)}\n", status=1)
-        self.assertEqual(output, "a\nb\n")
-        self.assertRegex(errors, r"item 2 \(xxx.*\.\.\.\): .*1048576")
+        # The second goes in parts; of what its command writes 64 KiB come back.
+        self.assertRegex(output, r"^a\nx{65000,65536}\n?b\n$")
         self.assertIn("item 4: line 4: an item has at most 1048576 bytes", errors)
         self.assertLess(len(errors), 4000)
 

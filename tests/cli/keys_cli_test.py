@@ -4,6 +4,7 @@
 import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import unittest
@@ -21,11 +22,11 @@ def python(program, *arguments):
     return subprocess.run([PYTHON, "-c", program, *map(str, arguments)], capture_output=True, text=True, check=True).stdout
 
 
-class Keys(unittest.TestCase):
-    def start(self, farm, *arguments):
+class KeysTest(unittest.TestCase):
+    def start(self, farm, *arguments, **options):
         """A manager on tcp; (process, endpoint, path of its join file)."""
         join_file = farm.folder / "farm.join"
-        process = farm.broker("--bind", "tcp://127.0.0.1:*", "--join-file", join_file, *arguments)
+        process = farm.broker("--bind", "tcp://127.0.0.1:*", "--join-file", join_file, *arguments, **options)
         endpoint = process.says(r"waiting for workers at (tcp://127\.0\.0\.1:\d+)$")[0]
         return process, endpoint, join_file
 
@@ -59,6 +60,8 @@ class Keys(unittest.TestCase):
         copy.chmod(0o600)
         return copy
 
+
+class Keys(KeysTest):
     def test_this_user_needs_nothing(self):
         with Farm() as farm:
             process, endpoint, _ = self.start(farm)
@@ -110,8 +113,6 @@ class Keys(unittest.TestCase):
             public, secret = python("import zmq; print(*map(bytes.decode, zmq.curve_keypair()))").split()
             errors = self.refused(farm, "--connect", endpoint)
             self.assertIn(f"{endpoint}: without keys nobody can tell who answers there", errors)
-            errors = self.refused(farm, "--connect", endpoint, "--insecure-plaintext")
-            self.assertIn(f"{endpoint} broke off the handshake: it wants keys", errors)
             errors = self.refused(farm, "--join", self.changed(join_file, server_key=public))
             self.assertIn("its server key is not the one in this worker's join file", errors)
             errors = self.refused(farm, "--join", self.changed(join_file, public_key=public, secret_key=secret))
@@ -121,6 +122,13 @@ class Keys(unittest.TestCase):
             # Nobody else is disturbed.
             farm.worker("collatz", endpoint=endpoint)
             self.check_list(process)
+
+    def test_a_worker_in_plaintext_is_told_that_keys_are_wanted(self):
+        with Farm() as farm:
+            process, endpoint, _ = self.start(farm)
+            errors = self.refused(farm, "--connect", endpoint, "--insecure-plaintext")
+            self.assertIn(f"{endpoint} broke off the handshake: it wants keys", errors)
+            self.assertEqual(process.end()[0], 0)
 
     def test_a_join_file_that_others_can_read_is_refused(self):
         with Farm() as farm:
@@ -176,13 +184,93 @@ class Keys(unittest.TestCase):
             # The worker itself has it, or this test could find nothing.
             self.assertEqual((status, output), (0, "[false, false, true]\n"), errors)
 
-    def test_without_keys_only_when_said_and_with_a_warning(self):
+    def test_plaintext_only_when_said_and_with_a_warning(self):
         with Farm() as farm:
             process, endpoint, join_file = self.start(farm, "--insecure-plaintext")
             process.says(r"^warning: without keys.* any user of this host may join at " + re.escape(endpoint))
             self.assertNotIn("curve", join_file.read_text())
-            farm.start(WORKER, "--connect", endpoint, "--insecure-plaintext", "collatz", **self.stranger(farm))
+            for arguments, environment in ((["--connect", endpoint, "--insecure-plaintext"], {}),
+                                           ([], {"FANMILL_ENDPOINT": endpoint, "FANMILL_INSECURE_PLAINTEXT": "1"})):
+                worker = farm.start(WORKER, *arguments, "collatz", **self.stranger(farm), **environment)
+                process.write("6\n")
+                process.lines(1 if arguments else 2)
+                worker.signal(signal.SIGTERM)
+                self.assertEqual(worker.end()[0], 5)
+            self.assertEqual(values(process.end()[1]), 2 * [collatz(6)])
+
+
+class HangUp(KeysTest):
+    """SIGHUP, which a service manager sends on reload, and the kernel when a terminal has gone."""
+
+    def authorized(self, farm):
+        return farm.folder / "state/fanmill/keys/authorized"
+
+    def test_without_a_terminal_the_keys_are_read_again(self):
+        with Farm() as farm:
+            process, endpoint, _ = self.start(farm, terminal="")
+            process.signal(signal.SIGHUP)
+            process.says(r"^fanmill-broker: the keys were read again: 1 may connect$")
+            with self.authorized(farm).open("a") as file:
+                file.write("worker " + python("import zmq; print(zmq.curve_keypair()[0].decode())").strip() + " node7\n")
+            process.signal(signal.SIGHUP)
+            process.says(r"^fanmill-broker: the keys were read again: 2 may connect$")
+            good = self.authorized(farm).read_text()
+            self.authorized(farm).write_text(good + "nonsense\n")
+            process.signal(signal.SIGHUP)
+            process.says(r"^fanmill-broker: the keys stay as they were: \S+/authorized, line 5: .*nonsense")
+            farm.worker("collatz", endpoint=endpoint)
             self.check_list(process)
+
+    def test_a_manager_without_keys_goes_on_too(self):
+        with Farm() as farm:
+            process = farm.broker("--bind", farm.endpoint, terminal="")
+            process.says("waiting for workers")
+            process.signal(signal.SIGHUP)
+            process.says("no keys to read")
+            farm.worker("collatz")
+            self.check_list(process)
+
+    def test_a_terminal_that_is_closed_ends_the_run(self):
+        with Farm() as farm, Terminal() as terminal:
+            process, endpoint, _ = self.start(farm, "--verbose", "2", terminal=terminal.path)
+            worker = farm.worker("sleep", endpoint=endpoint)
+            process.write("1000\n")
+            process.says("goes to")
+            terminal.close()
+            self.assertEqual(process.wait(), 2)
+            self.assertEqual(worker.wait(), 5)
+            self.assertNotIn("read again", process.end()[2])
+
+    def test_what_nohup_ignores_stays_ignored(self):
+        for has_terminal in (True, False):
+            with self.subTest(has_terminal=has_terminal), Farm() as farm, Terminal() as terminal:
+                process = farm.start("nohup", BROKER, "run", "--bind", farm.endpoint,
+                                     terminal=terminal.path if has_terminal else "")
+                process.says("waiting for workers")
+                terminal.close()
+                process.signal(signal.SIGHUP)
+                farm.worker("collatz")
+                self.check_list(process)
+                self.assertNotIn("keys", process.err)
+
+
+class Terminal:
+    def __init__(self):
+        self.master, self.slave = os.openpty()
+        self.path = os.ttyname(self.slave)
+
+    def close(self):
+        """As a user closes a window: those whose controlling terminal it is get SIGHUP."""
+        for descriptor in (self.slave, self.master):
+            os.close(descriptor)
+        self.master = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.master is not None:
+            self.close()
 
 
 class Command(unittest.TestCase):

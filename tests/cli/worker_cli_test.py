@@ -18,7 +18,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from farm_process import PATIENCE, WORKER, clean_environment  # noqa: E402
+from farm_process import BROKER, PATIENCE, WORKER, clean_environment  # noqa: E402
 
 # Stays until it is ended, in order at SIGTERM; $LINE is its lifeline.
 OBEDIENT = 'exec 9>"$LINE"; trap "exit 5" TERM; echo $$ >&9; while :; do sleep 1000 & wait; done'
@@ -142,6 +142,7 @@ class UsageErrors(unittest.TestCase):
             (["--slots", "many", "echo"], "--slots"),
             (["--verbose", "3", "echo"], "--verbose"),
             (["--give-up-after", "0", "echo"], "--give-up-after"),
+            (["--spin", "1000001", "echo"], "--spin"),
             (["--connect", "node3:5557", "--join", "x", "echo"], "excludes"),
             (["--connect", "tcp://127.0.0.1:5557", "--monitored", "--slots", "2", "echo"], "slots"),
             (["--connect", "tcp://127.0.0.1:5557"], "FUNCTION"),
@@ -176,10 +177,18 @@ class UsageErrors(unittest.TestCase):
                    "no-such-host.invalid")
 
 
+def have_keys():
+    """This user has had a manager, so that a worker has keys for an endpoint that is typed."""
+    subprocess.run([BROKER, "keys", "init"], env=clean_environment(), stdout=subprocess.DEVNULL, check=True)
+
+
 class GivingUp(unittest.TestCase):
+    def setUp(self):
+        have_keys()
+
     def test_a_worker_without_a_manager_says_why_and_gives_up(self):
         endpoint = f"tcp://127.0.0.1:{free_port()}"
-        done = run("--connect", endpoint, "--insecure-plaintext", "--give-up-after", "1", "echo")
+        done = run("--connect", endpoint, "--give-up-after", "1", "echo")
         self.assertEqual(done.returncode, 5)
         lines = done.stderr.splitlines()
         self.assertEqual(len(lines), 2, done.stderr)
@@ -187,8 +196,7 @@ class GivingUp(unittest.TestCase):
         self.assertIn("no manager for 1 s", lines[1])
 
     def test_the_endpoint_may_come_from_the_environment(self):
-        done = run("echo", FANMILL_ENDPOINT=f"tcp://127.0.0.1:{free_port()}", FANMILL_GIVE_UP_AFTER="0.2",
-                   FANMILL_INSECURE_PLAINTEXT="1")
+        done = run("echo", FANMILL_ENDPOINT=f"tcp://127.0.0.1:{free_port()}", FANMILL_GIVE_UP_AFTER="0.2")
         self.assertEqual(done.returncode, 5)
         self.assertIn("manager", done.stderr)
 
@@ -197,7 +205,7 @@ class GivingUp(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             silent.settimeout(PATIENCE)
             endpoint = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-            with subprocess.Popen([WORKER, "--connect", endpoint, "--insecure-plaintext", "echo"], env=clean_environment(),
+            with subprocess.Popen([WORKER, "--connect", endpoint, "echo"], env=clean_environment(),
                                   stderr=subprocess.PIPE) as process:
                 connection, _ = silent.accept()
                 process.send_signal(signal.SIGTERM)
@@ -313,8 +321,9 @@ class Supervision(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, "--copies 7 --help -- supervise\n"))
 
     def test_a_worker_that_gives_up_is_not_started_again(self):
-        done = run("supervise", "--", WORKER, "--connect", f"tcp://127.0.0.1:{free_port()}",
-                   "--insecure-plaintext", "--give-up-after", "0.2", "echo")
+        have_keys()
+        done = run("supervise", "--", WORKER, "--connect", f"tcp://127.0.0.1:{free_port()}", "--give-up-after", "0.2",
+                   "echo")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
 

@@ -155,6 +155,8 @@ TEST_CASE("the document's tables have the schema's offsets and sizes", "[unit][c
   check_section<schema::Goodbye>(text, schema::KIND_GOODBYE);
   check_section<schema::Output>(text, schema::KIND_OUTPUT);
   check_section<schema::OutputTaken>(text, schema::KIND_OUTPUT_TAKEN);
+  check_section<schema::Part>(text, schema::KIND_PART);
+  check_section<schema::PartTaken>(text, schema::KIND_PART_TAKEN);
   check_section<schema::Open>(text, schema::KIND_OPEN);
   check_section<schema::Opened>(text, schema::KIND_OPENED);
   check_section<schema::Object>(text, schema::KIND_OBJECT);

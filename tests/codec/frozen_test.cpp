@@ -59,7 +59,8 @@ TEST_CASE("heartbeat, kill, killed and what was taken are 32 bytes", "[unit][cod
     const bool small = std::holds_alternative<core::Heartbeat>(sample.message) ||
                        std::holds_alternative<core::Kill>(sample.message) ||
                        std::holds_alternative<core::Killed>(sample.message) ||
-                       std::holds_alternative<core::OutputTaken>(sample.message);
+                       std::holds_alternative<core::OutputTaken>(sample.message) ||
+                       std::holds_alternative<core::PartTaken>(sample.message);
     if (!small) continue;
     CAPTURE(sample.name);
     CHECK(encoded(sample.message).header.size() == 32);

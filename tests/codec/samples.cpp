@@ -132,6 +132,25 @@ core::Result ended_result() {
   return ended;
 }
 
+core::Welcome welcome_with_parts() {
+  core::Welcome with_parts = welcome();
+  with_parts.features |= core::feature::parts;
+  with_parts.payload_bytes_max = std::uint64_t{1} << 30;
+  return with_parts;
+}
+
+core::Task task_in_parts() {
+  core::Task in_parts = task({.bytes = {}, .encoding = Encoding::object});
+  in_parts.in_parts = true;
+  return in_parts;
+}
+
+core::Result result_in_parts() {
+  core::Result in_parts = ok_result({.bytes = {}, .encoding = Encoding::raw});
+  in_parts.in_parts = true;
+  return in_parts;
+}
+
 core::Tasks tasks() {
   core::Tasks batch{.session = session, .acknowledged = 9, .tasks = {}};
   batch.tasks = {task({}), full_task(), task(Payload::raw(""))};
@@ -215,6 +234,12 @@ std::vector<Sample> samples() {
        core::Goodbye{.session = session, .closed = true, .words = "the farm is closed"}},
       {"goodbye-status", "a worker ends with 5",
        core::Goodbye{.session = session, .detail = 5, .words = "SIGTERM"}},
+      {"welcome-parts", "payloads may come in parts", welcome_with_parts()},
+      {"task-parts", "its payload follows in parts", task_in_parts()},
+      {"result-parts", "its payload came before in parts", result_in_parts()},
+      {"part", "from the middle of a payload",
+       core::Part{attempt, 262144, 1000000, Bytes("a piece of it")}},
+      {"part-taken", "", core::PartTaken{attempt, 524288}},
       {"tasks",
        "three at once: with a payload of 7 bytes, with every field but one set, with one of none",
        tasks()},

@@ -3,6 +3,7 @@
 language. $FANMILL_BIN has the programs; status 77 skips.
 """
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,8 @@ import unittest
 
 try:
     import zmq
+    import zmq.auth
+    from zmq.utils.monitor import recv_monitor_message
 except ImportError:
     print("skipped: no pyzmq")
     sys.exit(77)
@@ -39,21 +42,52 @@ def read(frames):
     return parse(frames, (REFUSE, GOODBYE, OPEN, OPENED, OBJECT, TAKEN))
 
 
-class Stage:
-    """A stage between two bare sockets: `upstream` connects to it, it connects to `downstream`."""
+def make_certificate(folder):
+    """As whoever has a program in another language would make it; its path, and both keys."""
+    keys = os.path.join(folder, "fanmill", "keys")
+    os.makedirs(keys, mode=0o700)
+    made = zmq.auth.create_certificates(keys, "channel")[1]
+    path = os.path.join(keys, "channel.cert")
+    os.rename(made, path)
+    os.chmod(path, 0o600)
+    return zmq.auth.load_certificate(path)
 
-    def __init__(self, folder):
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stage:
+    """A stage between two bare sockets: `upstream` connects to it, it connects to `downstream`. By tcp all share a certificate."""
+
+    def __init__(self, folder, tcp=False):
         context = zmq.Context.instance()
+        self.keys = make_certificate(folder) if tcp else None
         self.downstream = context.socket(zmq.ROUTER)
         self.upstream = context.socket(zmq.DEALER)
         for end in (self.downstream, self.upstream):
             end.linger = 0
             end.rcvtimeo = int(PATIENCE * 1000)
-        self.downstream.bind(f"ipc://{folder}/to")
-        self.process = subprocess.Popen([STAGE, "steps", f"ipc://{folder}/from", f"ipc://{folder}/to"])
-        self.own_endpoint = f"ipc://{folder}/from"
-        self.upstream.connect(self.own_endpoint)
+        if tcp:
+            self.downstream.curve_publickey, self.downstream.curve_secretkey = self.keys
+            self.downstream.curve_server = True
+            to = "tcp://127.0.0.1:%d" % self.downstream.bind_to_random_port("tcp://127.0.0.1")
+            self.own_endpoint = "tcp://127.0.0.1:%d" % free_port()
+        else:
+            to = f"ipc://{folder}/to"
+            self.downstream.bind(to)
+            self.own_endpoint = f"ipc://{folder}/from"
+        self.process = subprocess.Popen([STAGE, "steps", self.own_endpoint, to], env={**os.environ, "XDG_STATE_HOME": folder})
+        self.connect(self.upstream)
         self.received = 0
+
+    def connect(self, end):
+        if self.keys:
+            end.curve_publickey, end.curve_secretkey = self.keys
+            end.curve_serverkey = self.keys[0]  # both ends have the same
+        end.connect(self.own_endpoint)
 
     def close(self):
         self.process.kill()
@@ -102,10 +136,12 @@ class Stage:
 
 
 class Channel(unittest.TestCase):
+    tcp = False
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.stage = Stage(folder.name)
+        self.stage = Stage(folder.name, self.tcp)
         self.addCleanup(self.stage.close)
         self.stage.open()
 
@@ -146,7 +182,7 @@ class Channel(unittest.TestCase):
         end = zmq.Context.instance().socket(zmq.DEALER)
         self.addCleanup(end.close, 0)
         end.rcvtimeo = int(PATIENCE * 1000)
-        end.connect(self.stage.own_endpoint)
+        self.stage.connect(end)
         end.send(build(OPEN, 0, **{**TERMS, "silenceMs": silence}, protocolMin=1, protocolMax=1, speechMin=1, speechMax=1))
         opened = read(end.recv_multipart())
         self.assertEqual(opened.kind, OPENED)
@@ -165,6 +201,21 @@ class Channel(unittest.TestCase):
         for _ in range(20):
             self.assertEqual(read(impatient.recv_multipart()).kind, TAKEN)
         self.assertFalse(patient.poll(0))
+
+
+class ChannelWithKeys(Channel):
+    tcp = True
+
+    def test_an_end_with_a_key_of_its_own_is_refused(self):
+        stranger = zmq.Context.instance().socket(zmq.DEALER)
+        self.addCleanup(stranger.close, 0)
+        stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+        stranger.curve_serverkey = self.stage.keys[0]
+        monitor = stranger.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        stranger.connect(self.stage.own_endpoint)
+        self.assertTrue(monitor.poll(int(PATIENCE * 1000)))
+        self.assertEqual(recv_monitor_message(monitor)["event"], zmq.EVENT_HANDSHAKE_FAILED_AUTH)
+        monitor.close(0)
 
 
 if __name__ == "__main__":

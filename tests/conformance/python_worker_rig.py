@@ -155,19 +155,30 @@ class WorkerTest(unittest.TestCase):
         self.router.setsockopt(zmq.LINGER, 0)
         self.router.setsockopt(zmq.SNDHWM, 0)
         self.router.setsockopt(zmq.RCVHWM, 0)
+        server_key, self.router.curve_secretkey = zmq.curve_keypair()
+        self.router.curve_server = True
         self.endpoint = "tcp://127.0.0.1:%d" % self.router.bind_to_random_port("tcp://127.0.0.1")
+        self.router.curve_server = False  # of what is bound later, by ipc
+        self.join_file = os.path.join(self.directory.name, "farm.join")
+        self.write_join_file(server_key, *zmq.curve_keypair())
         self.addCleanup(self.context.destroy, linger=0)
         self.worker = self.peer = None
         self.session = 0
         self.session_next, self.attempt_next = (3 << 40) + 1, (3 << 40) + 1000
         self.addCleanup(self.stop)
 
+    def write_join_file(self, *keys):
+        with open(os.open(self.join_file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write('fanmill-join = 1\nendpoint = "%s"\ncurve\n' % self.endpoint)
+            for name, key in zip(("server-key", "public-key", "secret-key"), keys):
+                file.write('    %s = "%s"\n' % (name, key.decode()))
+
     # The worker's process
 
-    def start(self, *options, welcome=True, endpoint=None, environment=None, **fields):
+    def start(self, *options, welcome=True, environment=None, **fields):
         self.errors = tempfile.TemporaryFile(dir=self.directory.name)
         self.addCleanup(self.errors.close)
-        where = [endpoint or self.endpoint] if environment is None else []
+        where = [self.join_file] if environment is None else []
         self.worker = subprocess.Popen([sys.executable, WORKER, *where, *options], stdin=subprocess.DEVNULL,
                                        stderr=self.errors, env={**os.environ, **(environment or {})})
         self.hello = self.expect(HELLO)

@@ -39,7 +39,7 @@ class Greeting(WorkerTest):
         self.expect_result(self.task(27), 27)
 
     def test_argument_beats_the_environment(self):
-        self.start(self.endpoint, environment={"FANMILL_ENDPOINT": "ipc://" + self.directory.name + "/nobody"})
+        self.start(self.join_file, environment={"FANMILL_ENDPOINT": "ipc://" + self.directory.name + "/nobody"})
         self.expect_result(self.task(27), 27)
 
     def test_later_hellos_name_farm_incarnation_and_session_and_keep_the_uuid(self):
@@ -222,7 +222,7 @@ class Liveness(WorkerTest):
 
     def test_kinds_that_no_manager_sends_and_unknown_ones_are_ignored(self):
         self.start()
-        for kind in (RESULT, KILLED, 11, 12, 13, 14, 15, 99, 65535):
+        for kind in (RESULT, KILLED, 11, 12, 13, 14, 15, 20, 99, 65535):
             for version in (1, 2):
                 if kind <= GOODBYE and version == 2:
                     continue  # malformed

@@ -59,6 +59,33 @@ struct BatchRig : WorkerRig {
 
 }  // namespace
 
+TEST_CASE("what is sent ahead goes to one worker after the other in rows", "[unit][manager]") {
+  ManagerFixture farm;
+  // Each may hold 64, of which four are a row.
+  for (const std::uint64_t peer : {1, 2, 3}) farm.join(peer, batch_guest(63));
+  farm.take();
+  SECTION("that begin with what its free slot takes") {
+    farm.race(8, Policy::all());
+    CHECK(sizes_of(farm) == "4 3 alone");
+  }
+  SECTION("but what they hold stays even") {
+    farm.race(12, Policy::all());
+    CHECK(sizes_of(farm) == "4 4 4");
+  }
+}
+
+TEST_CASE("workers that take no batches are sent tasks ahead in turn", "[unit][manager]") {
+  ManagerFixture farm;
+  Guest guest;
+  guest.prefetch = 63;
+  for (const std::uint64_t peer : {1, 2}) farm.join(peer, guest);
+  farm.take();
+  farm.race(6, Policy::all());
+  CHECK(farm.take() ==
+        "1: task 1 (0.0), 2: task 2 (0.1), 1: task 3 (0.2), 2: task 4 (0.3), 1: task 5 (0.4), "
+        "2: task 6 (0.5)");
+}
+
 TEST_CASE("tasks of one turn travel together, a lone one alone", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, batch_guest());

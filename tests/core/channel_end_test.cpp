@@ -298,6 +298,19 @@ TEST_CASE("a connecting end tries again, and gives up at its limit", "[unit][cor
   CHECK_FALSE(pair.near.end->next_deadline());
 }
 
+TEST_CASE("an end that can't come in is refused at once, and one that is open is lost as ever",
+          "[unit][core][channel]") {
+  Pair shut_out;
+  shut_out.step(shut_out.near, ChannelConnectionLost{"another key", true});
+  REQUIRE(shut_out.near.over);
+  CHECK(shut_out.near.over->code == ErrorCode::refused);
+  CHECK(shut_out.near.over->words == "another key");
+  Pair pair = open_pair();
+  pair.step(pair.near, ChannelConnectionLost{"another key", true});
+  REQUIRE(pair.near.over);
+  CHECK(pair.near.over->code == ErrorCode::connection_lost);
+}
+
 TEST_CASE("a listener that is full is asked again", "[unit][core][channel]") {
   Pair pair;
   pair.say(pair.near, Refuse{.code = RefuseCode::limit, .retry = 1s, .words = "full"});

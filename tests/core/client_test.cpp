@@ -71,6 +71,19 @@ TEST_CASE("pulling stops while enough is under way", "[client]") {
     CHECK(rig.client.may_pull());
     rig.claim_all();
   }
+  SECTION("until it may look further ahead") {
+    ClientRig rig({.lookahead_tasks = 1});
+    rig.pull(first, 1);
+    CHECK_FALSE(rig.client.may_pull());
+    rig.client.set_lookahead_tasks(2);
+    CHECK(rig.client.may_pull());
+    rig.pull(first, 1);
+    rig.client.set_lookahead_tasks(1);
+    CHECK_FALSE(rig.client.may_pull());
+    rig.group_ended(0);
+    rig.claim_all();
+    CHECK_FALSE(rig.client.may_pull());
+  }
   SECTION("items whose result is being made") {
     ClientRig rig({.lookahead_tasks = 2});
     rig.pull(first, 1);

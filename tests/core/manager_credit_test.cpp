@@ -11,6 +11,12 @@ ManagerOptions adapting(std::uint32_t prefetch_most = 50) {
   return options;
 }
 
+Guest in_threads() {
+  Guest guest;
+  guest.containment = Containment::stop_token;
+  return guest;
+}
+
 /// A farm with one worker and more tasks than it will be given.
 struct CreditFarm : ManagerFixture {
   explicit CreditFarm(ManagerOptions options = adapting(), const Guest& guest = {})
@@ -57,14 +63,20 @@ TEST_CASE("a worker whose tasks are short is given more, by one for each result"
   CHECK(farm.held() == 51);  // one runs, fifty wait
 }
 
-TEST_CASE("as many wait at a worker as take 5 ms", "[unit][manager]") {
-  CreditFarm farm;
-  for (int i = 0; i < 200; ++i) farm.answer(500us);
+TEST_CASE("as many wait at a worker as take 5 ms, in processes of their own 10 ms",
+          "[unit][manager]") {
+  CreditFarm farm(adapting(), in_threads());
+  CreditFarm processes;
+  for (int i = 0; i < 200; ++i) {
+    farm.answer(500us);
+    processes.answer(500us);
+  }
   CHECK(farm.held() == 11);
+  CHECK(processes.held() == 21);
 }
 
 TEST_CASE("with several slots each has its share of what waits", "[unit][manager]") {
-  Guest guest;
+  Guest guest = in_threads();
   guest.slots = 4;
   CreditFarm farm(adapting(), guest);
   CHECK(farm.held() == 8);

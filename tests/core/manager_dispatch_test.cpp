@@ -199,6 +199,111 @@ TEST_CASE("results that no task follows are acknowledged together in the same ti
   CHECK(farm.take() == "1: heartbeat 2");
 }
 
+ManagerOptions patient_options() {
+  ManagerOptions options = bench_options();
+  options.acknowledge_wait = 20ms;
+  return options;
+}
+
+TEST_CASE("an acknowledgement waits for a task to ride along with", "[unit][manager]") {
+  ManagerFixture farm(patient_options());
+  farm.join(1);
+  farm.items(1);
+  farm.take();
+  farm.say(1, result_of(1));
+  CHECK(farm.take() == "item 0 decided by 0");
+  farm.now += 19ms;
+  farm.tick();
+  CHECK(farm.take() == "-");
+
+  SECTION("which comes") {
+    farm.items(1);
+    CHECK(farm.expect_sent<Task>(1).acknowledged == 1);
+    farm.now += 1ms;
+    farm.tick();
+    farm.say(1, result_of(2));
+    CHECK(farm.take() == "item 1 decided by 0");
+    CHECK(farm.manager.next_deadline() == farm.now + 20ms);  // not when the first would have been
+  }
+  SECTION("but not for ever") {
+    CHECK(farm.manager.next_deadline() == farm.now + 1ms);
+    farm.now += 1ms;
+    farm.tick();
+    CHECK(farm.take() == "1: heartbeat 1");
+  }
+  SECTION("nor when the worker asks") {
+    farm.beat(1, 1, true);
+    CHECK(farm.take() == "1: heartbeat 1");
+    farm.now += 1ms;
+    farm.tick();
+    CHECK(farm.take() == "-");
+  }
+  SECTION("nor with a session that is over") {
+    farm.lose(1);
+    CHECK(farm.take() == "forget 1");
+    farm.pass(10s);
+    CHECK(farm.take() == "-");
+  }
+}
+
+TEST_CASE("results that come one after another are acknowledged by when the first came",
+          "[unit][manager]") {
+  ManagerFixture farm(patient_options());
+  farm.join(1, {.slots = 2});
+  farm.join(2);
+  farm.items(3);
+  farm.take();
+  farm.say(1, result_of(1));
+  farm.now += 15ms;
+  farm.say(2, result_of(3));
+  farm.say(1, result_of(2));
+  farm.take();
+  farm.now += 5ms;
+  farm.tick();
+  CHECK(farm.take() == "1: heartbeat 2");
+  farm.now += 15ms;
+  farm.tick();
+  CHECK(farm.take() == "2: heartbeat 1");
+}
+
+// What a late loop reads first has the late time; it waited for as long as the stall was.
+TEST_CASE("an acknowledgement is not held up by a stall", "[unit][manager]") {
+  ManagerFixture farm(patient_options());
+  farm.join(1);
+  farm.items(1);
+  farm.take();
+  farm.now += 60s;
+  farm.step(MessageReceived{.peer = PeerId{1}, .message = result_of(1)});
+  farm.turn(LoopStalled{60s});
+  CHECK(farm.take() == "item 0 decided by 0");
+  CHECK(farm.manager.next_deadline() == farm.now + 20ms);
+  farm.now += 20ms;
+  farm.tick();
+  CHECK(farm.take() == "1: heartbeat 1");
+}
+
+// It starts no more tasks at its limit, and would wait for a word that waits for a task.
+TEST_CASE("a worker that may keep few results is not left waiting", "[unit][manager]") {
+  ManagerOptions options = patient_options();
+  options.unacknowledged_max = GENERATE(1U, 7U, 8U);
+  const std::uint32_t held = options.unacknowledged_max < 8 ? 0 : 1;
+  ManagerFixture farm(options);
+  farm.join(1, {.slots = 4});
+  farm.join(2);
+  farm.items(5);
+  farm.take();
+  farm.say(2, result_of(5));  // comes before, but is in no hurry
+  farm.take();
+  for (std::uint32_t i = 0; i < held; ++i) {
+    farm.say(1, result_of(i + 1));
+    farm.expect<DeliverGroupEnd>();
+    CHECK(farm.take() == "-");
+  }
+  farm.say(1, result_of(held + 1));
+  farm.expect<DeliverGroupEnd>();
+  CHECK(farm.take() == "1: heartbeat " + std::to_string(held + 1));
+}
+
 TEST_CASE("assignments are observed with their payload", "[unit][manager]") {
   ManagerOptions options = bench_options();
   options.observe_level = 2;

@@ -26,7 +26,8 @@ std::string short_message(const Refuse& refuse) {
 }
 std::string short_message(const Who&) { return "who"; }
 std::string short_message(const Task& task) {
-  return "task " + serial(task.attempt.value) + " (" + task.payload.bytes.str() + ")";
+  return "task " + serial(task.attempt.value) + " (" +
+         (task.in_parts ? "in parts" : task.payload.bytes.str()) + ")";
 }
 std::string short_message(const Tasks& tasks) {
   std::string text;
@@ -44,6 +45,12 @@ std::string short_message(const Heartbeat& heartbeat) {
 }
 std::string short_message(const OutputTaken& taken) {
   return "taken " + serial(taken.attempt.value) + " to " + std::to_string(taken.offset);
+}
+std::string short_message(const Part& part) {
+  return "part " + serial(part.attempt.value) + " from " + std::to_string(part.offset);
+}
+std::string short_message(const PartTaken& taken) {
+  return "part taken " + serial(taken.attempt.value) + " to " + std::to_string(taken.offset);
 }
 std::string short_message(const Goodbye& goodbye) {
   return std::string("goodbye") + (goodbye.drain ? " drain" : "") +
@@ -113,7 +120,11 @@ std::string in_short(const ManagerAction& action) {
 }
 
 ManagerOptions bench_options() {
-  return {.farm = 77, .incarnation = 1, .boot = {.low = 1, .high = 1}, .prefetch = 0};
+  return {.farm = 77,
+          .incarnation = 1,
+          .boot = {.low = 1, .high = 1},
+          .prefetch = 0,
+          .acknowledge_wait = 0s};
 }
 
 AttemptId attempt(std::uint64_t serial_number, std::uint32_t incarnation) {

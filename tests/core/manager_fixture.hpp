@@ -46,7 +46,8 @@ struct Guest {
 /// Its only thread computes: no heartbeats, no kill of what runs.
 inline constexpr FeatureSet plain_features = 0;
 
-/// The defaults, but no prefetch: a worker with one slot gets one task.
+/// The defaults, but no prefetch: a worker with one slot gets one task. And results are acknowledged
+/// in the turn that brings them.
 ManagerOptions bench_options();
 
 AttemptId attempt(std::uint64_t serial, std::uint32_t incarnation = 1);

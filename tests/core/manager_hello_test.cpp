@@ -5,7 +5,7 @@ namespace fanmill::core::test {
 
 TEST_CASE("a hello is answered by a welcome that names all terms", "[unit][manager]") {
   ManagerFixture farm;
-  const Welcome welcome = farm.join(1, {.features = feature::heartbeat | feature::parts});
+  const Welcome welcome = farm.join(1, {.features = feature::heartbeat | FeatureSet{1} << 40U});
   CHECK(welcome.version == 1);
   CHECK(incarnation_of(welcome.session) == 1);
   CHECK(welcome.features == feature::heartbeat);  // of those offered, what the manager speaks

@@ -247,6 +247,28 @@ TEST_CASE("a heartbeat is sent when nothing else was for 2 s", "[unit][manager]"
   CHECK(farm.take() == "1: heartbeat 0");
 }
 
+TEST_CASE("heartbeats of sessions that came one after another go out together", "[unit][manager]") {
+  ManagerFixture farm;
+  for (std::uint64_t peer = 1; peer <= 20; ++peer) {
+    farm.join(peer);
+    farm.pass(1ms);
+  }
+  farm.take();
+  int turns = 0;
+  int beats = 0;
+  const Instant end = farm.now + 2s;
+  while (*farm.manager.next_deadline() <= end) {
+    farm.now = *farm.manager.next_deadline();
+    farm.tick();
+    turns += 1;
+    const std::string said = farm.take();
+    for (std::size_t at = 0; (at = said.find("heartbeat", at)) != std::string::npos; ++at)
+      beats += 1;
+  }
+  CHECK(beats == 20);
+  CHECK(turns <= 2);  // moments are 31 ms apart
+}
+
 TEST_CASE("a heartbeat that asks is answered at once, with what was recorded", "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1);

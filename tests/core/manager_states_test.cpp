@@ -9,7 +9,7 @@ namespace fanmill::core::test {
 namespace {
 
 // A new kind of message or event needs its row below.
-static_assert(std::variant_size_v<Message> == 15);
+static_assert(std::variant_size_v<Message> == 17);
 static_assert(std::variant_size_v<ManagerEvent> == 13);
 
 enum class State { unknown, idle, busy, suspect, draining, killing, lost };
@@ -133,6 +133,17 @@ TEST_CASE("every message in every state of a session is handled or ignored", "[u
        say(Output{.attempt = attempt(9), .bytes = Bytes("x")}),
        {who, "-", "-", "-", "-", "-", who}},
       {"output taken", say(OutputTaken{}), {who, out, out, out, out, out, who}},
+      {"a part without the feature",
+       say(Part{.attempt = attempt(1), .total = 1, .bytes = Bytes("x")}),
+       {who, out, out, out, out, out, who}},
+      {"part taken without the feature",
+       say(PartTaken{.attempt = attempt(1), .offset = 1}),
+       {who, out, out, out, out, out, who}},
+      {"a result in parts without the feature",
+       say(Result{.attempt = attempt(1),
+                  .payload = {.bytes = {}, .encoding = Encoding::raw},
+                  .in_parts = true}),
+       {who, "-", out, out, out, out, who}},
       {"results without the feature",
        [](ManagerFixture& farm, State state) {
          farm.say(1, Results{.session = session_of(farm, state), .results = {result_of(1)}});

@@ -103,8 +103,23 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
       {"an open session has an id", [](WorkerState& state) { state.session = {}; }},
       {"an open session is not lost", [](WorkerState& state) { state.lost_at = Instant{1h}; }},
       {"no feature is in force that was not offered",
-       [](WorkerState& state) { state.terms.features |= feature::parts; }},
+       [](WorkerState& state) { state.terms.features |= feature::batch; }},
       {"no task waits that could run", [](WorkerState& state) { state.options.slots = 2; }},
+      {"results are on their way in parts only in a session that takes them",
+       [](WorkerState& state) { state.part_out.add(AttemptId{1}, Bytes("large")); }},
+      {"of each large result some parts are still to be sent",
+       [](WorkerState& state) {
+         state.large.push_back(state.results.front());
+         state.results.pop_front();
+       }},
+      {"parts wait only for others to be told of",
+       [](WorkerState& state) { state.part_out.add(AttemptId{1}, Bytes("large")); }},
+      {"tasks wait for parts only in a session that takes them",
+       [](WorkerState& state) { state.queue.find_task(AttemptId{3})->in_parts = true; }},
+      {"the parts that came are of a task that waits for more",
+       [](WorkerState& state) {
+         state.part_in.take({.attempt = AttemptId{3}, .total = 2, .bytes = Bytes("x")}, true);
+       }},
       {"whoever has a manager has said hello", [](WorkerState& state) { state.greeting = 0; }},
       {"whoever wants no session leaves", [](WorkerState& state) { state.link = Link::closed; }},
       {"whoever leaves has told every task to stop",

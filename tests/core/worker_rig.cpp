@@ -39,6 +39,13 @@ std::string in_short(const Message& message) {
       }
       return text + " (started " + std::to_string(results.started) + ")";
     }
+    std::string operator()(const Part& part) const {
+      return "part " + std::to_string(part.attempt.value) + " from " + std::to_string(part.offset);
+    }
+    std::string operator()(const PartTaken& taken) const {
+      return "part taken " + std::to_string(taken.attempt.value) + " to " +
+             std::to_string(taken.offset);
+    }
     std::string operator()(const OutputTaken&) const { return "OUTPUT TAKEN"; }
     std::string operator()(const Tasks&) const { return "TASKS"; }
     std::string operator()(const Welcome&) const { return "WELCOME"; }
@@ -101,7 +108,8 @@ WorkerRig::WorkerRig(WorkerOptions given)
             .suspect = 6s,
             .dead = 20s,
             .frame_bytes_max = limits::frame_bytes_max,
-            .unacknowledged_max = limits::unacknowledged_results_max},
+            .unacknowledged_max = limits::unacknowledged_results_max,
+            .payload_bytes_max = limits::payload_bytes_max},
       options(given),
       worker(std::move(given)) {
   terms.session = SessionId{100};

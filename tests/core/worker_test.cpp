@@ -108,6 +108,9 @@ const std::vector<Row>& rows() {
        [](WorkerRig& rig) { rig.step(ExecutorDied{.slot = 0, .attempt = AttemptId{2}}); },
        "fresh greeting waiting open: ignored; busy finish: crashed 2, start 3; drain: crashed 2, "
        "echo?; leave: echo?; closed: end 5; ended: -"},
+      {"task begun",
+       [](WorkerRig& rig) { rig.step(TaskBegun{.slot = 0, .attempt = AttemptId{2}}); },
+       "fresh greeting waiting open busy finish drain leave closed ended: -"},
       {"output written",
        [](WorkerRig& rig) {
          rig.step(OutputWritten{.slot = 0, .attempt = AttemptId{2}, .bytes = Bytes("x")});
@@ -195,6 +198,12 @@ const std::vector<Row>& rows() {
       {"output taken, of none that was sent",
        says(OutputTaken{.attempt = AttemptId{2}, .offset = 1}),
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
+      {"a part of a task that waits for none",
+       says(Part{.attempt = AttemptId{3}, .total = 1, .bytes = Bytes("x")}),
+       "fresh greeting waiting closed: ignored; open busy finish drain leave: part taken 3 to 1; "
+       "ended: -"},
+      {"part taken, of none that was sent", says(PartTaken{.attempt = AttemptId{2}, .offset = 1}),
+       "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
       {"unknown kind", says(Unknown{.kind = 99}),
        "fresh greeting waiting open busy finish drain leave closed: ignored; ended: -"},
   };
@@ -211,7 +220,7 @@ std::string what_happens(const Fact& happen) {
   std::vector<std::pair<std::string, std::string>> cells;
   for (const State& state : states()) {
     WorkerOptions options = plain_options();
-    options.features |= feature::output;
+    options.features |= feature::output | feature::parts;
     WorkerRig rig(options);
     state.enter(rig);
     rig.claim_all();

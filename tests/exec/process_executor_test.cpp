@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,18 +20,17 @@
 #include <thread>
 
 #include "catch.hpp"
+#include "processes.hpp"
 
 using namespace fanmill;
 using namespace fanmill::exec;
+using namespace fanmill::test;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using Kind = Completion::Kind;
 using How = Evidence::How;
 
 namespace {
-
-// A limit for hangs, not for speed.
-constexpr int patience_ms = 60'000;
 
 /// Functions, by index.
 enum : std::uint32_t {
@@ -65,7 +65,14 @@ FunctionResult call_segfaults(const Invocation&, const std::stop_token&) {
   return {};
 }
 FunctionResult call_exits(const Invocation&, const std::stop_token&) { ::_exit(3); }
+/// How many of them have begun, whatever became of their processes.
+std::atomic<int>& spinning() {
+  static void* const memory = ::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE,
+                                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return *static_cast<std::atomic<int>*>(memory);
+}
 FunctionResult call_spins(const Invocation&, const std::stop_token&) {
+  spinning() += 1;
   for (;;) std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 FunctionResult call_deaf(const Invocation&, const std::stop_token&) {
@@ -144,129 +151,11 @@ std::vector<Function> functions() {
           call_breeds, call_hops,   call_regroups,  call_splits, call_closes};
 }
 
-constexpr const char* mark_name = "FANMILL_TEST_MARK";
-
-/// Every process that this test has forked (it runs the same program), or started (the mark is in its
-/// environment).
-std::vector<pid_t> ours() {
-  namespace fs = std::filesystem;
-  const std::string mark = std::string(mark_name) + "=" + std::to_string(::getpid());
-  const fs::path program = fs::read_symlink("/proc/self/exe");
-  std::vector<pid_t> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (std::stoi(name) == ::getpid()) continue;
-    std::ifstream file(entry.path() / "environ");
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    std::error_code gone;
-    if (text.find(mark) != std::string::npos ||
-        fs::read_symlink(entry.path() / "exe", gone) == program)
-      found.push_back(std::stoi(name));
-  }
-  return found;
-}
-
-std::string name_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/comm");
-  std::string name;
-  std::getline(file, name);
-  return name;
-}
-
-std::vector<pid_t> named(const std::string& name) {
-  std::vector<pid_t> found = ours();
-  std::erase_if(found, [&](pid_t pid) { return name_of(pid) != name; });
-  return found;
-}
-
-/// Runs programs as "/bin/sh -c TEXT".
-Programs shell(TaskLimits limits = {}, std::uint64_t output_max = 4096) {
-  return {.plan = [=](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
-            return Programs::Plan{
-                .command = {.arguments = {"/bin/sh", "-c", invocation.payload.bytes.str()},
-                            .environment = {{mark_name, std::to_string(::getpid())}},
-                            .limits = limits,
-                            .output_max = output_max}};
-          },
-          .conclude =
-              [](const CommandPlan&, Report& report) {
-                Completion completion = completion_of_end(report);
-                completion.payload = Payload::raw(report.output);
-                return completion;
-              }};
-}
-
-/// One program, "/bin/sh -c SCRIPT", that is given the payloads line for line.
-Programs resident(const std::string& script) {
-  Programs programs = shell();
-  programs.plan = [=](const Invocation& invocation) -> std::variant<Programs::Plan, Completion> {
-    return Programs::Plan{.command = {.arguments = {"/bin/sh", "-c", script}},
-                          .line = invocation.payload.bytes.str()};
-  };
-  programs.conclude = [conclude = programs.conclude](const CommandPlan& plan, Report& report) {
-    Completion completion = conclude(plan, report);
-    if (report.evidence.how == How::returned) completion.kind = Kind::returned;
-    return completion;
-  };
-  return programs;
-}
-
-class Fixture {
- public:
-  explicit Fixture(ProcessExecutorOptions options) : executor_(std::move(options)) {}
-
-  ProcessExecutor& executor() { return executor_; }
-  void start(std::uint32_t slot, std::uint32_t function, std::string_view payload = "") {
-    executor_.start(slot, {.attempt = AttemptId{++last_attempt_},
-                           .task = TaskId{7},
-                           .item = 6,
-                           .function = function,
-                           .number = 2,
-                           .payload = Payload::raw(payload)});
-  }
-  std::vector<Completion> take(std::size_t count) {
-    std::vector<Completion> completions;
-    while (completions.size() < count) {
-      pollfd item{executor_.completions_fd(), POLLIN, 0};
-      REQUIRE(::poll(&item, 1, patience_ms) == 1);
-      executor_.take(completions);
-    }
-    REQUIRE(completions.size() == count);
-    return completions;
-  }
-  Completion run(std::uint32_t function, std::string_view payload = "") {
-    start(0, function, payload);
-    return take(1).front();
-  }
-  Completion run(const std::string& script) { return run(0, script); }
-
- private:
-  ProcessExecutor executor_;
-  std::uint64_t last_attempt_ = 0;
-};
-
 Fixture with_functions(std::uint32_t slots = 1, TaskLimits limits = {},
                        Grade best = Grade::cgroup) {
   ::setenv(mark_name, std::to_string(::getpid()).c_str(), 1);
+  spinning() = 0;
   return Fixture({.slots = slots, .functions = functions(), .limits = limits, .best = best});
-}
-
-/// Until `is_true`, asked again and again.
-template <typename Condition>
-void wait_until(const Condition& is_true) {
-  const auto end = std::chrono::steady_clock::now() + 60s;
-  while (!is_true()) {
-    REQUIRE(std::chrono::steady_clock::now() < end);
-    std::this_thread::yield();
-  }
-}
-
-std::size_t child_count(pid_t parent) {
-  const std::string name = std::to_string(parent);
-  std::ifstream file("/proc/" + name + "/task/" + name + "/children");
-  return static_cast<std::size_t>(
-      std::distance(std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>()));
 }
 
 /// The only one that has, beside its spare, a process that runs something.
@@ -319,6 +208,7 @@ TEST_CASE("a stop ends a function whatever it is doing, and all that it has star
   for (const std::uint32_t function : {spins, deaf, flees, spins}) {
     farm.start(0, function);
     if (function == flees) wait_until([] { return !named("sleep").empty(); });
+    if (function == spins) wait_until([] { return spinning() > 0; });
     farm.executor().stop(0);
     CHECK(farm.take(1).front().kind == Kind::died);
     CHECK(named("sleep").empty());
@@ -381,7 +271,9 @@ TEST_CASE("ten thousand functions ended in a row leave nothing behind", "[proces
   Fixture farm = with_functions();
   const auto lose = [&](int count) {
     for (int i = 0; i < count; ++i) {
+      const int before = spinning();
       farm.start(0, i % 2 == 0 ? spins : segfaults);
+      wait_until([&] { return i % 2 != 0 || spinning() > before; });
       farm.executor().stop(0);
       (void)farm.take(1);
     }
@@ -693,7 +585,7 @@ TEST_CASE("a function that closes what it does not know is told of", "[processes
 TEST_CASE("signals for the worker are not its keepers'", "[processes]") {
   Fixture farm = with_functions();
   farm.start(0, spins);
-  wait_until([] { return named("fanmill-keeper").size() == 2; });
+  wait_until([] { return named("fanmill-keeper").size() == 2 && spinning() > 0; });
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
     for (const char* name : {"fanmill-keeper", "fanmill-warden"}) {
       for (const pid_t pid : named(name)) ::kill(pid, number);

@@ -31,14 +31,29 @@ class Farm {
 
   void start(const std::string& script) {
     executor_.start(0, {.attempt = attempt, .payload = Payload::raw(script)});
+    executor_.flush();
   }
   void taken(std::uint64_t bytes) { executor_.output_taken(0, attempt, bytes); }
+  void read_more() {
+    executor_.flush();
+    pollfd item{executor_.completions_fd(), POLLIN, 0};
+    REQUIRE(::poll(&item, 1, patience_ms) == 1);
+    executor_.take(completions);
+    std::vector<OutputChunk> outputs;
+    executor_.take_output(outputs);
+    for (const OutputChunk& chunk : outputs) {
+      CHECK(chunk.attempt == attempt);
+      CHECK(chunk.bytes.size() <= 65536);
+      text += chunk.bytes.view();
+    }
+    chunks += outputs.size();
+  }
   /// Until so much has come, or the end.
   void read_to(std::uint64_t bytes) {
-    while (text.size() < bytes && completions.empty()) read_some();
+    while (text.size() < bytes && completions.empty()) read_more();
   }
   void read_to_end() {
-    while (completions.empty()) read_some();
+    while (completions.empty()) read_more();
   }
   [[nodiscard]] bool has_files() const { return !std::filesystem::is_empty(folder_.path()); }
   [[nodiscard]] std::string path(const char* name) const { return folder_.path() + "/" + name; }
@@ -62,20 +77,6 @@ class Farm {
                   return completion_of_end(report);
                 }};
   }
-  void read_some() {
-    pollfd item{executor_.completions_fd(), POLLIN, 0};
-    REQUIRE(::poll(&item, 1, patience_ms) == 1);
-    executor_.take(completions);
-    std::vector<OutputChunk> outputs;
-    executor_.take_output(outputs);
-    for (const OutputChunk& chunk : outputs) {
-      CHECK(chunk.attempt == attempt);
-      CHECK(chunk.bytes.size() <= 65536);
-      text += chunk.bytes.view();
-    }
-    chunks += outputs.size();
-  }
-
   test::ScratchFolder folder_;
   ProcessExecutor executor_;
 };
@@ -193,4 +194,24 @@ TEST_CASE("another attempt's word means nothing", "[processes]") {
   farm.taken(3000);
   farm.read_to_end();
   CHECK(farm.text.size() == 3000);
+}
+
+TEST_CASE(
+    "output that is dropped before its program begins is passed to nobody and waits for nobody",
+    "[processes]") {
+  Farm farm(1000);
+  const std::string fifo = farm.path("fifo");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  farm.start("echo one; cat " + fifo);
+  constexpr AttemptId next{8};
+  farm.executor().start(
+      1, {.attempt = next, .payload = Payload::raw("head -c 30000 /dev/zero; exit 3")});
+  farm.executor().drop_output(1, next);
+  farm.read_to(4);
+  std::ofstream(fifo) << "two\n";
+  farm.read_to_end();
+  while (farm.completions.size() < 2) farm.read_more();
+  CHECK(farm.text == "one\ntwo\n");  // and each chunk was the first program's
+  CHECK(farm.completions.back().slot == 1);
+  CHECK(farm.completions.back().detail == 256 + 3);
 }

@@ -194,15 +194,18 @@ TEST_CASE("many completions of many slots all arrive") {
 TEST_CASE("a deaf function does not keep the executor from going") {
   std::promise<void> let_go;
   const std::shared_future<void> may_go = let_go.get_future().share();
+  std::promise<void> begun;
   std::promise<void> returned;
   {
     ThreadExecutor executor({.functions = {[&](const Invocation&, const std::stop_token&) {
+                               begun.set_value();
                                may_go.wait();
                                returned.set_value();
                                return FunctionResult{};
                              }},
                              .leave_grace = 1ms});
     executor.start(0, {.attempt = AttemptId{1}});
+    begun.get_future().wait();  // or it would be called off, and never be deaf
     CHECK_FALSE(executor.wait_idle(1ms));
   }
   let_go.set_value();
@@ -329,4 +332,97 @@ TEST_CASE("tasks that come and are revoked behind one that lasts leave nothing b
   for (const std::uint64_t item : {0, 1}) gate.let_go(item);
   take_at_least(executor, 2);
   CHECK(gate.begun == std::vector<std::uint64_t>{0, 1});
+}
+
+TEST_CASE("a thread with nothing more to do offers its completion to the helper") {
+  using Helped = Executor::Helped;
+  ThreadExecutor executor({.functions = {[](const Invocation& in, const std::stop_token&) {
+                             return FunctionResult{in.payload, false};
+                           }}});
+  std::promise<Completion> offered;
+  const Helped answer = GENERATE(Helped::no, Helped::yes, Helped::yes_and_wake);
+  executor.set_helper([&](Completion& completion) {
+    offered.set_value(completion);
+    return answer;
+  });
+  executor.start(0, {.attempt = AttemptId{1}, .payload = Payload::raw("a")});
+  executor.flush();
+  CHECK(offered.get_future().get().attempt == AttemptId{1});
+  REQUIRE(executor.wait_idle(1min));
+  if (answer != Helped::yes) CHECK(is_readable(executor.completions_fd(), patience_ms));
+  std::vector<Completion> left;
+  executor.take(left);
+  CHECK(left.size() == (answer == Helped::no ? 1U : 0U));
+}
+
+TEST_CASE("a helper may start the same slot again, and its thread goes on with that") {
+  using Helped = Executor::Helped;
+  ThreadExecutor executor({.functions = {[](const Invocation& in, const std::stop_token&) {
+                             return FunctionResult{in.payload, false};
+                           }}});
+  std::vector<AttemptId> order;
+  std::promise<void> third;
+  executor.set_helper([&](Completion& completion) {
+    order.push_back(completion.attempt);
+    if (order.size() == 3) {
+      third.set_value();
+      return Helped::yes;
+    }
+    executor.start(0, {.attempt = AttemptId{order.size() + 1}});
+    return Helped::yes;
+  });
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.flush();
+  third.get_future().get();
+  REQUIRE(executor.wait_idle(1min));
+  CHECK(order == std::vector{AttemptId{1}, AttemptId{2}, AttemptId{3}});
+}
+
+TEST_CASE("with more in the queue the helper is not asked until it is empty") {
+  using Helped = Executor::Helped;
+  ThreadExecutor executor({.functions = {[](const Invocation& in, const std::stop_token&) {
+                             return FunctionResult{in.payload, false};
+                           }},
+                           .ahead = 2});
+  std::atomic<bool> asked_early = false;
+  executor.set_helper([&](Completion& completion) {
+    if (completion.attempt != AttemptId{2}) asked_early = true;
+    return Helped::no;
+  });
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.start(1, {.attempt = AttemptId{2}});
+  executor.flush();
+  // What is not the last one waits for the loop, and the last one behind it.
+  const auto completions = take_at_least(executor, 2);
+  CHECK(completions[0].attempt == AttemptId{1});
+  CHECK(completions[1].attempt == AttemptId{2});
+  CHECK_FALSE(asked_early);
+}
+
+// It was not counted among those that have nothing to do, so the second had to wait for the end of the first.
+TEST_CASE("of two tasks that a helper starts its thread takes one, and another thread the other") {
+  using Helped = Executor::Helped;
+  std::promise<void> second_begun;
+  auto second = second_begun.get_future().share();
+  std::atomic<bool> side_by_side = false;
+  ThreadExecutor executor({.functions = {[&](const Invocation& in, const std::stop_token&) {
+                             if (in.attempt == AttemptId{3}) second_begun.set_value();
+                             if (in.attempt == AttemptId{2})
+                               side_by_side = second.wait_for(1min) == std::future_status::ready;
+                             return FunctionResult{in.payload, false};
+                           }},
+                           .slots = 2});
+  std::promise<void> helped;
+  executor.set_helper([&](const Completion& completion) {
+    if (completion.attempt != AttemptId{1}) return Helped::no;
+    executor.start(0, {.attempt = AttemptId{2}});
+    executor.start(1, {.attempt = AttemptId{3}});
+    helped.set_value();
+    return Helped::yes;
+  });
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.flush();
+  helped.get_future().get();
+  REQUIRE(executor.wait_idle(2min));
+  CHECK(side_by_side);
 }

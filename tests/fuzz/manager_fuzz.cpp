@@ -42,6 +42,9 @@ class Crowd {
   }
 
  private:
+  // Beyond the smallest frame, so that it goes in parts, and beyond a window.
+  const Bytes large_{std::string(20000, 'x')};
+
   struct JobSeen {
     bool closed = false;
     int ends = 0;
@@ -63,6 +66,7 @@ class Crowd {
     if (choices.one_in(8)) options.cookie = "c";
     if (choices.one_in(8)) options.features = choices.number();
     if (choices.one_in(4)) options.frame_bytes_max = limits::header_bytes_max;
+    if (choices.one_in(4)) options.payload_bytes_max = options.frame_bytes_max;
     if (choices.one_in(8)) options.unacknowledged_max = 1;
     if (choices.one_in(4)) options.failing = {1, 1, 1, 1, 1};
     return options;
@@ -226,6 +230,7 @@ class Crowd {
                  .function = choice / 4 % 8 == 1 ? 1U : 0U,
                  .stage = i / 2,
                  .time_limit = choice / 32 * 1s};
+      if (choice % 32 == 6) list[i].payload = {large_, Encoding::raw};
     }
     return list;
   }

@@ -53,6 +53,7 @@ core::Welcome welcome(Choices& choices, const Ids& ids) {
   if (rare % 16 == 7) welcome.incarnation = choices.number32();
   if (rare % 8 == 4) welcome.greeting = choices.number32() | 1U;
   if (rare % 16 == 5) welcome.frame_bytes_max = choices.number32();
+  if (rare % 4 == 2) welcome.payload_bytes_max = 1U << 20;
   if (rare % 16 == 13) welcome.frame_bytes_max = limits::header_bytes_max;
   if (rare % 8 == 6) welcome.unacknowledged_max = 1 + choices.below(3);
   if (rare % 16 == 15) {
@@ -147,6 +148,31 @@ core::OutputTaken output_taken(Choices& choices, const Ids& ids) {
   return {.attempt = ids.attempts.any(choices), .offset = choices.number()};
 }
 
+core::Part part(Choices& choices, const Ids& ids) {
+  const std::uint64_t size = 1 + choices.byte() % 4 * std::uint64_t{1500} % 4096;
+  core::Part part{.attempt = ids.attempts.any(choices),
+                  .bytes = Bytes(std::string(static_cast<std::size_t>(size), 'p'))};
+  part.offset = choices.below(4) * size;
+  part.total = part.offset + size + choices.below(3) * 1500;
+  if (choices.one_in(8)) part.offset = choices.number() / 4;
+  if (choices.one_in(8)) part.total = choices.number();
+  part.total = std::max(part.total, part.offset + size);
+  return part;
+}
+
+core::PartTaken part_taken(Choices& choices, const Ids& ids) {
+  return {.attempt = ids.attempts.any(choices),
+          .offset = choices.one_in(2) ? choices.below(9) * std::uint64_t{1500} : choices.number()};
+}
+
+/// A payload in parts in place of one that is here.
+template <typename Message>
+Message in_parts(Message message) {
+  message.payload = {.bytes = {}, .encoding = Encoding::raw};
+  message.in_parts = true;
+  return message;
+}
+
 core::Tasks tasks(Choices& choices, const Ids& ids) {
   core::Tasks batch{
       .session = ids.sessions.any(choices), .acknowledged = choices.below(6), .tasks = {}};
@@ -176,8 +202,8 @@ core::Results results(Choices& choices, const Ids& ids) {
 }  // namespace
 
 core::Message any_message(Choices& choices, const Ids& ids) {
-  static_assert(std::variant_size_v<core::Message> == 15, "a new kind belongs here, too");
-  switch (choices.below(15)) {
+  static_assert(std::variant_size_v<core::Message> == 17, "a new kind belongs here, too");
+  switch (choices.below(19)) {
     case 0:
       return hello(choices, ids);
     case 1:
@@ -206,13 +232,21 @@ core::Message any_message(Choices& choices, const Ids& ids) {
       return tasks(choices, ids);
     case 13:
       return results(choices, ids);
+    case 14:
+      return part(choices, ids);
+    case 15:
+      return part_taken(choices, ids);
+    case 16:
+      return in_parts(task(choices, ids));
+    case 17:
+      return in_parts(result(choices, ids));
     default:
       return core::Unknown{choices.number16(), choices.number()};
   }
 }
 
 core::Message any_worker_message(Choices& choices, const Ids& ids) {
-  switch (choices.below(9)) {
+  switch (choices.below(12)) {
     case 0:
       return any_message(choices, ids);
     case 1:
@@ -225,13 +259,19 @@ core::Message any_worker_message(Choices& choices, const Ids& ids) {
       return output(choices, ids);
     case 8:
       return results(choices, ids);
+    case 9:
+      return part(choices, ids);
+    case 10:
+      return part_taken(choices, ids);
+    case 11:
+      return in_parts(result(choices, ids));
     default:
       return result(choices, ids);
   }
 }
 
 core::Message any_manager_message(Choices& choices, const Ids& ids) {
-  switch (choices.below(9)) {
+  switch (choices.below(12)) {
     case 0:
       return any_message(choices, ids);
     case 1:
@@ -244,6 +284,12 @@ core::Message any_manager_message(Choices& choices, const Ids& ids) {
       return output_taken(choices, ids);
     case 8:
       return tasks(choices, ids);
+    case 9:
+      return part(choices, ids);
+    case 10:
+      return part_taken(choices, ids);
+    case 11:
+      return in_parts(task(choices, ids));
     default:
       return task(choices, ids);
   }

@@ -1,6 +1,7 @@
 // A worker whose manager says anything in any order, over connections that come and go, with
 // executors that finish, die and write as they like, and a clock that jumps. All invariants hold
 // after each step; what it sends can be read; each slot runs one task and is stopped once at most.
+#include <algorithm>
 #include <chrono>
 
 #include "core/worker.hpp"
@@ -50,6 +51,7 @@ class Bench {
  private:
   struct Slot {
     bool busy = false;
+    bool begun = false;
     bool stopped = false;
     bool asked_back = false;
     bool passes_output = false;
@@ -62,7 +64,7 @@ class Bench {
     WorkerOptions options{.uuid = {.low = 7, .high = 9}, .software = "test", .host = "here"};
     const std::uint8_t flags = choices.byte();
     options.slots = static_cast<std::uint16_t>(1 + flags % 3);
-    options.features |= feature::output;
+    options.features |= feature::output | feature::parts;
     options.monitored = (flags & 0x10U) != 0;
     if ((flags & 0x20U) != 0) options.features = choices.number();
     if ((flags & 0x40U) != 0) options.encodings = encoding_bit(Encoding::json);
@@ -73,12 +75,13 @@ class Bench {
     if (more % 8 == 3) options.give_up_after = Duration::max();
     if (more % 2 == 0 && !options.monitored) options.ahead_max = 1 + more / 64;
     options.ahead_time = 10s;
+    options.begins_told = options.ahead_max > 0 && (more & 0x20U) != 0;
     return options;
   }
 
   WorkerEvent event() {
     const auto slot = choices_.below(slots_.size());
-    static_assert(std::variant_size_v<WorkerEvent> == 10, "a new event belongs here, too");
+    static_assert(std::variant_size_v<WorkerEvent> == 11, "a new event belongs here, too");
     // Without a session little can happen, so one is mostly there.
     if (!worker_.is_welcome() && choices_.one_in(2)) return heard(any_welcome(choices_, ids_));
     switch (choices_.below(32)) {
@@ -110,6 +113,13 @@ class Bench {
         if (!slots_[slot].asked_back && !slots_[slot].stopped)
           return heard(any_manager_message(choices_, ids_));
         return TaskRevoked{.slot = slot, .attempt = attempt_of(slot)};
+      case 15:
+      case 16:
+      case 17:
+        // No more at once than it has slots.
+        if (options_.begins_told && begun_count() >= options_.slots)
+          return heard(any_manager_message(choices_, ids_));
+        return TaskBegun{.slot = slot, .attempt = attempt_of(slot)};
       case 11:
       case 12:
         return heard(
@@ -149,6 +159,8 @@ class Bench {
     if (choice % 8 == 2) result.outcome = AttemptOutcome::rejected;
     if (choice % 8 == 3) result.error_text = std::string(2000, 'e');
     if (choice % 8 == 6) result.busy = choices_.duration();
+    // Beyond the smallest frame, so that it may go in parts, and beyond a window.
+    if (choice % 8 == 4) result.payload = Payload::raw(std::string(20000, 'r'));
     return result;
   }
 
@@ -164,8 +176,17 @@ class Bench {
         .slot = slot, .attempt = writer.attempt, .bytes = Bytes(std::string(size, 'o'))};
   }
 
+  [[nodiscard]] std::size_t begun_count() const {
+    return static_cast<std::size_t>(
+        std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.begun; }));
+  }
+
   void step(WorkerEvent event) {
     reach("event of a worker", event);
+    if (const auto* begun = std::get_if<TaskBegun>(&event)) {
+      Slot& slot = slots_[begun->slot];
+      slot.begun |= slot.busy && slot.attempt == begun->attempt;
+    }
     if (const auto* received = std::get_if<WorkerMessageReceived>(&event)) hear(received->message);
     if (const auto* done = std::get_if<TaskFinished>(&event)) release(done->slot, done->attempt);
     if (const auto* died = std::get_if<ExecutorDied>(&event)) release(died->slot, died->attempt);
@@ -221,7 +242,12 @@ class Bench {
   void on(const StartTask& start) {
     Slot& slot = slots_.at(start.slot);
     must(!slot.busy, "a second task in a slot");
-    slot = {.busy = true, .passes_output = start.passes_output, .attempt = start.task.attempt};
+    const auto busy = static_cast<std::size_t>(
+        std::count_if(slots_.begin(), slots_.end(), [](const Slot& each) { return each.busy; }));
+    slot = {.busy = true,
+            .begun = busy < options_.slots,
+            .passes_output = start.passes_output,
+            .attempt = start.task.attempt};
   }
   void on(const StopTask& stop) {
     Slot& slot = slots_.at(stop.slot);

@@ -45,6 +45,7 @@ std::vector<Answer> Model::take_hello(const core::Hello& hello) {
   worker_ = hello.uuid;
   greeting_ = hello.greeting;
   batches_ = (hello.features & core::feature::batch) != 0;
+  parts_ = (hello.features & core::feature::parts) != 0;
   if (asked_again) return {Answer::welcome, Answer::goodbye};
   return {Answer::welcome};
 }
@@ -69,6 +70,13 @@ std::vector<Answer> Model::take(const core::Message& message) {
     if (results->session != session_) return take_other_session();
     named_ = true;
     if (batches_) return {};
+    open_ = false;
+    return {Answer::refuse_protocol};
+  } else if (std::holds_alternative<core::Part>(message) ||
+             std::holds_alternative<core::PartTaken>(message)) {
+    // Of what it was not given, which is taken and dropped; what it says to have taken is ignored.
+    if (parts_ && std::holds_alternative<core::PartTaken>(message)) return {};
+    if (parts_) return {Answer::other};
     open_ = false;
     return {Answer::refuse_protocol};
   } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {

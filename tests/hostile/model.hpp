@@ -44,6 +44,7 @@ class Model {
   bool named_ = false;
   bool drains_ = false;
   bool batches_ = false;  // the feature is in force
+  bool parts_ = false;    // the same
   core::Uuid worker_;
   std::uint32_t greeting_ = 0;
   SessionId session_;

@@ -9,7 +9,9 @@
 #include "catch.hpp"
 #include "codec/channel_codec.hpp"
 #include "farm_error.hpp"
+#include "net/certificate.hpp"
 #include "net/farm.hpp"
+#include "net/farm_keys.hpp"
 
 namespace fanmill::test {
 namespace {
@@ -48,6 +50,37 @@ core::ChannelOpen some_open() {
           .speech_max = 1};
 }
 
+/// What both ends of this program's channels show.
+net::ClientKeys channel_keys() {
+  net::Certificate made =
+      net::FarmKeys::channel_certificate(net::FarmKeys::default_folder().value_or_raise())
+          .value_or_raise();
+  return {.server = made.public_key,
+          .own = std::make_shared<const net::KeyPair>(net::KeyPair{
+              .public_key = made.public_key, .secret_key = std::move(*made.secret_key)})};
+}
+
+/// A bare socket that connects to it, and has its certificate.
+RawPeer peer_of(const Listener& listener, int queue_max = 1000) {
+  return {listener.endpoint(), {.queue_max = queue_max, .keys = channel_keys()}};
+}
+
+/// What keeps a bare socket with these keys from coming in.
+net::Dealer::Trouble trouble_with(const Listener& listener, std::optional<net::ClientKeys> keys) {
+  net::Dealer dealer({{.address = listener.endpoint()}}, {.keys = std::move(keys)});
+  dealer.open();
+  net::ReceivedFrames received;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < end) {
+    (void)dealer.receive(received);
+    if (const auto trouble = dealer.take_trouble()) return *trouble;
+    zmq_pollitem_t item{dealer.monitor_handle(), 0, ZMQ_POLLIN, 0};
+    zmq_poll(&item, 1, 1000);
+  }
+  FAIL("it came in");
+  return {};
+}
+
 /// A listener, and an honest channel that must not notice anything.
 struct Scene {
   Listener listener = Listener("tcp://127.0.0.1:*");
@@ -61,7 +94,7 @@ struct Scene {
     Channel far;
   };
   Liar liar() {
-    RawPeer peer(listener.endpoint());
+    RawPeer peer = peer_of(listener);
     peer.send(frames_of_channel(some_open()));
     const auto opened = wait_for<core::ChannelOpened>(peer);
     return {std::move(peer), opened.channel, listener.accept()};
@@ -77,9 +110,22 @@ struct Scene {
 
 }  // namespace
 
+TEST_CASE("a stranger who knows the listener's public key gets nowhere with a key of its own",
+          "[integration][channel]") {
+  const Scene scene;
+  net::ClientKeys keys = channel_keys();
+  keys.own = std::make_shared<const net::KeyPair>(net::KeyPair::make());
+  CHECK(trouble_with(scene.listener, keys) == net::Dealer::Trouble::key_refused);
+}
+
+TEST_CASE("a stranger in plaintext gets nowhere", "[integration][channel][plaintext]") {
+  const Scene scene;
+  CHECK(trouble_with(scene.listener, {}) == net::Dealer::Trouble::not_understood);
+}
+
 TEST_CASE("strangers are answered in words", "[integration][channel]") {
   Scene scene;
-  RawPeer peer(scene.listener.endpoint());
+  RawPeer peer = peer_of(scene.listener);
   peer.send({"nonsense"});
   CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("a header of 8 bytes"));
   peer.send({"a", "b", "c"});
@@ -149,7 +195,7 @@ TEST_CASE("an end that never reads is held to its window", "[integration][channe
 TEST_CASE("an end that offers a window without end gets no more than the limit",
           "[integration][channel]") {
   Scene scene;
-  RawPeer peer(scene.listener.endpoint(), {}, 0);
+  RawPeer peer = peer_of(scene.listener, 0);
   core::ChannelOpen open = some_open();
   open.terms.window_objects = 1'000'000;
   open.terms.window_bytes = std::uint64_t{1} << 62U;
@@ -168,7 +214,7 @@ TEST_CASE("a channel that is lost before it was accepted is not given to anybody
           "[integration][channel]") {
   Scene scene;
   for (int round = 0; round < 20; ++round) {
-    RawPeer peer(scene.listener.endpoint());
+    RawPeer peer = peer_of(scene.listener);
     peer.send(frames_of_channel(some_open()));
     const auto opened = wait_for<core::ChannelOpened>(peer);
     peer.send(frames_of_channel(core::ChannelObject{
@@ -177,7 +223,7 @@ TEST_CASE("a channel that is lost before it was accepted is not given to anybody
     CHECK_THAT(wait_for<core::Refuse>(peer).words, ContainsSubstring("second time"));
   }
   // A refusal is under way before the listener forgets; whoever knocks after it, is heard after it.
-  RawPeer good(scene.listener.endpoint());
+  RawPeer good = peer_of(scene.listener);
   good.send(frames_of_channel(some_open()));
   wait_for<core::ChannelOpened>(good);
   CHECK(scene.listener.accept().state() == ChannelState::open);
@@ -190,7 +236,7 @@ TEST_CASE("what strangers send before they are accepted is bounded", "[integrati
   bool refused = false;
   std::vector<std::unique_ptr<RawPeer>> peers;
   for (int i = 0; i < 400 && !refused; ++i) {
-    RawPeer& peer = *peers.emplace_back(std::make_unique<RawPeer>(scene.listener.endpoint()));
+    RawPeer& peer = *peers.emplace_back(std::make_unique<RawPeer>(peer_of(scene.listener)));
     peer.send(frames_of_channel(some_open()));
     const auto opened = wait_for<core::ChannelOpened>(peer);
     peer.send(frames_of_channel(core::ChannelObject{
@@ -230,6 +276,9 @@ TEST_CASE("a listener that refuses, lies or is a manager is told of in words",
   zmq::context_t context;
   zmq::socket_t router(context, zmq::socket_type::router);
   router.set(zmq::sockopt::linger, 0);
+  router.set(zmq::sockopt::curve_server, true);
+  REQUIRE(zmq_setsockopt(router.handle(), ZMQ_CURVE_SECRETKEY,
+                         channel_keys().own->secret_key.data(), net::key_bytes) == 0);
   router.bind("tcp://127.0.0.1:*");
   Channel near = Channel::start_connect(router.get(zmq::sockopt::last_endpoint));
   zmq::message_t routing_id;
@@ -265,12 +314,18 @@ TEST_CASE("a listener that refuses, lies or is a manager is told of in words",
   }
 }
 
-// What a real manager says to a channel.
+// What a real manager says to a channel; by tcp, where their keys are others, nothing.
 TEST_CASE("a channel that knocks at a manager is told so", "[integration][channel]") {
-  const Farm farm;
-  const std::string words =
-      words_of(ErrorCode::refused, [&] { (void)Channel::connect(farm.endpoint()); });
-  CHECK_THAT(words, ContainsSubstring("a farm's manager listens at"));
+  auto sockets = net::SocketFolder::make();
+  REQUIRE(sockets.ok());
+  Farm farm({.endpoints = {sockets.value().endpoint("manager"), "tcp://127.0.0.1:*"}});
+  const auto words = [&](const std::string& endpoint) {
+    return words_of(ErrorCode::refused,
+                    [&] { (void)Channel::connect(endpoint, {.open_limit = patience}); });
+  };
+  CHECK_THAT(words(farm.loop().endpoints()[0]), ContainsSubstring("a farm's manager listens at"));
+  CHECK_THAT(words(farm.loop().endpoints()[1]),
+             ContainsSubstring("or it is no channel's listener"));
 }
 
 }  // namespace fanmill::test

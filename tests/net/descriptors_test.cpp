@@ -139,7 +139,7 @@ TEST_CASE("more connections than descriptors are turned away, and the farm goes 
 
 TEST_CASE("a worker that comes when descriptors run out is told so, and comes in later") {
   Router::Received received;
-  auto router = Router::open({});
+  auto router = Router::open({.gate = TestKeys::gate(), .secret_key = TestKeys::secret_key()});
   const std::string endpoint = router.value()->bind({.host = "127.0.0.1"}).value();
   Switchboard board(std::move(router).value(), {});
   std::vector<core::ManagerEvent> events;

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "codec/codec.hpp"
+#include "net/curve_socket.hpp"
 #include "net/identity.hpp"
 
 namespace fanmill::test {
@@ -212,15 +213,19 @@ exec::FunctionResult until_stopped(const exec::Invocation&, const std::stop_toke
   throw std::runtime_error("stopped");
 }
 
-RawPeer::RawPeer(const std::string& endpoint, const std::string& routing_id, int queue_max)
+RawPeer::RawPeer(const std::string& endpoint, const Options& options)
     : context_(1), socket_(context_, zmq::socket_type::dealer) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::sndhwm, 0);
-  socket_.set(zmq::sockopt::rcvhwm, queue_max);
+  socket_.set(zmq::sockopt::rcvhwm, options.queue_max);
   limit_waiting(socket_);
-  if (!routing_id.empty()) socket_.set(zmq::sockopt::routing_id, routing_id);
+  if (!options.routing_id.empty()) socket_.set(zmq::sockopt::routing_id, options.routing_id);
+  if (options.keys && endpoint.starts_with("tcp:"))
+    net::show_keys(socket_, options.keys->server, *options.keys->own);
   socket_.connect(endpoint);
 }
+
+RawPeer plaintext_peer(const std::string& endpoint) { return {endpoint, {.keys = {}}}; }
 
 void RawPeer::send(const std::vector<std::string>& frames) { send_frames(socket_, frames); }
 void RawPeer::send_message(const core::Message& message) { send(frames_of(message)); }

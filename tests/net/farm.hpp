@@ -21,6 +21,7 @@
 #include "net/manager_loop.hpp"
 #include "net/paths.hpp"
 #include "net/worker_loop.hpp"
+#include "test_keys.hpp"
 
 namespace fanmill::test {
 
@@ -33,8 +34,8 @@ class Farm {
   struct Options {
     std::vector<std::string> endpoints = {"tcp://127.0.0.1:*"};
     core::ManagerOptions core = {};
-    std::shared_ptr<const net::Gate> gate = nullptr;
-    std::shared_ptr<const net::SecretKey> secret_key = nullptr;
+    std::shared_ptr<const net::Gate> gate = TestKeys::gate();
+    std::shared_ptr<const net::SecretKey> secret_key = TestKeys::secret_key();
   };
   Farm() : Farm(Options{}) {}
   explicit Farm(Options options);
@@ -78,7 +79,7 @@ class TestWorker {
     std::vector<exec::Function> functions;
     std::uint16_t slots = 1;
     core::WorkerOptions core = {};
-    std::optional<net::ClientKeys> keys = {};
+    net::ClientKeys keys = TestKeys::worker();  // by tcp
   };
   explicit TestWorker(Options options);
   ~TestWorker();
@@ -106,9 +107,13 @@ exec::FunctionResult until_stopped(const exec::Invocation& invocation, const std
 /// A bare socket that speaks whatever a test wants.
 class RawPeer {
  public:
-  /// `queue_max`: messages that wait here unread before the network's buffers fill.
-  explicit RawPeer(const std::string& endpoint, const std::string& routing_id = {},
-                   int queue_max = 1000);
+  struct Options {
+    std::string routing_id = {};  // by ipc, and without keys: else the manager makes one
+    int queue_max = 1000;  // messages that wait here unread before the network's buffers fill
+    std::optional<net::ClientKeys> keys = TestKeys::worker();  // by tcp
+  };
+  explicit RawPeer(const std::string& endpoint) : RawPeer(endpoint, Options{}) {}
+  RawPeer(const std::string& endpoint, const Options& options);
   void send(const std::vector<std::string>& frames);
   void send_message(const core::Message& message);
   /// Waits for the next message; its frames.
@@ -131,6 +136,9 @@ class RawPeer {
   zmq::context_t context_;
   zmq::socket_t socket_;
 };
+
+/// A peer without keys.
+RawPeer plaintext_peer(const std::string& endpoint);
 
 /// The manager's end of the wire, for one worker: a bare socket that speaks whatever a test wants.
 class BareManager {

@@ -1,10 +1,11 @@
 // A manager's loop and workers, over real sockets.
 #include <chrono>
+#include <fanmill/object.hpp>
 #include <set>
+#include <span>
 
 #include "catch.hpp"
 #include "farm.hpp"
-#include "net/curve_socket.hpp"
 #include "net/paths.hpp"
 
 using namespace fanmill;
@@ -72,14 +73,8 @@ TEST_CASE("big payloads arrive whole both ways") {
 // welcome allows ended its connection, came again with the next one, and ended that.
 TEST_CASE(
     "the largest payloads arrive with keys, too, and larger frames still end the connection") {
-  net::KeyPair server = net::KeyPair::make();
-  const auto own = std::make_shared<const net::KeyPair>(net::KeyPair::make());
-  const net::ClientKeys keys{server.public_key, own};
-  net::AuthorizedKeys authorized;
-  REQUIRE(authorized.add({.key = own->public_key, .roles = net::Role::worker, .name = "one"}).ok());
-  Farm farm({.gate = std::make_shared<const net::Gate>(std::move(authorized)),
-             .secret_key = std::make_shared<const net::SecretKey>(std::move(server.secret_key))});
-  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}, .keys = keys});
+  Farm farm;
+  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}});
   std::vector<std::string> texts;
   for (const std::size_t less : {0U, 1U, 32U, 33U, 34U})
     texts.emplace_back((1U << 20U) - less, 'x');
@@ -92,14 +87,10 @@ TEST_CASE(
   CHECK(farm.core_counters().workers_lost == 0);
   CHECK(farm.core_counters().sessions_opened == 1);
 
-  zmq::context_t context;
-  zmq::socket_t peer(context, zmq::socket_type::dealer);
-  peer.set(zmq::sockopt::linger, 0);
-  net::show_keys(peer, keys.server, *keys.own);
-  peer.connect(farm.endpoint());
+  RawPeer peer(farm.endpoint());
   const std::uint64_t closed = farm.loop().counters().connections_closed;
-  peer.send(zmq::str_buffer("garbage"), zmq::send_flags::none);
-  peer.send(zmq::buffer(std::string((1U << 20U) + 1, 'x')), zmq::send_flags::none);
+  peer.send({"garbage"});
+  peer.send({std::string((1U << 20U) + 1, 'x')});
   farm.wait_until_counters(
       [&](const net::LoopCounters& now) { return now.connections_closed > closed; });
 }
@@ -116,11 +107,19 @@ TEST_CASE("who does not get in is told of in sums") {
   CHECK_THAT(told.text, ContainsSubstring("0 ended in the handshake, 1 showed a key"));
 }
 
-// The worker would close its connection on it, and so would each next one.
-TEST_CASE("a task that is too large for a frame is rejected without being sent, the rest goes on") {
+// The worker would close its connection on it, and so would each next one. Large payloads go as they
+// are; this one only becomes large for a worker that takes nothing but JSON.
+TEST_CASE(
+    "a task that is too large once converted is rejected without being sent, the rest goes on") {
   Farm farm;
-  TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}});
-  farm.submit({"small", std::string((1U << 20U) + 1, 'x'), "also small"});
+  TestWorker worker({.endpoints = {farm.endpoint()},
+                     .functions = {echo},
+                     .core = {.encodings = core::encoding_bit(Encoding::json)}});
+  farm.open_job();
+  const std::string bytes(900'000, 'x');
+  farm.submit_group(0, {{.payload = Payload::json("1")}}, {});
+  farm.submit_group(1, {{.payload = encode(std::as_bytes(std::span(bytes)))}}, {});
+  farm.submit_group(2, {{.payload = Payload::json("2")}}, {});
   const auto groups = farm.wait_for_groups(3);
   CHECK(groups[0].result.decided);
   CHECK(groups[2].result.decided);
@@ -225,16 +224,19 @@ TEST_CASE("after two hundred workers have come and gone nothing of them is left"
   CHECK(farm.core_counters().workers_lost == 150);
 }
 
+// By ipc, as by tcp the manager names who has a key.
 TEST_CASE("a peer that keeps its routing id over a reconnect is a new peer") {
-  Farm farm;
+  auto sockets = net::SocketFolder::make();
+  REQUIRE(sockets.ok());
+  Farm farm({.endpoints = {sockets.value().endpoint("manager")}});
   core::Hello hello = some_hello();
   {
-    RawPeer first(farm.endpoint(), "chosen");
+    RawPeer first(farm.endpoint(), {.routing_id = "chosen"});
     (void)first.join(hello);
   }
   farm.wait_until([](const core::Manager& manager) { return manager.worker_count() == 0; });
   hello.greeting = 2;
-  RawPeer second(farm.endpoint(), "chosen");
+  RawPeer second(farm.endpoint(), {.routing_id = "chosen"});
   CHECK(second.join(hello).session.valid());
   CHECK(farm.loop().counters().peers == 1);
 }

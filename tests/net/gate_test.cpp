@@ -30,6 +30,18 @@ AuthorizedKeys keys_with(const PublicKey& key, RoleSet roles = Role::worker) {
   return keys;
 }
 
+/// The user that the router sees in what the dealer sends.
+std::string user_of(Dealer& dealer, Router& router) {
+  codec::HeaderBuffer buffer;
+  dealer.send(
+      codec::encode(core::Message{core::Goodbye{.session = SessionId{1}}}, 1, buffer).value());
+  zmq_pollitem_t item{router.handle(), 0, ZMQ_POLLIN, 0};
+  REQUIRE(zmq_poll(&item, 1, 60'000) == 1);
+  Router::Received received;
+  REQUIRE(router.receive(received));
+  return std::string(received.user());
+}
+
 /// A guarded router and the keys of one worker that may enter.
 struct Guarded {
   KeyPair server = KeyPair::make();
@@ -39,26 +51,15 @@ struct Guarded {
   std::unique_ptr<Router> router;
   std::string endpoint;
 
-  explicit Guarded(bool plaintext = false, bool encrypted = true)
-      : gate(std::make_shared<Gate>(keys_with(worker->public_key), plaintext)) {
-    RouterOptions options{.gate = gate};
-    if (encrypted)
-      options.secret_key = std::make_shared<const SecretKey>(std::move(server.secret_key));
-    router = Router::open(options).value();
+  Guarded() : gate(std::make_shared<Gate>(keys_with(worker->public_key))) {
+    router = Router::open(
+                 {.gate = gate,
+                  .secret_key = std::make_shared<const SecretKey>(std::move(server.secret_key))})
+                 .value();
     endpoint = router->bind({.host = "127.0.0.1"}).value();
   }
 
-  /// The user that the router sees in what the dealer sends.
-  std::string user_of(Dealer& dealer) {
-    codec::HeaderBuffer buffer;
-    dealer.send(
-        codec::encode(core::Message{core::Goodbye{.session = SessionId{1}}}, 1, buffer).value());
-    zmq_pollitem_t item{router->handle(), 0, ZMQ_POLLIN, 0};
-    REQUIRE(zmq_poll(&item, 1, 60'000) == 1);
-    Router::Received received;
-    REQUIRE(router->receive(received));
-    return std::string(received.user());
-  }
+  std::string user_of(Dealer& dealer) { return ::user_of(dealer, *router); }
 };
 
 /// Waits for the first trouble that the dealer has.
@@ -139,20 +140,22 @@ TEST_CASE("over ipc the user's own processes enter without a key") {
   CHECK(guarded.gate->find(user)->roles == RoleSet::all());
 }
 
-TEST_CASE("without encryption nobody enters by tcp, unless that was spelled out") {
-  SECTION("not spelled out") {
-    Guarded guarded(false, false);
-    Dealer dealer = dealer_to(guarded.endpoint, {});
-    dealer.open();
-    CHECK(trouble_of(dealer) == Dealer::Trouble::key_refused);
-  }
-  SECTION("spelled out") {
-    Guarded guarded(true, false);
-    Dealer dealer = dealer_to(guarded.endpoint, {});
-    dealer.open();
-    const std::string user = guarded.user_of(dealer);
-    CHECK(guarded.gate->find(user)->roles == RoleSet(Role::worker));
-  }
+TEST_CASE("without a key a router listens on tcp only if that was spelled out", "[plaintext]") {
+  const auto router_of = [](Gate::Plaintext plaintext) {
+    return Router::open({.gate = std::make_shared<Gate>(AuthorizedKeys(), plaintext)}).value();
+  };
+  const auto refused = router_of(Gate::Plaintext::refused)->bind({.host = "127.0.0.1"});
+  REQUIRE_FALSE(refused.ok());
+  CHECK_THAT(refused.error().message, ContainsSubstring("there is no key to encrypt with"));
+
+  const auto router = router_of(Gate::Plaintext::allowed);
+  const std::string endpoint = router->bind({.host = "127.0.0.1"}).value();
+  Dealer dealer = dealer_to(endpoint, {});
+  dealer.open();
+  CHECK(user_of(dealer, *router) == "plaintext");
+  const Gate gate({}, Gate::Plaintext::allowed);
+  CHECK(gate.find("plaintext")->roles == RoleSet(Role::worker));
+  CHECK_FALSE(Gate({}).find("plaintext"));
 }
 
 TEST_CASE("what the gate says of visitors and of users") {
@@ -174,7 +177,6 @@ TEST_CASE("what the gate says of visitors and of users") {
   }
   CHECK_FALSE(gate.admit({Mechanism::other, "localhost:" + uid + ":0:1", {}}));
   CHECK_FALSE(gate.find(""));
-  CHECK_FALSE(gate.find("plaintext"));
   CHECK(gate.find(pair.public_key.text())->roles == RoleSet(Role::observe));
   gate.replace({});
   CHECK_FALSE(gate.find(pair.public_key.text()));
@@ -205,7 +207,7 @@ TEST_CASE("a guarded socket without a handler lets nobody in") {
   zmq::context_t context;
   zmq::socket_t router(context, zmq::socket_type::router);
   router.set(zmq::sockopt::linger, 0);
-  ZapHandler::guard(router);
+  ZapHandler::shut(router, "nobody's");
   const KeyPair server = KeyPair::make();
   router.set(zmq::sockopt::curve_server, true);
   REQUIRE(zmq_setsockopt(router.handle(), ZMQ_CURVE_SECRETKEY, server.secret_key.data(),

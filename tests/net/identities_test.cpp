@@ -19,9 +19,10 @@ core::Hello hello_in(const core::ManagerEvent& event) {
 
 TEST_CASE("each message needs a role, and a user without it is told which") {
   const std::vector<core::Message> messages = {
-      core::Hello{},  core::Welcome{},     core::Refuse{}, core::Who{},       core::Task{},
-      core::Result{}, core::Kill{},        core::Killed{}, core::Heartbeat{}, core::Goodbye{},
-      core::Output{}, core::OutputTaken{}, core::Tasks{},  core::Results{},   core::Unknown{}};
+      core::Hello{},     core::Welcome{},     core::Refuse{}, core::Who{},       core::Task{},
+      core::Result{},    core::Kill{},        core::Killed{}, core::Heartbeat{}, core::Goodbye{},
+      core::Output{},    core::OutputTaken{}, core::Tasks{},  core::Results{},   core::Part{},
+      core::PartTaken{}, core::Unknown{}};
   REQUIRE(messages.size() == std::variant_size_v<core::Message>);  // every kind that there is
   const KeyHolder worker{"a-worker", Role::worker};
   const KeyHolder observer{"an-observer", Role::observe};

@@ -24,7 +24,11 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 Error start_error(const std::string& endpoint) {
-  auto started = net::ManagerLoop::start({.core = {}, .endpoints = {endpoint}, .deliver = {}});
+  auto started = net::ManagerLoop::start({.core = {},
+                                          .endpoints = {endpoint},
+                                          .gate = TestKeys::gate(),
+                                          .secret_key = TestKeys::secret_key(),
+                                          .deliver = {}});
   REQUIRE_FALSE(started.ok());
   return started.error();
 }
@@ -99,13 +103,17 @@ TEST_CASE("deliveries may ask the loop and post to it") {
   std::unique_ptr<net::ManagerLoop> loop;
   std::promise<std::size_t> asked;
   bool is_first = true;
-  auto started = net::ManagerLoop::start(
-      {.core = {}, .endpoints = {"tcp://127.0.0.1:*"}, .deliver = [&](core::ManagerActions&&) {
-         if (!std::exchange(is_first, false)) return;
-         loop->query(
-             [&](const core::Manager& manager) { asked.set_value(manager.worker_count()); });
-         loop->post({});
-       }});
+  auto started = net::ManagerLoop::start({.core = {},
+                                          .endpoints = {"tcp://127.0.0.1:*"},
+                                          .gate = TestKeys::gate(),
+                                          .secret_key = TestKeys::secret_key(),
+                                          .deliver = [&](core::ManagerActions&&) {
+                                            if (!std::exchange(is_first, false)) return;
+                                            loop->query([&](const core::Manager& manager) {
+                                              asked.set_value(manager.worker_count());
+                                            });
+                                            loop->post({});
+                                          }});
   REQUIRE(started.ok());
   loop = std::move(started).value();
   loop->query([&](const core::Manager&) {
@@ -247,7 +255,7 @@ TEST_CASE("a peer without a session is asked who it is") {
 // than libzmq's queue of them.
 TEST_CASE("a peer that never reads what it asks for does not make us hold its answers") {
   Farm farm;
-  RawPeer peer(farm.endpoint(), "", 1);
+  RawPeer peer(farm.endpoint(), {.queue_max = 1});
   constexpr std::uint64_t count = 60'000;
   for (std::uint64_t i = 0; i < count; ++i) peer.send({"garbage"});
   farm.wait_until_counters([](const net::LoopCounters& now) { return now.messages_in == count; });

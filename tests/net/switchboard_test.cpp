@@ -26,14 +26,15 @@ core::Task task_of(std::uint64_t number, std::size_t payload_bytes) {
 class FullQueues {
  public:
   FullQueues() {
-    auto router = Router::open({.send_queue_max = 2});
+    auto router = Router::open(
+        {.send_queue_max = 2, .gate = TestKeys::gate(), .secret_key = TestKeys::secret_key()});
     REQUIRE(router.ok());
     const auto bound =
         router.value()->bind(parse_endpoint("tcp://127.0.0.1:*", Endpoint::Use::listen).value());
     REQUIRE(bound.ok());
     endpoint = bound.value();
     board = std::make_unique<Switchboard>(std::move(router).value(), SwitchboardOptions{});
-    peer = std::make_unique<RawPeer>(bound.value(), "", 1);
+    peer = std::make_unique<RawPeer>(bound.value(), RawPeer::Options{.queue_max = 1});
     peer->send_message(some_hello());
     turn_until([&] { return !events.empty(); });
     id = std::get<core::MessageReceived>(events.front()).peer;

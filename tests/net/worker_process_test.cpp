@@ -35,7 +35,9 @@ constexpr const char* endpoint_variable = "FANMILL_TEST_ENDPOINT";
   core.boot = net::boot_id();
   core.monitored = monitored;
   core.leave_grace = 10ms;
-  ::_exit(net::run_worker({.core = core, .endpoints = {std::getenv(endpoint_variable)}}, executor));
+  ::_exit(net::run_worker(
+      {.core = core, .endpoints = {std::getenv(endpoint_variable)}, .keys = TestKeys::worker()},
+      executor));
 }
 
 exec::FunctionResult deaf(const exec::Invocation&, const std::stop_token&) {

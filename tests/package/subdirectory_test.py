@@ -2,9 +2,11 @@
 """fanmill inside somebody else's project, by add_subdirectory: only the library is built, and the
 project's hello runs as a farm of two processes.
 
-This compiles the library anew, so it is done once, with the build's own compiler as C++20; with
-FANMILL_PACKAGE=full (scripts/test full) also with the other compilers as C++23 and as a shared
-library. The folders are kept in the build's, so that a second run compiles what has changed.
+That compiles the library anew, so it is done with FANMILL_PACKAGE=built (.ci/run), with the build's
+own compiler as C++20; with FANMILL_PACKAGE=full (scripts/test full) also with the other compilers
+as C++23 and as a shared library. Otherwise the project is configured and its own sources are
+compiled against the library. The folders are kept in the build's, so that a second run compiles
+what has changed.
 """
 
 import os
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import package_rig as rig
 
+MODE = os.environ.get("FANMILL_PACKAGE", "")
 OURS_ALONE = ("fanmill-broker", "fanmill-worker", "test_core", "01_hello", "bench_farm")
 
 
@@ -30,7 +33,8 @@ class Subdirectory(unittest.TestCase):
             place.symlink_to(rig.SOURCE, target_is_directory=True)
         return project
 
-    def build_and_run(self, compiler, standard, shared):
+    def configured(self, compiler, standard, shared):
+        """The folder of the project's build."""
         name = f"{Path(compiler).name}-{standard}-{'shared' if shared else 'static'}"
         project = self.project(name)
         build = project / "build"
@@ -45,13 +49,24 @@ class Subdirectory(unittest.TestCase):
         targets = rig.run("ninja", "-C", build, "-t", "targets", "all")
         for target in OURS_ALONE:
             self.assertNotIn(target, targets)
+        return build
+
+    def build_and_run(self, compiler, standard, shared):
+        build = self.configured(compiler, standard, shared)
         rig.run("cmake", "--build", build, patience=rig.PATIENCE * 5)
         rig.hello_runs(build / "hello")
 
+    @unittest.skipIf(MODE, "the other tests build all of it")
+    def test_the_project_compiles(self):
+        build = self.configured(rig.compilers()[0], 20, shared=False)
+        objects = [f"CMakeFiles/hello.dir/{source}.cpp.o" for source in ("hello", "durations")]
+        rig.run("ninja", "-C", build, *objects)
+
+    @unittest.skipUnless(MODE, "only with FANMILL_PACKAGE=built or full")
     def test_the_build_s_own_compiler(self):
         self.build_and_run(rig.compilers()[0], 20, shared=False)
 
-    @unittest.skipUnless(os.environ.get("FANMILL_PACKAGE") == "full", "only with FANMILL_PACKAGE=full")
+    @unittest.skipUnless(MODE == "full", "only with FANMILL_PACKAGE=full")
     def test_other_compilers_and_kinds(self):
         for compiler in rig.compilers():
             for shared in (False, True):

@@ -10,6 +10,7 @@ namespace {
 // Until a program that is held back looks again.
 constexpr Duration held_back_pause = std::chrono::milliseconds(50);
 constexpr Duration revoke_delay_max = std::chrono::milliseconds(200);
+constexpr Duration begun_delay_max = std::chrono::milliseconds(200);
 
 core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& identity) {
   const core::Hello hello = hello_of(plan, identity);
@@ -20,6 +21,7 @@ core::WorkerOptions options_of(const WorkerPlan& plan, const Process::Identity& 
           .prefetch = hello.prefetch,
           .ahead_max = plan.monitored ? 0 : plan.ahead_max,
           .ahead_time = plan.ahead_time,
+          .begins_told = plan.begins_told,
           .containment = plan.monitored        ? core::Containment::process
                          : plan.stops_by_death ? core::Containment::process_group
                                                : core::Containment::stop_token,
@@ -71,7 +73,22 @@ void CoreProcess::step(core::WorkerEvent event) {
   carry_out();
 }
 
+/// The loop hears of an end before it hears what was begun since.
+void CoreProcess::tell_begun() {
+  for (const Begun& begun : std::exchange(begun_, {})) {
+    if (ended()) return;
+    if (begun.told > around_.now()) {
+      begun_.push_back(begun);
+      ask_wake(begun.told);
+      continue;
+    }
+    step(core::TaskBegun{begun.slot, begun.attempt});
+  }
+}
+
 void CoreProcess::finish_turn() {
+  tell_begun();
+  if (ended()) return;
   for (const Revoked& revoked : std::exchange(revoked_, {})) {
     if (ended()) return;
     if (revoked.told > around_.now()) {
@@ -129,12 +146,20 @@ void CoreProcess::on(const core::StartTask& order) {
   begin_waiting();
 }
 
-/// As the product's executors do: in the order of the orders, as many at once as there are slots.
+/// As the product's executors do: in the order of the orders, as many at once as there are slots. Processes
+/// begin what waits at each of them, which may be any of those that wait.
 void CoreProcess::begin_waiting() {
   while (!waiting_.empty() && busy_count_ < plan_.slots) {
-    const std::uint32_t slot = waiting_.front();
-    waiting_.pop_front();
+    const std::uint32_t which =
+        plan_.begins_told ? rng_.below(static_cast<std::uint32_t>(waiting_.size())) : 0;
+    const std::uint32_t slot = waiting_[which];
+    waiting_.erase(waiting_.begin() + which);
     begin(slot);
+    if (!plan_.begins_told) continue;
+    const Instant told = around_.now() + rng_.duration(Duration{}, begun_delay_max);
+    begun_.push_back({slot, executors_[slot].task.attempt, told});
+    ask_wake(told);
+    if (which > 0) around_.tally.add(Count::task_overtook);
   }
 }
 

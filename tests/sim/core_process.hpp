@@ -52,6 +52,7 @@ class CoreProcess : public Process {
   void on(const core::EndWorker& order);
   void on(const core::WorkerNote& note);
   void begin_waiting();
+  void tell_begun();
   void begin(std::uint32_t slot);
   bool revoke(std::uint32_t slot);
   [[nodiscard]] bool was_revoked(std::uint32_t slot) const;
@@ -70,6 +71,12 @@ class CoreProcess : public Process {
   std::deque<std::uint32_t> waiting_;  // for a slot
   std::uint32_t busy_count_ = 0;
   std::vector<Revoked> revoked_;  // not yet told
+  struct Begun {
+    std::uint32_t slot;
+    AttemptId attempt;
+    Instant told;
+  };
+  std::vector<Begun> begun_;  // not yet told; in the order in which they were begun
 };
 
 }  // namespace fanmill::sim

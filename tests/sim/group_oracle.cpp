@@ -43,7 +43,7 @@ void GroupOracle::submitted(const core::GroupSubmitted& event) {
   if (event.tasks.empty() && event.policy.kind != Policy::Kind::client) end_group(index);
 }
 
-void GroupOracle::add(std::uint32_t group, const std::vector<core::TaskSpec>& specs) {
+void GroupOracle::add(std::uint32_t group, const core::TaskSpecs& specs) {
   for (const core::TaskSpec& spec : specs) {
     const std::optional<Work> work = work_of(spec.payload);
     FANMILL_ASSERT(work.has_value(), "the simulator submits work only");

@@ -82,7 +82,7 @@ class GroupOracle {
     core::Policy policy;
     GroupId id;
     std::vector<TaskIndex> tasks;
-    std::vector<core::Answer> answers;
+    Few<core::Answer> answers;
     bool open = true;
     bool decided = false;
     bool withdrawn = false;
@@ -98,7 +98,7 @@ class GroupOracle {
     bool drained = false;
     bool delivered = false;
   };
-  void add(std::uint32_t group, const std::vector<core::TaskSpec>& specs);
+  void add(std::uint32_t group, const core::TaskSpecs& specs);
   void end_task(TaskIndex task, OutcomeKind outcome);
   void end_group(std::uint32_t group);
   void judge(TaskIndex task);

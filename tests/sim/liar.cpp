@@ -49,6 +49,8 @@ void Liar::on(const core::Welcome& welcome) {
   incarnation_ = welcome.incarnation;
   beat_ = welcome.heartbeat;
   held_.clear();
+  parts_.clear();
+  frame_bytes_max_ = welcome.frame_bytes_max;
 }
 
 void Liar::on(const core::Task& task) { held_.push_back(task); }
@@ -62,6 +64,17 @@ void Liar::on(const core::Kill& kill) {
   if (rng_.percent(60))
     send(core::Killed{.attempt = kill.attempt, .unstarted = rng_.percent(30)},
          limits::protocol_max);
+}
+
+void Liar::on(const core::Part& part) {
+  std::string& text = parts_[part.attempt];
+  if (part.offset == text.size()) text += part.bytes.view();
+  for (core::Task& task : held_)
+    if (task.attempt == part.attempt && text.size() == part.total) task.payload.bytes = Bytes(text);
+  // Now and then it tells of more than there was, or of less.
+  const std::uint64_t end = part.offset + part.bytes.size();
+  const std::uint64_t told = rng_.percent(90) ? end : rng_.between(0, 70000);
+  send(core::PartTaken{.attempt = part.attempt, .offset = told}, limits::protocol_max);
 }
 
 void Liar::on(const core::Goodbye& goodbye) {
@@ -108,7 +121,10 @@ void Liar::answer(const core::Task& task) {
       result.outcome = core::AttemptOutcome::crashed;
       result.detail = 11;
     }
+  } else {
+    result.outcome = core::AttemptOutcome::rejected;  // its payload never came whole
   }
+  cut_to_frame(result, frame_bytes_max_);
   told_.push_back(result);
   send(result, limits::protocol_max);
 }
@@ -124,6 +140,10 @@ void Liar::tell_lie() {
   const SessionId other{session_.value + rng_.below(5) - 2};
   if ((plan_.features & core::feature::output) != 0 && rng_.percent(10)) {
     lie_about_output();
+    return;
+  }
+  if ((plan_.features & core::feature::parts) != 0 && rng_.percent(10)) {
+    lie_about_parts();
     return;
   }
   switch (rng_.below(12)) {
@@ -195,6 +215,27 @@ void Liar::lie_about_output() {
   send(core::Output{.attempt = attempt,
                     .offset = own ? 1 + rng_.next() % (2 * limits::output_window_bytes) : 0,
                     .bytes = Bytes("a lie")},
+       limits::protocol_max);
+}
+
+/// A result whose payload never came, or parts that leave something out; of its own tasks or others'.
+void Liar::lie_about_parts() {
+  const bool own = !held_.empty() && rng_.percent(70);
+  if (!own && around_.oracle.attempts_made() == 0) return;
+  const AttemptId attempt = own ? held_.front().attempt : some_attempt();
+  if (!own && around_.oracle.was_given(identity_, attempt)) return;
+  around_.oracle.distrust(identity_);
+  if (rng_.percent(50)) {
+    send(core::Part{.attempt = attempt,
+                    .offset = own ? rng_.between(0, 2) * 100 : 0,
+                    .total = 5000,
+                    .bytes = Bytes(std::string(100, 'l'))},
+         limits::protocol_max);
+    if (rng_.percent(50)) return;
+  }
+  send(core::Result{.attempt = attempt,
+                    .payload = {.bytes = {}, .encoding = Encoding::raw},
+                    .in_parts = true},
        limits::protocol_max);
 }
 

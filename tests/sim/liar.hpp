@@ -3,6 +3,8 @@
 // with some.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "process.hpp"
@@ -25,6 +27,7 @@ class Liar : public Process {
   void on(const core::Task& task);
   void on(const core::Tasks& tasks);
   void on(const core::Kill& kill);
+  void on(const core::Part& part);
   void on(const core::Goodbye& goodbye);
   void on(const core::Who&) { greet(false); }
   template <typename Other>
@@ -34,6 +37,7 @@ class Liar : public Process {
   void answer(const core::Task& task);
   void tell_lie();
   void lie_about_output();
+  void lie_about_parts();
   void send_garbage();
   AttemptId some_attempt();
   Duration pause();
@@ -42,7 +46,9 @@ class Liar : public Process {
   std::uint32_t greeting_ = 0;
   std::uint32_t incarnation_ = 0;
   Duration beat_ = limits::hello_repeat;
+  std::size_t frame_bytes_max_ = limits::frame_bytes_max;
   std::vector<core::Task> held_;
+  std::map<AttemptId, std::string> parts_;  // of tasks that are not whole
   std::vector<core::Result> told_;
 };
 

@@ -69,6 +69,11 @@ void Oracle::after_step(Instant now, const core::Manager& manager,
   kills_ = counters.kills_sent;
   recalls_ = counters.recalls_sent;
   for (std::size_t i = first; i < actions.size(); ++i) {
+    const auto* seen = std::get_if<core::Observation>(&actions[i]);
+    if (seen != nullptr && seen->kind == core::Observation::Kind::task_assigned)
+      sessions_->assigned(seen->attempt, seen->payload);
+  }
+  for (std::size_t i = first; i < actions.size(); ++i) {
     if (const auto* send = std::get_if<core::Send>(&actions[i]))
       sessions_->sent(now, send->peer, send->message);
     if (const auto* forget = std::get_if<core::ForgetPeer>(&actions[i]))

@@ -44,6 +44,7 @@ void PlainProcess::on(const core::Welcome& welcome) {
   if (welcome.greeting != greeting_) return;
   welcome_ = true;
   session_ = welcome.session;
+  frame_bytes_max_ = welcome.frame_bytes_max;
   incarnation_ = welcome.incarnation;
   silence_max_ = welcome.dead;
   ask_wake(around_.now() + silence_max_);
@@ -86,6 +87,7 @@ void PlainProcess::executor_ended(std::uint64_t detail) {
     return;
   }
   if (!link()) open_link();
+  cut_to_frame(*result, frame_bytes_max_);
   send(*result, limits::protocol_max);
   if (leaving_) {
     leave();

@@ -44,6 +44,7 @@ class PlainProcess : public Process {
   std::uint32_t greeting_ = 0;
   std::uint32_t incarnation_ = 0;
   SessionId session_;
+  std::size_t frame_bytes_max_ = limits::frame_bytes_max;
   Duration silence_max_ = limits::hello_repeat;
   Instant heard_;
 };

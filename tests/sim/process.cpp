@@ -100,4 +100,12 @@ std::optional<core::Result> result_of(const core::Task& task, const Work& work) 
   }
 }
 
+void cut_to_frame(core::Result& result, std::size_t frame_bytes_max) {
+  if (result.payload.bytes.size() <= frame_bytes_max) return;
+  result = {.attempt = result.attempt,
+            .outcome = core::AttemptOutcome::failed,
+            .busy = result.busy,
+            .error_type = "payload_too_large"};
+}
+
 }  // namespace fanmill::sim

@@ -99,6 +99,8 @@ std::unique_ptr<Process> make_process(Surroundings& around, const WorkerPlan& pl
 /// fill in.
 core::Hello hello_of(const WorkerPlan& plan, const Process::Identity& identity);
 /// How an attempt of this work ends by itself: nothing if its executor or its worker dies of it.
+/// In place of one that no frame can carry, as workers without parts do.
+void cut_to_frame(core::Result& result, std::size_t frame_bytes_max);
 std::optional<core::Result> result_of(const core::Task& task, const Work& work);
 
 }  // namespace fanmill::sim

@@ -37,6 +37,8 @@ class Drawer {
     draw_blame();
     draw_output();
     draw_batches();
+    draw_parts();
+    draw_told();
     return std::move(scenario_);
   }
 
@@ -252,6 +254,47 @@ class Drawer {
       if (rng_.percent(50)) worker.ahead_max = rng_.between(1, 12);
       worker.ahead_time = rng_.duration(beat_ / 10, beat_ * 20);
     }
+  }
+
+  /// Frames so small that payloads are large, at a manager that takes parts; so does the healer, or
+  /// large tasks might wait for ever.
+  void draw_parts() {
+    if (rng_.percent(60)) {
+      if (rng_.percent(30)) options().features &= ~core::feature::parts;
+      return;
+    }
+    options().frame_bytes_max = limits::header_bytes_max;
+    options().payload_bytes_max = rng_.percent(70) ? limits::payload_bytes_max : 20000;
+    // The oracle learns from what is observed which task a large one is.
+    options().observe_level = 2;
+    for (WorkerPlan& worker : scenario_.workers) {
+      const bool is_healer = &worker == &scenario_.workers.back();
+      const bool takes = worker.model != WorkerPlan::Model::plain && rng_.percent(70);
+      if (takes || is_healer) worker.features |= core::feature::parts;
+    }
+    // Output would come in as small pieces, each of which waits for its client: hours of it.
+    for (JobPlan& job : scenario_.jobs) job.options.output = false;
+    const std::uint32_t large = rng_.between(5, 70);
+    for (JobPlan& job : scenario_.jobs) {
+      for (ItemPlan& item : job.items) {
+        for (Work& work : item.tasks) {
+          if (rng_.percent(large)) work.extra = extra();
+          if (rng_.percent(large)) work.answer_extra = extra();
+        }
+      }
+    }
+  }
+  /// Workers of processes: what waits at one of these may be overtaken.
+  void draw_told() {
+    for (WorkerPlan& worker : scenario_.workers) {
+      worker.begins_told = worker.ahead_max > 0 && !worker.monitored && rng_.percent(50);
+      if (worker.begins_told) worker.ahead_time *= 10;
+    }
+  }
+  /// About a frame, or up to four windows.
+  std::uint16_t extra() {
+    const std::uint32_t most = rng_.percent(30) ? 4200 : 60000;
+    return static_cast<std::uint16_t>(rng_.between(rng_.percent(50) ? 0 : 4000, most));
   }
 
   /// Shorter than a suspicion, between suspicion and death, or longer than that.

@@ -27,6 +27,7 @@ struct WorkerPlan {
   std::uint32_t prefetch = 0;
   std::uint32_t ahead_max = 0;  // tasks that its executor takes beyond those that run
   Duration ahead_time{};        // and how long they may take
+  bool begins_told = false;     // it begins those in any order, and tells which
   core::FeatureSet features = 0;
   bool monitored = false;
   bool same_host = true;

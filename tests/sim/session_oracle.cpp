@@ -53,6 +53,10 @@ void SessionOracle::received(Instant now, PeerId peer, const core::Message& mess
     on_killed(*session, *killed);
   } else if (const auto* output = std::get_if<core::Output>(&message)) {
     on_output(*session, *output);
+  } else if (const auto* part = std::get_if<core::Part>(&message)) {
+    on_part(*session, *part);
+  } else if (const auto* taken = std::get_if<core::PartTaken>(&message)) {
+    on_part_taken(*session, *taken);
   } else if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) {
     if (goodbye->session != session->id) return;
     session->draining = true;
@@ -75,9 +79,19 @@ void SessionOracle::on_hello(PeerId peer, const core::Hello& hello) {
 }
 
 void SessionOracle::on_result(Session& session, const core::Result& result) {
+  // Who is not trusted may not have sent them; of an attempt that it claimed without having had it, too.
+  const bool doubtful = result.in_parts && distrusted_.count(session.hello.uuid) != 0;
+  session.may_end = session.may_end || doubtful;
   Attempt* attempt = find(result.attempt);
   if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
     return;
+  core::Result whole = result;
+  if (result.in_parts) {
+    tally_.add(Count::result_in_parts);
+    if (doubtful) return;
+    whole.payload.bytes = Bytes(attempt->result_parts);
+  }
+  if (result.error_type == "payload_too_large") tally_.add(Count::result_too_large);
   release(*attempt);
   attempt->answered = attempt->result_delivered = true;
   if (result.nothing) tally_.add(Count::task_nothing);
@@ -86,7 +100,7 @@ void SessionOracle::on_result(Session& session, const core::Result& result) {
     failed_row_[session.hello.uuid] = 0;
   else
     failed(*attempt, session);
-  if (!attempt->killing) groups_.result(attempt->task, result, session.id);
+  if (!attempt->killing) groups_.result(attempt->task, whole, session.id);
 }
 
 void SessionOracle::failed(Attempt& attempt, Session& session) {
@@ -100,6 +114,7 @@ void SessionOracle::on_killed(Session& session, const core::Killed& killed) {
     return;
   release(*attempt);
   attempt->answered = true;
+  if (!attempt->result_parts.empty()) tally_.add(Count::result_cut_short);
   if (attempt->killing || attempt->recalled || session.draining) return;
   failed(*attempt, session);
   groups_.given_up(attempt->task);
@@ -113,6 +128,57 @@ void SessionOracle::on_output(Session& session, const core::Output& output) {
   const bool has_gap = output.offset > attempt->output_received;
   if (has_gap && distrusted_.count(session.hello.uuid) != 0) session.may_end = true;
   attempt->output_received = std::max(attempt->output_received, end);
+}
+
+void SessionOracle::on_part(Session& session, const core::Part& part) {
+  const bool takes = (session.features & core::feature::parts) != 0;
+  if (!takes || distrusted_.count(session.hello.uuid) != 0) session.may_end = true;
+  Attempt* attempt = find(part.attempt);
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
+    return;
+  if (part.offset == attempt->result_parts.size()) attempt->result_parts += part.bytes.view();
+}
+
+void SessionOracle::on_part_taken(Session& session, const core::PartTaken& taken) {
+  if ((session.features & core::feature::parts) == 0) session.may_end = true;
+  Attempt* attempt = find(taken.attempt);
+  if (attempt == nullptr || attempt->session == nobody || &sessions_[attempt->session] != &session)
+    return;
+  for (const AttemptId id : session.held) {
+    Attempt& before = *find(id);
+    const bool is_it = before.id == attempt->id && taken.offset == before.bytes;
+    const bool is_unwanted = before.killing || before.recalled;
+    if ((before.id < attempt->id || is_it) && before.parts_sent == before.bytes && !is_unwanted)
+      before.whole = true;
+  }
+}
+
+void SessionOracle::sent_part(const Session& session, const core::Part& part) {
+  demand((session.features & core::feature::parts) != 0, "parts go to who takes them",
+         part.attempt);
+  Attempt* attempt = find(part.attempt);
+  demand(
+      attempt != nullptr && attempt->session != nobody && &sessions_[attempt->session] == &session,
+      "a part is of a task that the session holds", part.attempt, session.id);
+  demand(!attempt->killing && !attempt->recalled, "no part of a task follows its kill",
+         part.attempt);
+  demand(attempt->in_parts && part.offset == attempt->parts_sent && part.total == attempt->bytes &&
+             part.bytes.view() == attempt->payload.view().substr(part.offset, part.bytes.size()),
+         "parts follow each other without a gap", part.attempt, part.offset);
+  demand(part.bytes.size() <= limits::part_bytes(options_.frame_bytes_max),
+         "a part fits in a frame", part.attempt);
+  attempt->parts_sent += part.bytes.size();
+}
+
+void SessionOracle::sent_part_taken(const Session& session, const core::PartTaken& taken) {
+  demand((session.features & core::feature::parts) != 0, "parts are taken from who sends them",
+         taken.attempt);
+  const Attempt* attempt = find(taken.attempt);
+  const bool is_held =
+      attempt != nullptr && attempt->session != nobody && &sessions_[attempt->session] == &session;
+  demand(!is_held || distrusted_.count(session.hello.uuid) != 0 ||
+             taken.offset <= attempt->result_parts.size(),
+         "only parts that came are taken", taken.attempt, taken.offset);
 }
 
 void SessionOracle::output_delivered(const core::DeliverOutput& output) {
@@ -194,15 +260,18 @@ void SessionOracle::end_session(SessionIndex index) {
   Session& session = sessions_[index];
   const std::vector<AttemptId> held = session.held;
   std::size_t place = 0;
+  bool waits = false;  // for the parts of a payload, and so does all that follows
   for (const AttemptId id : held) {
     Attempt& attempt = *find(id);
+    waits = waits || (attempt.in_parts && !attempt.whole);
     release(attempt);
     attempt.lost_by = index;
     // Whoever left, or broke the rules, has no claim to what it was given.
     if (session.may_end) attempt.worker = core::Uuid{};
     if (attempt.killing) continue;
+    if (waits) tally_.add(Count::lost_between_parts);
     // A worker with a free slot starts at once, so its first tasks count as started.
-    const bool first = place++ < session.hello.slots;
+    const bool first = place++ < session.hello.slots && !waits;
     const bool started = first || attempt.started || attempt.sequence <= session.claimed_started ||
                          distrusted_.count(session.hello.uuid) != 0;
     if (!session.left) groups_.lost(attempt.task, started);
@@ -232,6 +301,8 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
   if (const auto* tasks = std::get_if<core::Tasks>(&message)) sent_tasks(now, session, *tasks);
   if (const auto* kill = std::get_if<core::Kill>(&message)) sent_kill(now, session, *kill);
   if (const auto* taken = std::get_if<core::OutputTaken>(&message)) sent_taken(session, *taken);
+  if (const auto* part = std::get_if<core::Part>(&message)) sent_part(session, *part);
+  if (const auto* taken = std::get_if<core::PartTaken>(&message)) sent_part_taken(session, *taken);
   if (const auto* heartbeat = std::get_if<core::Heartbeat>(&message)) {
     demand(heartbeat->session == session.id, "a heartbeat names its session", session.id);
     check_acknowledged(session, heartbeat->acknowledged);
@@ -312,6 +383,8 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
       demand(groups_.is_open(attempt->task), "only attempts of open tasks are kept",
              judgement.attempt);
       release(*attempt);
+      attempt->in_parts = false;  // what is named is whole
+      attempt->result_parts.clear();
       attempt->spare = std::any_of(attempts_.begin(), attempts_.end(), [&](const Attempt& other) {
         return other.task == attempt->task && other.session != nobody && !other.killing;
       });
@@ -335,6 +408,8 @@ void SessionOracle::judged(SessionIndex session, const core::Judgement& judgemen
       release(*attempt);
       attempt->session = session;
       attempt->killing = true;
+      attempt->in_parts = false;
+      attempt->result_parts.clear();
       sessions_[session].held.push_back(attempt->id);
   }
 }
@@ -349,7 +424,16 @@ void SessionOracle::sent_tasks(Instant now, Session& session, const core::Tasks&
 }
 
 void SessionOracle::sent_task(Instant now, Session& session, const core::Task& task) {
-  const std::optional<Work> work = work_of(task.payload);
+  Payload payload = task.payload;
+  if (task.in_parts) {
+    tally_.add(Count::task_in_parts);
+    demand((session.features & core::feature::parts) != 0, "parts go to who takes them",
+           task.attempt);
+    payload = assigned_[task.attempt];
+  }
+  demand(task.in_parts == (payload.bytes.size() > options_.frame_bytes_max),
+         "what fits in a frame goes in one", task.attempt, payload.bytes.size());
+  const std::optional<Work> work = work_of(payload);
   demand(work.has_value(), "payloads arrive as they were submitted", task.attempt);
   // Those of a turn are made in their order, but sent by batches, one to each worker.
   const std::uint64_t number = serial(task.attempt.value);
@@ -395,8 +479,10 @@ void SessionOracle::sent_task(Instant now, Session& session, const core::Task& t
                            .worker = session.hello.uuid,
                            .session = static_cast<SessionIndex>(&session - sessions_.data()),
                            .sent = attentive(now),
-                           .bytes = task.payload.bytes.size(),
-                           .sequence = ++session.tasks_sent};
+                           .bytes = payload.bytes.size(),
+                           .sequence = ++session.tasks_sent,
+                           .payload = payload.bytes,
+                           .in_parts = task.in_parts};
   attempts_sent_ += 1;
   session.held.push_back(task.attempt);
 }
@@ -413,6 +499,7 @@ void SessionOracle::check_tried_elsewhere(Instant now, const Session& session,
     if (!there || &other == &session || !other.held.empty()) continue;
     if (!other.hello.holdings.empty()) continue;  // it may be held up by what nobody asked of it
     if (attentive(now) - other.heard >= options_.suspect) continue;
+    if (task.in_parts && (other.features & core::feature::parts) == 0) continue;
     const std::vector<std::string>& functions = other.hello.functions;
     if (std::count(functions.begin(), functions.end(), function) == 0) continue;
     idle_then_.push_back({.attempt = task.attempt,
@@ -432,6 +519,7 @@ void SessionOracle::sent_kill(Instant now, Session& session, const core::Kill& k
   demand(holder != nobody && &sessions_[holder] == &session,
          "a kill names an attempt that the session holds", kill.attempt, session.id);
   tally_.add(kill.if_unstarted ? Count::recall_sent : Count::kill_sent);
+  if (attempt->in_parts && !attempt->whole) tally_.add(Count::killed_between_parts);
   const bool can_kill = (session.features & core::feature::kill) != 0;
   demand(can_kill || kill.if_unstarted, "a worker that can't kill is not asked to", kill.attempt);
   if (!groups_.is_open(attempt->task)) {
@@ -483,6 +571,7 @@ void SessionOracle::check_acknowledged(Session& session, std::uint32_t count) {
 void SessionOracle::step_ended() {
   greeted_.reset();
   answered_together_.clear();
+  assigned_.clear();
   for (Session& session : sessions_) {
     demand(!shut_ || !session.open || session.lost || session.told_closed,
            "a manager that shuts down says so to every worker", session.id);

@@ -36,6 +36,8 @@ class SessionOracle {
     recalls_ = recalls;
     kills_ = kills;
   }
+  /// What the task of an attempt has for a payload, where that is observed.
+  void assigned(AttemptId attempt, const Payload& payload) { assigned_[attempt] = payload; }
   void sent(Instant now, PeerId peer, const core::Message& message);
   void forgotten(PeerId peer);
   /// All orders of the step were looked at.
@@ -78,6 +80,11 @@ class SessionOracle {
     std::uint64_t output_received = 0;
     std::uint64_t output_delivered = 0;
     std::uint64_t output_consumed = 0;
+    Bytes payload;
+    bool in_parts = false;
+    bool whole = false;  // its worker told to have all of them
+    std::uint64_t parts_sent = 0;
+    std::string result_parts;  // as they came
   };
   struct Session {
     SessionId id;
@@ -119,6 +126,10 @@ class SessionOracle {
   void on_killed(Session& session, const core::Killed& killed);
   void on_output(Session& session, const core::Output& output);
   void sent_taken(Session& session, const core::OutputTaken& taken);
+  void on_part(Session& session, const core::Part& part);
+  void on_part_taken(Session& session, const core::PartTaken& taken);
+  void sent_part(const Session& session, const core::Part& part);
+  void sent_part_taken(const Session& session, const core::PartTaken& taken);
   void sent_welcome(Instant now, PeerId peer, const core::Welcome& welcome);
   void judged(SessionIndex session, const core::Judgement& judgement, core::HoldingState state);
   void sent_task(Instant now, Session& session, const core::Task& task);
@@ -154,6 +165,7 @@ class SessionOracle {
   std::map<core::Uuid, Voice> voices_;
   std::set<core::Uuid> distrusted_;
   std::vector<AttemptId> must_be_killed_;
+  std::map<AttemptId, Payload> assigned_;           // of this step
   std::map<TaskIndex, core::Uuid> failed_at_;       // the worker that told the latest failure
   std::map<core::Uuid, std::uint32_t> failed_row_;  // tasks that ended there without a result
   std::set<core::Uuid> leaving_;

@@ -1,4 +1,4 @@
-// sim_planted --bug NAME|all [--seeds-max N] [--threads N]
+// sim_planted --bug NAME|all [--finds N] [--seeds-max N] [--threads N]
 //
 // Is the simulator any good? This program holds a core with planted bugs (core/plant.hpp), switches
 // on one after another and runs seeds until they have found it. A bug that no seed finds fails the
@@ -35,12 +35,10 @@ constexpr Named plants[] = {
 
 struct Options {
   std::string bug = "all";
+  std::uint64_t finds = 3;  // often enough to tell how easily it is found
   std::uint64_t seeds_max = 20000;
   unsigned threads = 1;
 };
-
-// Often enough to tell how easily it is found.
-constexpr std::uint64_t finds_wanted = 3;
 
 struct Finding {
   std::uint64_t seeds = 0;
@@ -50,7 +48,8 @@ struct Finding {
 };
 
 [[noreturn]] void usage() {
-  std::fputs("usage: sim_planted --bug NAME|all [--seeds-max N] [--threads N]\n", stderr);
+  std::fputs("usage: sim_planted --bug NAME|all [--finds N] [--seeds-max N] [--threads N]\n",
+             stderr);
   std::exit(2);
 }
 
@@ -61,6 +60,8 @@ Options parse(int argc, char* argv[]) {
     const char* value = argv[i + 1];
     if (std::strcmp(argv[i], "--bug") == 0) {
       options.bug = value;
+    } else if (std::strcmp(argv[i], "--finds") == 0) {
+      options.finds = std::max(1ULL, std::strtoull(value, nullptr, 10));
     } else if (std::strcmp(argv[i], "--seeds-max") == 0) {
       options.seeds_max = std::strtoull(value, nullptr, 10);
     } else if (std::strcmp(argv[i], "--threads") == 0) {
@@ -90,7 +91,7 @@ Finding hunt(const Named& bug, const Options& options) {
         }
         finding.found += 1;
       }
-      if (finding.found >= finds_wanted) return;
+      if (finding.found >= options.finds) return;
     }
   };
   std::vector<std::thread> threads;

@@ -45,11 +45,12 @@ struct Describer {
   void operator()(const core::Who&) const { out << "Who"; }
   void operator()(const core::Task& m) const {
     out << "Task " << m.attempt << " of " << m.task << ' ' << m.group << " item " << m.item
-        << " number " << m.number << " acknowledged " << m.acknowledged;
+        << " number " << m.number << " acknowledged " << m.acknowledged
+        << (m.in_parts ? " in parts" : "");
   }
   void operator()(const core::Result& m) const {
     out << "Result " << m.attempt << " outcome " << static_cast<unsigned>(m.outcome)
-        << (m.nothing ? " nothing" : "");
+        << (m.nothing ? " nothing" : "") << (m.in_parts ? " in parts" : "");
   }
   void operator()(const core::Kill& m) const {
     out << "Kill " << m.attempt << ' ' << m.group << (m.if_unstarted ? " if unstarted" : "");
@@ -59,6 +60,13 @@ struct Describer {
   }
   void operator()(const core::OutputTaken& m) const {
     out << "OutputTaken " << m.attempt << " to " << m.offset;
+  }
+  void operator()(const core::Part& m) const {
+    out << "Part " << m.attempt << " from " << m.offset << ", " << m.bytes.size() << " bytes of "
+        << m.total;
+  }
+  void operator()(const core::PartTaken& m) const {
+    out << "PartTaken " << m.attempt << " to " << m.offset;
   }
   void operator()(const core::Killed& m) const {
     out << "Killed " << m.attempt << (m.unstarted ? " unstarted" : "");

@@ -10,8 +10,19 @@ namespace {
 static_assert(std::is_trivially_copyable_v<Work>);
 static_assert(std::has_unique_object_representations_v<Work>);
 
-Payload number_payload(std::uint64_t number) {
-  return Payload::raw({reinterpret_cast<const char*>(&number), sizeof number});
+/// What is behind the first bytes of a payload that has more; of no two works alike.
+std::string padding(std::uint64_t seed, std::size_t size) {
+  std::string text(size, ' ');
+  for (std::size_t i = 0; i < size; ++i) {
+    if (i % 8 == 0) seed = mix(seed + 1);
+    text[i] = static_cast<char>(seed >> i % 8 * 8);
+  }
+  return text;
+}
+
+Payload number_payload(std::uint64_t number, std::size_t extra) {
+  std::string text(reinterpret_cast<const char*>(&number), sizeof number);
+  return Payload::raw(text + padding(number, extra));
 }
 
 std::uint64_t digest(const Work& work) {
@@ -24,7 +35,8 @@ std::uint64_t digest(const Work& work) {
 }  // namespace
 
 core::TaskSpec task_spec(const Work& work) {
-  return {.payload = Payload::raw({reinterpret_cast<const char*>(&work), sizeof work}),
+  const std::string text(reinterpret_cast<const char*>(&work), sizeof work);
+  return {.payload = Payload::raw(text + padding(digest(work), work.extra)),
           .function = work.function,
           .stage = work.stage,
           .time_limit = std::chrono::milliseconds(work.time_limit_ms)};
@@ -32,12 +44,14 @@ core::TaskSpec task_spec(const Work& work) {
 
 std::optional<Work> work_of(const Payload& payload) {
   Work work;
-  if (payload.encoding != Encoding::raw || payload.bytes.size() != sizeof work) return std::nullopt;
+  if (payload.encoding != Encoding::raw || payload.bytes.size() < sizeof work) return std::nullopt;
   std::memcpy(&work, payload.bytes.data(), sizeof work);
+  const std::string_view rest = payload.bytes.view().substr(sizeof work);
+  if (rest.size() != work.extra || rest != padding(digest(work), work.extra)) return std::nullopt;
   return work;
 }
 
-Payload answer_of(const Work& work) { return number_payload(digest(work) | 1U); }
+Payload answer_of(const Work& work) { return number_payload(digest(work) | 1U, work.answer_extra); }
 
 std::uint64_t output_size(const Work& work) {
   const std::uint64_t dice = mix(digest(work));
@@ -56,6 +70,6 @@ std::string output_of(const Work& work, std::uint64_t offset, std::size_t size) 
   return alphabets.substr((digest(work) % 26 + offset) % 26, size);
 }
 
-Payload lie_of(const Work& work) { return number_payload(digest(work) & ~std::uint64_t{1}); }
+Payload lie_of(const Work& work) { return number_payload(digest(work) & ~std::uint64_t{1}, 0); }
 
 }  // namespace fanmill::sim

@@ -36,6 +36,9 @@ struct Work {
   Behaviour behaviour = Behaviour::answers;
   std::uint8_t fails = 0;
   std::uint8_t deaf = 0;  // 1: does not stop when it is told to
+  // What its payload and its answer have beyond the rest: what makes them large.
+  std::uint16_t extra = 0;
+  std::uint16_t answer_extra = 0;
 
   [[nodiscard]] Duration duration() const { return std::chrono::microseconds(micros); }
   /// Whether the attempt of this number gives an answer, for those that fail or crash at first.

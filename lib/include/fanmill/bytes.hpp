@@ -16,6 +16,8 @@
 
 namespace fanmill::inline v0 {
 
+class GrowingBytes;
+
 /// A share in bytes that nobody changes any more: one pointer. Copying is cheap and allocates
 /// nothing.
 class FANMILL_EXPORT Bytes {
@@ -28,10 +30,14 @@ class FANMILL_EXPORT Bytes {
   explicit Bytes(std::span<const std::byte> bytes);
   ///@}
   /// Frees the bytes if nobody else has a share in them.
-  ~Bytes() { release(); }
+  ~Bytes() {
+    if (block_ != nullptr) release();
+  }
 
   /// Shares the bytes of `other`.
-  Bytes(const Bytes& other) noexcept;
+  Bytes(const Bytes& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) share();
+  }
   /// Takes the share of `other`, which then has no bytes.
   Bytes(Bytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
   /// Gives its own share up and shares the bytes of `other`, or takes them from one that is moved.
@@ -49,8 +55,18 @@ class FANMILL_EXPORT Bytes {
     return bytes;
   }
 
-  /// Never null, 8-byte aligned if there are bytes; no zero follows them. Valid while this object,
-  /// or a copy of it, lives.
+  /// A share in bytes that lie elsewhere: nothing is copied. They must be 8-byte aligned and stay as
+  /// they are until `give_back(owner)` is called: once, by whoever has the last share, on any thread;
+  /// it must not throw. At once if there are no bytes. Costs a small allocation. Throws
+  /// std::bad_alloc; nothing is given back then.
+  static Bytes borrow(std::string_view bytes, void* owner, void (*give_back)(void* owner));
+
+  /// A share in `size` of the bytes, from `offset` on: nothing is copied, and all of them live as
+  /// long as it does. Costs a small allocation. Both must lie within. Throws std::bad_alloc.
+  [[nodiscard]] Bytes slice(std::size_t offset, std::size_t size) const;
+
+  /// Never null, 8-byte aligned if there are bytes and they are no slice that begins between; no
+  /// zero follows them. Valid while this object, or a copy of it, lives.
   [[nodiscard]] const char* data() const noexcept;
   /// How many bytes.
   [[nodiscard]] std::size_t size() const noexcept;
@@ -71,9 +87,14 @@ class FANMILL_EXPORT Bytes {
   friend bool operator==(const Bytes& a, const Bytes& b) noexcept { return a.view() == b.view(); }
 
  private:
+  friend class GrowingBytes;
   struct Block;
+  struct Elsewhere;
+  struct Slice;
+  struct Borrowed;
   static Bytes allocate(std::size_t size);
   char* mutable_data() noexcept;
+  void share() noexcept;
   void release() noexcept;
 
   Block* block_ = nullptr;

@@ -29,6 +29,7 @@
 #include <fanmill/error.hpp>
 #include <fanmill/export.hpp>
 #include <fanmill/object.hpp>
+#include <filesystem>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -68,8 +69,15 @@ struct ChannelOptions {
   /// How long a channel that is destroyed goes on, behind the scenes, to send what was written. With
   /// no_limit the last channel of the process may wait for ever.
   std::chrono::nanoseconds linger = std::chrono::seconds(5);
-  /// Listeners: allow endpoints that other hosts can reach, though nothing on them is encrypted and
-  /// whoever reaches them may connect. Without it they are refused.
+  /// The file of the key pair that both ends of a channel by tcp share: each proves to the other that
+  /// it has it, and what they say is encrypted. Whoever can read it can be either end, so a file that
+  /// others can read is refused. Empty: channel.cert in the user's state folder
+  /// ($XDG_STATE_HOME/fanmill/keys, else ~/.local/state/fanmill/keys), made when it is first needed;
+  /// for programs of one user on one host there is nothing to do. Elsewhere: copy it there, to the same
+  /// place or another. Not looked at by ipc, which only programs of the same user come by.
+  std::filesystem::path certificate = {};
+  /// No keys by tcp: nothing is encrypted, and whoever reaches the port may connect, on loopback any
+  /// user of the host. Both ends have to say so.
   bool insecure_plaintext = false;
   /// Listeners: channels that are open and wait for `accept`; 1 or more. Further ones are told to
   /// try again in a second. What all of them have sent is held, up to 256 MiB; who goes beyond it is
@@ -120,8 +128,9 @@ class FANMILL_EXPORT Channel {
 
   /// Connects to a listener ("tcp://host:5600", "host:5600", "ipc:///path") and waits until the
   /// versions are agreed upon. Either end may be started first. Throws FarmError: bad_endpoint,
-  /// invalid_argument (an option), version_mismatch, refused, connection_lost (nobody answered
-  /// within `open_limit`), io_error.
+  /// invalid_argument (an option, or a file that is no certificate), version_mismatch, refused (also
+  /// by an end that has another certificate, or none), connection_lost (nobody answered within
+  /// `open_limit`), io_error (also if there is no such certificate, or others can read it).
   [[nodiscard]] static Channel connect(std::string_view endpoint,
                                        const ChannelOptions& options = {});
   /// The same without waiting, but for the name service: the channel is `opening`. What goes wrong
@@ -228,9 +237,10 @@ class FANMILL_EXPORT Listener {
  public:
   /// An empty one.
   Listener() noexcept;
-  /// Listens at once: "tcp://127.0.0.1:*" (a free port, this host only), "ipc:///path", or, with
-  /// insecure_plaintext, "tcp://*:5600". The options hold for its channels. Throws FarmError:
-  /// bad_endpoint, address_in_use, invalid_argument, io_error.
+  /// Listens at once: "tcp://127.0.0.1:*" (a free port, this host only), "tcp://*:5600",
+  /// "ipc:///path". By tcp comes in who has the same certificate, by ipc this user. The options hold
+  /// for its channels. Throws FarmError: bad_endpoint, address_in_use, invalid_argument, io_error (as
+  /// `Channel::connect`; also if a stranger was not refused, which is tried).
   explicit Listener(std::string_view endpoint, const ChannelOptions& options = {});
   /// `close`s it. Channels that were accepted go on.
   ~Listener();

@@ -26,13 +26,14 @@ class Inlet {
   Inlet(const Inlet&) = delete;
   Inlet& operator=(const Inlet&) = delete;
 
-  /// From any thread. Waits while the inlet is full. False, and the item is dropped, once it is
-  /// closed.
+  /// From any thread. Once the inlet is full, waits until it is half empty. False, and the item is
+  /// dropped, once it is closed.
   bool push(Item item) {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return closed_ || items_.size() < capacity_; });
+    room_.wait(lock, [&] { return closed_ || !full_; });
     if (closed_) return false;
     items_.push_back(std::move(item));
+    full_ = items_.size() >= capacity_;
     if (wake_) wake_();
     return true;
   }
@@ -55,7 +56,11 @@ class Inlet {
     if (items_.empty()) return std::nullopt;
     std::optional<Item> item(std::move(items_.front()));
     items_.pop_front();
-    room_.notify_one();
+    // Not for each: a thread that is woken for every item costs more than most items.
+    if (full_ && items_.size() <= capacity_ / 2) {
+      full_ = false;
+      room_.notify_all();
+    }
     return item;
   }
   /// For the run: whether it is closed and empty.
@@ -76,6 +81,7 @@ class Inlet {
   std::size_t capacity_;
   std::mutex mutex_;
   std::condition_variable room_;
+  bool full_ = false;  // until it is half empty
   std::deque<Item> items_;
   std::function<void()> wake_;
   bool closed_ = false;

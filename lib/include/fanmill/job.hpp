@@ -67,10 +67,17 @@ class Job {
     return changed([&](detail::RunSettings& settings) { settings.time_limit = limit; });
   }
   /// How many tasks may be submitted and not ended before no more items are pulled from the input.
-  /// At least 1. More than the workers' slots are needed to keep them busy; the default, 4096, is
-  /// good for most farms.
+  /// At least 1. Default: as many as the workers could hold so far, which grows with their
+  /// slots and the shorter their tasks are; 4,096 to 200,000. A task that waits costs the manager
+  /// about half a kilobyte beside its payload. Fix it lower if items must not be taken early.
   [[nodiscard]] Job lookahead(std::size_t tasks) const {
     return changed([&](detail::RunSettings& settings) { settings.lookahead = tasks; });
+  }
+  /// How many bytes the payloads of those tasks may have before no more items are pulled: the item
+  /// with which they reach it is the last. At least 1; default 64 MiB. Raise it when workers run out
+  /// of large tasks, or when more small ones than 2,000,000 (32 bytes each) are to be queued.
+  [[nodiscard]] Job lookahead_bytes(std::size_t bytes) const {
+    return changed([&](detail::RunSettings& settings) { settings.lookahead_bytes = bytes; });
   }
   /// `f(const Item&)` gives the tasks of an item: a `std::vector<Task>`, where Task is anything
   /// that can be sent, or Call. With `update_group` it may also give a `Group{state, tasks}`.

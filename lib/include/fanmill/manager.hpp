@@ -5,7 +5,7 @@
 //     auto roots = manager.run(numbers, fanmill::job<double>());
 //
 // A handle to the manager's own thread, which speaks with the workers. `run` and its callbacks use
-// the thread that calls it. Any thread may call `workers`, `counters`, `stop` and `drain`;
+// the thread that calls it. Any thread may call `workers`, `counters`, `reload_keys`, `stop` and `drain`;
 // the other members belong to one thread at a time.
 // Destroying a Manager tells its workers that the farm is closed; they end.
 #pragma once
@@ -73,13 +73,25 @@ struct ManagerOptions {
   std::chrono::nanoseconds grace_remote = std::chrono::seconds(3);
 
   /// Tasks per slot that a worker holds beside the running one, up to 4096, unless it asks for a
-  /// number of its own. Nothing: one, and more where they are short: as many as take 5 ms, by what
-  /// the worker's latest took. 0 so that no task waits at a worker whose task takes its time; more
-  /// for tiny ones over long ways. What waits at a busy worker is taken back when another is idle.
+  /// number of its own. Nothing: one, and more where they are short: as many as take 5 ms (10 ms where
+  /// tasks run in processes of their own), by what the worker's latest took. 0 so that no task waits
+  /// at a worker whose task takes its time; more for tiny ones over long ways. What waits at a busy
+  /// worker is taken back when another is idle.
   std::optional<std::uint32_t> prefetch;
   /// Bytes of task inputs that one worker may hold unanswered; at least 1 MiB, which one task may
-  /// have.
+  /// have; a larger one is given to a worker that has nothing else, or less than this.
   std::size_t credit_bytes = 8U << 20;
+  /// Bytes that one task or one result may have: 1 MiB to 1 GiB. More than 1 MiB goes in parts, to and
+  /// from workers that take them: those of this library do.
+  std::size_t payload_bytes_max = std::size_t{1} << 30;
+
+  /// 0 to 1 s: for so long after there was something to do, the manager's thread and the one that
+  /// called `run` look for more without sleeping, as ServeOptions::spin has a worker do. For tasks that
+  /// come one at a time and are waited for: a sleeping thread's wake-up costs 5 to 50 us, and a round
+  /// trip has several. A core is busy for as long, on each side, whatever else waits for it, though
+  /// spinning threads give way to others. So: where each side has a core to itself, and for little more
+  /// than a round trip takes, such as 200 us. 0: sleep at once.
+  std::chrono::nanoseconds spin{0};
 
   /// Raises this process's limit of open files (`ulimit -n`) to the most that it may have: each worker
   /// takes one descriptor. Workers and tasks that are started from here get the former limit; what
@@ -139,7 +151,7 @@ class FANMILL_EXPORT Manager {
   /// `process_results` make of them. Waits for workers as long as there are none.
   ///
   /// Throws ItemFailed at the first item without a result; FarmError: payload_too_large (an item's
-  /// task is over 1 MiB), invalid_argument (options of the job), launch_failed (started workers end
+  /// task is over payload_bytes_max), invalid_argument (options of the job), launch_failed (started workers end
   /// at once and there is no other), stopped; and whatever a callback or the range throws. Before
   /// it throws it ends what is under way; the manager is as good as new then, and may run the next
   /// list.
@@ -202,6 +214,12 @@ class FANMILL_EXPORT Manager {
   bool wait_for_workers(std::size_t count, std::chrono::nanoseconds time_limit);
   /// What was seen since this manager was made. Asks its thread, as `workers` does.
   [[nodiscard]] Counters counters() const;
+
+  /// Reads the file of authorised keys again, as a manager does by itself within seconds when it has
+  /// changed. Returns how many there are; nothing if this manager has no endpoint of tcp with keys.
+  /// Any thread. Throws FarmError (io_error, invalid_argument) with what is wrong with the file; then
+  /// the keys stay as they were.
+  std::optional<std::size_t> reload_keys();
 
   /// From any thread: makes the `run` under way, or else the next one, throw FarmError (stopped).
   void stop();

@@ -21,7 +21,7 @@ enum class Encoding : std::uint16_t {
 };
 
 /// A value: copies share the bytes, and nothing is checked before somebody reads them. A task's or
-/// a result's may have 1 MiB.
+/// a result's may have as many as ManagerOptions::payload_bytes_max.
 struct Payload {
   Bytes bytes;                         ///< none if the encoding is none
   Encoding encoding = Encoding::none;  ///< what the bytes are

@@ -51,7 +51,8 @@ enum class Containment : std::uint8_t {
 /// What kind of worker. `serve` checks all of it and throws FarmError (invalid_argument) in words
 /// that name the field.
 struct ServeOptions {
-  /// Tasks that run at once, each on a thread or in a process: 1 to 4096.
+  /// Tasks that run at once, each on a thread or in a process: 1 to 4096. All share one connection to
+  /// the manager, which is why one worker with many slots on each host goes further than many workers.
   std::uint16_t slots = 1;
 
   /// Where they run.
@@ -71,6 +72,16 @@ struct ServeOptions {
   /// Tasks per slot to hold beside the running one, up to 4096; hides the way to the manager and
   /// back. 0: as the manager likes.
   std::uint32_t prefetch = 0;
+
+  /// Bytes that a task may have which comes in parts, at most 1 GiB. A larger one is given back, and
+  /// goes to another worker.
+  std::size_t payload_bytes_max = std::size_t{1} << 30;
+
+  /// 0 to 1 s: for so long after there was something to do, the worker's thread and, with
+  /// Execution::threads, each thread that runs functions look for more without sleeping. See
+  /// ManagerOptions::spin for what it gains and costs; there it is two threads, here one and one for
+  /// each slot. 0: sleep at once.
+  std::chrono::nanoseconds spin{0};
 
   /// Words about this worker that jobs will be able to ask for.
   std::vector<std::string> labels = {};

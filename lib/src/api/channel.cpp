@@ -12,6 +12,7 @@
 #include "core/limits.hpp"
 #include "net/channel_hub.hpp"
 #include "net/endpoint.hpp"
+#include "net/farm_keys.hpp"
 
 namespace fanmill::inline v0 {
 namespace {
@@ -73,6 +74,7 @@ net::ChannelHubOptions checked(const ChannelOptions& options) {
                    .window_bytes = options.window_bytes,
                    .outbox_objects_max = options.outbox_objects,
                    .outbox_bytes_max = options.outbox_bytes},
+          .keys = {},
           .linger = options.linger,
           .backlog = options.backlog};
 }
@@ -98,6 +100,29 @@ const char* to_string(ChannelState state) noexcept {
       return "lost";
   }
   return "unknown";
+}
+
+// Loopback is no exception: other users of this host reach it, too.
+net::ChannelHubOptions::Keys keys_for(const net::Endpoint& endpoint,
+                                      const ChannelOptions& options) {
+  if (options.insecure_plaintext && !options.certificate.empty())
+    refuse(
+        "ChannelOptions::certificate is set, and so is insecure_plaintext, which is without keys");
+  if (endpoint.transport == net::Endpoint::Transport::ipc) return {};
+  if (options.insecure_plaintext) return {.plaintext = true};
+  const bool is_named = !options.certificate.empty();
+  const std::string folder = is_named ? "" : net::FarmKeys::default_folder().value_or_raise();
+  std::string file = is_named ? options.certificate.string() : net::FarmKeys::channel_file(folder);
+  Result<net::Certificate> loaded =
+      is_named ? net::Certificate::load(file) : net::FarmKeys::channel_certificate(folder);
+  // Only a worker looks for a manager.
+  if (!loaded.ok() && loaded.error().code == ErrorCode::join_not_found)
+    raise(
+        {ErrorCode::io_error, loaded.error().message + "; copy the other end's certificate there"});
+  net::Certificate pair = std::move(loaded).value_or_raise();
+  return {.pair = std::make_shared<const net::KeyPair>(net::KeyPair{
+              .public_key = pair.public_key, .secret_key = std::move(*pair.secret_key)}),
+          .file = std::move(file)};
 }
 
 // ---- Channel.
@@ -142,6 +167,7 @@ Channel Channel::start_connect(std::string_view endpoint, const ChannelOptions& 
   net::ChannelHubOptions checked_options = checked(options);
   const net::Endpoint parsed =
       net::parse_endpoint(endpoint, net::Endpoint::Use::connect).value_or_raise();
+  checked_options.keys = keys_for(parsed, options);
   auto resolved = net::resolve(parsed).value_or_raise();
   auto hub = net::ChannelHub::shared();
   auto port = hub->connect(parsed, std::move(resolved), std::move(checked_options));
@@ -265,13 +291,7 @@ Listener::Listener(std::string_view endpoint, const ChannelOptions& options) {
   net::ChannelHubOptions checked_options = checked(options);
   const net::Endpoint parsed =
       net::parse_endpoint(endpoint, net::Endpoint::Use::listen).value_or_raise();
-  if (!parsed.is_loopback() && !options.insecure_plaintext) {
-    refuse(
-        "endpoint " + std::string(endpoint) +
-        " can be reached from other hosts, and nothing on it is encrypted: whoever reaches it may "
-        "connect. Allow that with ChannelOptions::insecure_plaintext, or listen on "
-        "tcp://127.0.0.1:*");
-  }
+  checked_options.keys = keys_for(parsed, options);
   auto hub = net::ChannelHub::shared();
   auto listening = hub->listen(parsed, std::move(checked_options)).value_or_raise();
   impl_ = std::make_unique<Impl>(std::move(hub), std::move(listening), options.linger);

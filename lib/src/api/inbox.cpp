@@ -3,16 +3,22 @@
 #include <iterator>
 #include <utility>
 
+#include "base/spin.hpp"
+
 namespace fanmill::api {
 
 void Inbox::deliver(core::ManagerActions&& deliveries) {
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   if (contents_.deliveries.empty()) {
     contents_.deliveries.swap(deliveries);
   } else {
     std::move(deliveries.begin(), deliveries.end(), std::back_inserter(contents_.deliveries));
   }
-  wake(lock);
+}
+
+void Inbox::wake_reader() {
+  std::unique_lock lock(mutex_);
+  if (!empty()) wake(lock);
 }
 
 void Inbox::fail(Error error) {
@@ -40,6 +46,7 @@ void Inbox::nudge() {
 }
 
 void Inbox::wake(std::unique_lock<std::mutex>& lock) {
+  told_ = true;
   // Waking costs a system call; a thread that is not asleep looks by itself.
   if (!std::exchange(waited_for_, false)) return;
   lock.unlock();
@@ -52,7 +59,9 @@ void Inbox::take(Contents& contents, bool block) {
   contents.drain = false;
   contents.workers_ended = false;
   contents.nudged = false;
+  if (block && spin_ > Duration::zero()) (void)spin_until(spin_, [&] { return told_.load(); });
   std::unique_lock lock(mutex_);
+  told_ = false;
   while (block && empty()) {
     waited_for_ = true;
     wake_.wait(lock);

@@ -2,6 +2,7 @@
 // where the two meet, beside ManagerLoop's own queue.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -16,6 +17,8 @@ namespace fanmill::api {
 
 class Inbox {
  public:
+  explicit Inbox(Duration spin = {}) : spin_(spin) {}
+
   struct Contents {
     core::ManagerActions deliveries;
     std::optional<Error> error;  // the run must end for it
@@ -25,9 +28,10 @@ class Inbox {
         false;  // started workers will not come back; whether others are there must be looked at
   };
 
-  /// From the loop's thread: a turn's deliveries. What is no delivery may be among them; the reader
-  /// skips it.
+  /// From the thread that has the loop's turn: its deliveries. What is no delivery may be among them;
+  /// the reader skips it. Whoever waits is woken by `wake_reader`.
   void deliver(core::ManagerActions&& deliveries);
+  void wake_reader();
   /// From any thread; kept for the next run if none is under way.
   void fail(Error error);
   void drain();
@@ -35,7 +39,7 @@ class Inbox {
   void nudge();
 
   /// Moves all there is into `contents`, whose vector keeps its memory. With `block`: waits until
-  /// there is something.
+  /// there is something, first for `spin` without sleeping.
   void take(Contents& contents, bool block);
 
  private:
@@ -49,6 +53,8 @@ class Inbox {
   std::condition_variable wake_;
   Contents contents_;
   bool waited_for_ = false;
+  const Duration spin_;
+  std::atomic<bool> told_ = false;  // that there is something; looked at while spinning
 };
 
 /// Counts something that others wait for: here, how often workers came or went.

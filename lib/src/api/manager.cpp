@@ -92,7 +92,8 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   [[nodiscard]] std::string worker_name(std::uint64_t session) const;
   void warn(std::string text) const;
   void warn_of_plaintext() const;
-  void take_keys() const;
+  [[nodiscard]] Result<std::size_t> take_keys() const;
+  void take_changed_keys() const;
   void remove_join_file() noexcept;
 
   ManagerOptions options;
@@ -111,7 +112,7 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   bool running = false;
 };
 
-Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
+Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)), inbox(options.spin) {
   api::check(options);
   if (options.raise_descriptor_limit) raise_descriptor_limit();
   reporter = std::make_unique<api::Reporter>(api::ReporterOptions{
@@ -129,13 +130,15 @@ Manager::Impl::Impl(ManagerOptions given) : options(std::move(given)) {
               .endpoints = std::move(endpoints),
               .gate = entrance.gate,
               .secret_key = entrance.secret_key,
-              .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); }})
+              .spin = options.spin,
+              .deliver = [this](core::ManagerActions&& actions) { take(std::move(actions)); },
+              .delivered = [this] { inbox.wake_reader(); }})
              .value_or_raise();
   warn_of_plaintext();
   if (entrance.secret_key != nullptr) {
     keys_watch =
-        std::make_unique<net::FileWatch>(entrance.authorized_file, [this] { take_keys(); });
-    take_keys();  // what came between the reading and the watch
+        std::make_unique<net::FileWatch>(entrance.authorized_file, [this] { take_changed_keys(); });
+    take_changed_keys();  // what came between the reading and the watch
   }
   local_workers = std::make_unique<api::LocalWorkers>([this] {
     inbox.workers_ended();
@@ -156,16 +159,21 @@ void Manager::Impl::warn(std::string text) const {
   reporter->tell({.kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
 }
 
-/// On the watch's thread, and once at the start.
-void Manager::Impl::take_keys() const {
+/// How many there are.
+Result<std::size_t> Manager::Impl::take_keys() const {
   const std::lock_guard lock(keys_mutex);  // what was read last counts
   Result<net::AuthorizedKeys> keys = net::AuthorizedKeys::load(entrance.authorized_file);
-  if (!keys.ok()) {
-    warn("the keys stay as they were: " + keys.error().message);
-    return;
-  }
+  if (!keys.ok()) return keys.error();
+  const std::size_t count = keys.value().entries().size();
   entrance.gate->replace(std::move(keys).value());
   loop->recheck();
+  return count;
+}
+
+/// On the watch's thread, and once at the start.
+void Manager::Impl::take_changed_keys() const {
+  const Result<std::size_t> taken = take_keys();
+  if (!taken.ok()) warn("the keys stay as they were: " + taken.error().message);
 }
 
 void Manager::Impl::warn_of_plaintext() const {
@@ -179,19 +187,25 @@ void Manager::Impl::warn_of_plaintext() const {
        (anybody ? "whoever reaches them" : "any user of this host") + " may join at" + bare);
 }
 
-/// On the loop's thread.
+/// On the thread that has the loop's turn.
 void Manager::Impl::take(core::ManagerActions&& actions) {
   bool deliveries = false;
+  bool workers = false;
   for (core::ManagerAction& action : actions) {
     auto* observation = std::get_if<core::Observation>(&action);
     if (observation == nullptr) {
       deliveries = true;
       continue;
     }
-    if (observation->level == 1) workers_changed.bump();
+    if (observation->level == 1) {
+      workers_changed.bump();
+      workers = true;
+    }
     reporter->tell(std::move(*observation));
   }
   if (deliveries) inbox.deliver(std::move(actions));
+  // A run that has read as far ahead as it may reads further for more of them.
+  if (workers) inbox.nudge();
 }
 
 std::size_t Manager::Impl::joined_count() const {
@@ -285,6 +299,11 @@ Counters Manager::counters() const {
   return counters;
 }
 
+std::optional<std::size_t> Manager::reload_keys() {
+  if (impl_->entrance.secret_key == nullptr) return std::nullopt;
+  return impl_->take_keys().value_or_raise();
+}
+
 void Manager::stop() { impl_->inbox.fail({ErrorCode::stopped, "the run was stopped"}); }
 
 void Manager::drain() { impl_->inbox.drain(); }
@@ -305,9 +324,14 @@ void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings)
   api::RunEngine engine(
       {.inbox = impl.inbox,
        .post =
-           [&](std::vector<core::ManagerEvent>&& events) { impl.loop->post(std::move(events)); },
+           [&](std::vector<core::ManagerEvent>&& events, bool waits) {
+             using Poster = net::ManagerLoop::Poster;
+             impl.loop->post(std::move(events), waits ? Poster::waits : Poster::goes_on);
+           },
        .check_workers = [&] { impl.check_workers(); },
-       .worker_name = [&](std::uint64_t session) { return impl.worker_name(session); }},
+       .worker_name = [&](std::uint64_t session) { return impl.worker_name(session); },
+       .credit = [&] { return impl.loop->credit(); },
+       .payload_bytes_max = impl.options.payload_bytes_max},
       JobId{impl.jobs}, runner, settings);
   engine.run();
 }

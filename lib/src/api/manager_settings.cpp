@@ -67,15 +67,27 @@ void check(const ManagerOptions& options) {
     refuse("ManagerOptions::prefetch is " + std::to_string(*options.prefetch) +
            ", must be at most " + std::to_string(limits::prefetch_max));
   }
+  require_at_least("spin", options.spin, nanoseconds(0), "");
+  if (options.spin > limits::spin_max) {
+    refuse("ManagerOptions::spin is " + seconds(options.spin) + ", must be at most " +
+           seconds(limits::spin_max));
+  }
   if (options.credit_bytes < limits::frame_bytes_max) {
     refuse("ManagerOptions::credit_bytes is " + std::to_string(options.credit_bytes) +
            ", must be at least " + std::to_string(limits::frame_bytes_max) +
            ", which one task may have");
   }
+  if (options.payload_bytes_max < limits::frame_bytes_max ||
+      options.payload_bytes_max > limits::payload_bytes_max) {
+    refuse("ManagerOptions::payload_bytes_max is " + std::to_string(options.payload_bytes_max) +
+           ", must be " + std::to_string(limits::frame_bytes_max) + " to " +
+           std::to_string(limits::payload_bytes_max));
+  }
 }
 
 void check(const detail::RunSettings& settings) {
-  if (settings.lookahead == 0) refuse("Job::lookahead is 0, must be at least 1");
+  if (settings.lookahead == std::size_t{0}) refuse("Job::lookahead is 0, must be at least 1");
+  if (settings.lookahead_bytes == 0) refuse("Job::lookahead_bytes is 0, must be at least 1");
   if (settings.lost_attempts_max == 0) refuse("Job::lost_attempts_max is 0, must be at least 1");
   if (settings.time_limit < nanoseconds(0)) refuse("Job::time_limit is negative; 0 means none");
   if (settings.policy.kind == Policy::Kind::k_answers && settings.policy.k == 0) {
@@ -104,7 +116,8 @@ core::ManagerOptions core_options(const ManagerOptions& options) {
                             .grace_remote = options.grace_remote,
                             .prefetch = options.prefetch.value_or(limits::prefetch_default),
                             .prefetch_most = options.prefetch ? 0 : limits::prefetch_max,
-                            .credit_bytes = options.credit_bytes};
+                            .credit_bytes = options.credit_bytes,
+                            .payload_bytes_max = options.payload_bytes_max};
   if (core.farm == 0) core.farm = 1;
   // Level 1 costs nothing to speak of, and tells when workers come and go.
   core.observe_level = options.verbose >= 2 || options.observer ? 2 : 1;
@@ -131,7 +144,9 @@ Entrance entrance(const ManagerOptions& options) {
       });
   const bool plaintext = options.insecure_plaintext != InsecurePlaintext::no;
   if (!has_tcp || plaintext)
-    return {.gate = std::make_shared<net::Gate>(net::AuthorizedKeys(), plaintext)};
+    return {.gate = std::make_shared<net::Gate>(
+                net::AuthorizedKeys(),
+                plaintext ? net::Gate::Plaintext::allowed : net::Gate::Plaintext::refused)};
   const net::FarmKeys keys =
       net::FarmKeys::open(net::FarmKeys::default_folder().value_or_raise()).value_or_raise();
   return {.gate = std::make_shared<net::Gate>(keys.authorized()),

@@ -17,7 +17,10 @@ constexpr std::chrono::microseconds event_age_max{200};
 
 core::ClientOptions client_options(JobId job, const detail::RunSettings& settings) {
   core::ClientOptions options{
-      .job = job, .ordered = settings.in_order, .lookahead_tasks = settings.lookahead};
+      .job = job,
+      .ordered = settings.in_order,
+      .lookahead_tasks = settings.lookahead.value_or(limits::lookahead_tasks_min),
+      .lookahead_bytes = settings.lookahead_bytes};
   options.job_options.functions = {settings.function};
   options.job_options.functions.insert(options.job_options.functions.end(),
                                        settings.functions.begin(), settings.functions.end());
@@ -27,8 +30,8 @@ core::ClientOptions client_options(JobId job, const detail::RunSettings& setting
   return options;
 }
 
-std::vector<core::TaskSpec> specs_of(std::vector<detail::TaskToSend>&& tasks) {
-  std::vector<core::TaskSpec> specs;
+core::TaskSpecs specs_of(std::vector<detail::TaskToSend>&& tasks) {
+  core::TaskSpecs specs;
   specs.reserve(tasks.size());
   for (detail::TaskToSend& task : tasks) {
     specs.push_back({.payload = std::move(task.payload),
@@ -58,10 +61,11 @@ RunEngine::RunEngine(RunPorts ports, JobId job, detail::Runner& runner,
                      const detail::RunSettings& settings)
     : ports_(std::move(ports)),
       job_(job),
+      lookahead_is_fixed_(settings.lookahead.has_value()),
       runner_(runner),
       client_(client_options(job, settings)),
       flushed_(std::chrono::steady_clock::now()) {
-  runner_.payload_bytes_max = limits::frame_bytes_max;
+  runner_.payload_bytes_max = ports_.payload_bytes_max;
   runner_.worker_name = ports_.worker_name;
 }
 
@@ -71,16 +75,27 @@ void RunEngine::run() {
   client_.open(actions_);
   perform();
   while (!client_.finished()) {
+    look_ahead();
     pull_some();
-    flush();
-    if (client_.finished()) break;
     const bool more = !input_ended_ && !input_paused_ && client_.may_pull();
+    flush(!more);
+    if (client_.finished()) break;
     ports_.inbox.take(contents, !more);
     take_in(contents);
   }
   flush();
   runner_.listen({});
   if (error_) std::rethrow_exception(error_);
+}
+
+/// Workers come and go, and hold more the shorter their tasks are. The most that they held counts:
+/// what is read ahead less must first be worked off.
+void RunEngine::look_ahead() {
+  if (lookahead_is_fixed_) return;
+  const std::size_t wanted = limits::lookahead_for(ports_.credit());
+  if (wanted <= lookahead_) return;
+  lookahead_ = wanted;
+  client_.set_lookahead_tasks(wanted);
 }
 
 void RunEngine::pull_some() {
@@ -92,7 +107,8 @@ void RunEngine::pull_some() {
 }
 
 void RunEngine::pull_one() {
-  detail::PulledItem pulled;
+  detail::PulledItem& pulled = pulled_;
+  pulled.tasks.clear();
   detail::Pull said = detail::Pull::ended;
   guarded([&] { said = runner_.pull(pulled); });
   if (error_) return;
@@ -223,9 +239,9 @@ void RunEngine::take_output(const core::DeliverOutput& output) {
                                             .offset = output.offset + output.bytes.size()});
 }
 
-void RunEngine::flush() {
+void RunEngine::flush(bool waits) {
   if (events_.empty()) return;
-  ports_.post(std::move(events_));
+  ports_.post(std::move(events_), waits);
   events_.clear();
   flushed_ = std::chrono::steady_clock::now();
 }

@@ -22,12 +22,16 @@ namespace fanmill::api {
 /// What the engine needs of the manager.
 struct RunPorts {
   Inbox& inbox;
-  /// Hands events to the loop.
-  std::function<void(std::vector<core::ManagerEvent>&&)> post;
+  /// Hands events to the loop. `waits`: this thread will now wait for what comes of them.
+  std::function<void(std::vector<core::ManagerEvent>&&, bool waits)> post;
   /// Started workers will not come back: throws FarmError (launch_failed) if no other is there.
   std::function<void()> check_workers;
   /// The name of the worker with this session; empty if it has gone.
   std::function<std::string(std::uint64_t session)> worker_name;
+  /// How many tasks the workers that are here may hold. Empty: nobody asks.
+  std::function<std::size_t()> credit;
+  /// Of one task.
+  std::size_t payload_bytes_max = limits::payload_bytes_max;
 };
 
 class RunEngine {
@@ -38,6 +42,7 @@ class RunEngine {
   void run();
 
  private:
+  void look_ahead();
   void pull_some();
   void pull_one();
   void step(core::ClientEvent event);
@@ -50,16 +55,19 @@ class RunEngine {
   void take_in(Inbox::Contents& contents);
   void take_in(core::ManagerAction&& delivery);
   void take_output(const core::DeliverOutput& output);
-  void flush();
+  void flush(bool waits = false);
   void flush_if_due();
   template <typename Call>
   void guarded(const Call& call);
 
   RunPorts ports_;
   JobId job_;
+  const bool lookahead_is_fixed_;
+  std::size_t lookahead_ = 0;  // as it was set last
   detail::Runner& runner_;
   core::Client client_;
   core::ClientActions actions_;
+  detail::PulledItem pulled_;               // the latest: its list keeps its memory
   std::vector<core::ManagerEvent> events_;  // not yet posted
   std::chrono::steady_clock::time_point flushed_;
   std::exception_ptr error_;

@@ -30,7 +30,8 @@ std::string too_large_words(std::uint64_t item, std::size_t task, std::size_t by
                             std::size_t bytes_max) {
   return "item " + std::to_string(item) + ": its task " + std::to_string(task) + " has " +
          std::to_string(bytes) + " bytes, more than the " + std::to_string(bytes_max) +
-         " that one frame may have; send less, for example a file's name in place of what is in it";
+         " that one may have (ManagerOptions::payload_bytes_max); send less, for example a file's "
+         "name in place of what is in it";
 }
 
 }  // namespace fanmill::inline v0::detail

@@ -63,6 +63,12 @@ void check(const ServeOptions& options) {
     refuse("ServeOptions::prefetch is " + std::to_string(options.prefetch) + ", must be at most " +
            std::to_string(limits::prefetch_max));
   }
+  if (options.payload_bytes_max > limits::payload_bytes_max) {
+    refuse("ServeOptions::payload_bytes_max is " + std::to_string(options.payload_bytes_max) +
+           ", must be at most " + std::to_string(limits::payload_bytes_max));
+  }
+  if (options.spin < nanoseconds(0) || options.spin > limits::spin_max)
+    refuse("ServeOptions::spin must be 0 to 1 s");
   if (options.leave_grace < nanoseconds(0)) refuse("ServeOptions::leave_grace is negative");
   const bool forks = options.execution == Execution::forked;
   if (options.monitored && forks) {
@@ -90,6 +96,7 @@ core::WorkerOptions core_options(const Join& join, const ServeOptions& options) 
           .pid = static_cast<std::uint32_t>(::getpid()),
           .slots = options.slots,
           .prefetch = options.prefetch,
+          .payload_bytes_max = options.payload_bytes_max,
           .software = std::string("fanmill ") + version(),
           .host = net::host_name(),
           .labels = options.labels,
@@ -137,17 +144,25 @@ void log_line(const std::string& text) {
   std::fprintf(stderr, "fanmill worker %d: %s\n", static_cast<int>(::getpid()), text.c_str());
 }
 
+/// What an executor can do.
+struct Abilities {
+  core::Containment containment = core::Containment::stop_token;
+  core::FeatureSet features = 0;
+  Duration ahead_time = limits::ahead_time;
+};
+
 int run(const Join& join, std::vector<std::string> names, exec::Executor& executor,
-        const ServeOptions& options, core::Containment containment,
-        core::FeatureSet more_features = 0) {
+        const ServeOptions& options, const Abilities& abilities) {
   core::WorkerOptions core = core_options(join, options);
-  core.features |= core::feature::batch | more_features;
+  core.features |= core::feature::batch | core::feature::parts | abilities.features;
   core.functions = std::move(names);
-  core.containment = containment;
+  core.containment = abilities.containment;
+  core.ahead_time = abilities.ahead_time;
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = join.endpoints(),
                               .keys = detail::JoinKeys::stated_or_found(join),
                               .handle_signals = options.handle_signals};
+  loop.spin = options.spin;
   loop.log_level = options.verbose;
   loop.log = [verbose = options.verbose](int level, const std::string& text) {
     if (level <= verbose) log_line(text);
@@ -230,8 +245,9 @@ int run_forked(const Join& join, std::vector<std::string> names,
   if (options.verbose >= 2)
     log_line(std::string("kills reach: ") + exec::to_string(executor.grade()));
   return run(join, std::move(names), executor, options,
-             static_cast<core::Containment>(executor.grade()),
-             passes_output ? core::feature::output : 0);
+             {.containment = static_cast<core::Containment>(executor.grade()),
+              .features = passes_output ? core::feature::output : 0,
+              .ahead_time = limits::ahead_time_processes});
 }
 
 int serve_named(const Join& join, std::vector<Functions::Named> functions,
@@ -253,9 +269,11 @@ int serve_named(const Join& join, std::vector<Functions::Named> functions,
   exec::ThreadExecutor executor({.functions = std::move(adapted),
                                  .slots = options.slots,
                                  .ahead = options.monitored ? 0 : limits::ahead_max,
+                                 .spin = options.spin,
                                  .leave_grace = options.leave_grace});
   return run(join, std::move(names), executor, options,
-             options.monitored ? core::Containment::process : core::Containment::stop_token);
+             {.containment =
+                  options.monitored ? core::Containment::process : core::Containment::stop_token});
 }
 
 /// What `call` returns, or 5 for what it throws: starting the program again would not mend it.

@@ -56,7 +56,7 @@ class IndexList {
 
   std::uint32_t head_ = no_index;
   std::uint32_t tail_ = no_index;
-  std::size_t size_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 }  // namespace fanmill

@@ -67,8 +67,11 @@ struct SpawnOptions {
   /// Sent to the child when the thread that started it is gone; 0: none. The kernel forgets it for
   /// a program that is setuid or has capabilities.
   int death_signal = 0;
-  /// A cgroup's cgroup.procs, open for writing; -1: this process's cgroup.
-  int cgroup_procs = -1;
+  /// A cgroup's folder (version 2); -1: this process's cgroup.
+  int cgroup = -1;
+  /// The child moves there and is not started in it: after a write to cgroup.kill Linux with kill
+  /// sequences (seen with 6.18) ends at once what a process of another cgroup starts in it.
+  bool cgroup_was_killed = false;
   std::span<const ResourceLimit> limits = {};
   /// Added to this process's niceness, 0 to 19.
   int niceness = 0;

@@ -2,6 +2,8 @@
 // between records cost half a pointer. Records never move, so references stay valid until `erase`.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,7 +21,8 @@ inline constexpr std::uint32_t no_index = 0xffffffff;
 template <typename T>
 class Slab {
  public:
-  std::uint32_t insert(T value) {
+  template <typename Value = T>
+  std::uint32_t insert(Value&& value) {
     std::uint32_t index;
     if (free_.empty()) {
       index = static_cast<std::uint32_t>(used_);
@@ -31,7 +34,7 @@ class Slab {
       index = free_.back();
       free_.pop_back();
     }
-    slot(index).emplace(std::move(value));
+    slot(index).emplace(std::forward<Value>(value));
     size_ += 1;
     return index;
   }
@@ -75,7 +78,9 @@ class Slab {
   }
 
  private:
-  static constexpr std::size_t chunk_size = 256;
+  // Some 16 KiB, so that a slab with a few large records is no large one.
+  static constexpr std::size_t chunk_size =
+      std::bit_floor(std::clamp<std::size_t>((16U << 10) / sizeof(std::optional<T>), 8, 256));
   std::optional<T>& slot(std::uint32_t index) {
     FANMILL_ASSERT(index < used_, index, used_);
     return chunks_[index / chunk_size][index % chunk_size];

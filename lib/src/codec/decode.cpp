@@ -88,6 +88,7 @@ core::Welcome read(schema::Welcome::Reader in, const Bytes* payload, Check& chec
   welcome.greeting = in.getGreeting();
   welcome.frame_bytes_max = in.getFrameBytesMax();
   welcome.unacknowledged_max = in.getUnacknowledgedMax();
+  welcome.payload_bytes_max = in.getPayloadBytesMax();
   welcome.heartbeat = std::chrono::milliseconds(in.getHeartbeatMs());
   welcome.suspect = std::chrono::milliseconds(in.getSuspectMs());
   welcome.dead = std::chrono::milliseconds(in.getDeadMs());
@@ -139,7 +140,9 @@ core::Task read(schema::Task::Reader in, const Bytes* payload, Check& check) {
   task.item = in.getItem();
   task.task = TaskId{in.getTask()};
   check_task(task, check);
-  task.payload = payload_of(in.getEncoding(), payload, check);
+  task.in_parts = (in.getFlags() & schema::FLAG_TASK_PARTS) != 0;
+  task.payload = task.in_parts ? payload_in_parts(in.getEncoding(), payload, check)
+                               : payload_of(in.getEncoding(), payload, check);
   return task;
 }
 
@@ -155,7 +158,9 @@ core::Result read(schema::Result::Reader in, const Bytes* payload, Check& check)
   result.error_type = cleaned(in.getErrorType(), limits::error_type_max);
   result.error_text = cleaned(in.getErrorText(), limits::error_text_max);
   check_result(result, check);
-  result.payload = payload_of(in.getEncoding(), payload, check);
+  result.in_parts = (in.getFlags() & schema::FLAG_RESULT_PARTS) != 0;
+  result.payload = result.in_parts ? payload_in_parts(in.getEncoding(), payload, check)
+                                   : payload_of(in.getEncoding(), payload, check);
   return result;
 }
 
@@ -215,6 +220,25 @@ core::OutputTaken read(schema::OutputTaken::Reader in, Check& check) {
   return {.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset()};
 }
 
+core::Part read(schema::Part::Reader in, const Bytes* payload, Check& check) {
+  core::Part part{.attempt = AttemptId{in.getAttempt()},
+                  .offset = in.getOffset(),
+                  .total = in.getTotal(),
+                  .bytes = {}};
+  check.nonzero("attempt", in.getAttempt());
+  const std::uint64_t bytes = payload == nullptr ? 0 : payload->size();
+  check.that(bytes > 0, "bytes of the payload frame", "0, expected at least 1");
+  check.range("total", part.total, bytes, std::numeric_limits<std::uint64_t>::max());
+  if (!check.failed()) check.range("offset", part.offset, 0, part.total - bytes);
+  if (!check.failed()) part.bytes = *payload;
+  return part;
+}
+
+core::PartTaken read(schema::PartTaken::Reader in, Check& check) {
+  check.nonzero("attempt", in.getAttempt());
+  return {.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset()};
+}
+
 /// A frame of no records is none.
 std::string_view view_or_none(const Bytes* payload) {
   return payload == nullptr ? std::string_view() : payload->view();
@@ -244,6 +268,7 @@ core::Message read_session_message(Header& header, std::uint16_t kind, std::uint
   if (kind == schema::KIND_TASK) return read(header.as<schema::Task>(), payload, check);
   if (kind == schema::KIND_RESULT) return read(header.as<schema::Result>(), payload, check);
   if (kind == schema::KIND_OUTPUT) return read(header.as<schema::Output>(), payload, check);
+  if (kind == schema::KIND_PART) return read(header.as<schema::Part>(), payload, check);
   if (kind == schema::KIND_TASKS) return read(header.as<schema::Tasks>(), payload, check);
   if (kind == schema::KIND_RESULTS) return read(header.as<schema::Results>(), payload, check);
   expect_no_payload(payload, check);
@@ -258,6 +283,8 @@ core::Message read_session_message(Header& header, std::uint16_t kind, std::uint
       return read(header.as<schema::Goodbye>());
     case schema::KIND_OUTPUT_TAKEN:
       return read(header.as<schema::OutputTaken>(), check);
+    case schema::KIND_PART_TAKEN:
+      return read(header.as<schema::PartTaken>(), check);
   }
   FANMILL_ASSERT(false, "not a kind of a session", kind);
   return core::Unknown{};
@@ -284,6 +311,8 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
     case schema::KIND_OUTPUT_TAKEN:
     case schema::KIND_TASKS:
     case schema::KIND_RESULTS:
+    case schema::KIND_PART:
+    case schema::KIND_PART_TAKEN:
       return read_session_message(header, kind, version, payload, check);
     default:
       // A newer peer's, or one of the reserved kinds: whatever its version, it is only counted.
@@ -297,7 +326,7 @@ std::string kind_name(std::uint16_t kind) {
   static constexpr const char* names[] = {"Hello",  "Welcome", "Refuse", "Who",       "Task",
                                           "Result", "Kill",    "Killed", "Heartbeat", "Goodbye",
                                           "Tasks",  "Results", "Part",   "Output",    "OutputTaken",
-                                          "Open",   "Opened",  "Object", "Taken"};
+                                          "Open",   "Opened",  "Object", "Taken",     "PartTaken"};
   if (kind >= 1 && kind <= std::size(names)) return names[kind - 1];
   return "kind " + std::to_string(kind);
 }

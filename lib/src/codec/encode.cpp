@@ -26,12 +26,15 @@ static_assert(static_cast<unsigned>(Encoding::raw) == schema::ENCODING_RAW);
 static_assert(core::feature::time_limit == schema::FEATURE_TIME_LIMIT);
 static_assert(core::feature::output == schema::FEATURE_OUTPUT);
 static_assert(core::feature::batch == schema::FEATURE_BATCH);
+static_assert(core::feature::parts == schema::FEATURE_PARTS);
 
 constexpr std::size_t software_bytes_max = 128;
 constexpr std::size_t host_bytes_max = 255;  // the longest name that the DNS has
 
 // A Result as it was before it could tell what was measured: what says no more is no longer.
 constexpr StructWords result_unmeasured{.data = 4, .pointers = 2};
+// A Welcome to a worker that is given no parts, as it was before there were any.
+constexpr StructWords welcome_without_parts{.data = 8, .pointers = 0};
 
 std::size_t words_of(std::string_view text) { return text.empty() ? 0 : text.size() / 8 + 1; }
 
@@ -129,7 +132,10 @@ Result<Frames> write(const core::Welcome& welcome, std::uint16_t, HeaderBuffer& 
     return unsendable(
         too_many("judgements", welcome.judgements.size(), limits::holdings_max, "Welcome"));
   }
-  HeaderWriter<schema::Welcome> header(buffer, schema::KIND_WELCOME, welcome.version);
+  const bool takes_parts = welcome.payload_bytes_max != 0;
+  HeaderWriter<schema::Welcome> header(
+      buffer, schema::KIND_WELCOME, welcome.version, 0,
+      takes_parts ? whole<schema::Welcome> : welcome_without_parts);
   header->setSession(welcome.session.value);
   header->setFeatures(welcome.features);
   header->setFarm(welcome.farm);
@@ -140,6 +146,7 @@ Result<Frames> write(const core::Welcome& welcome, std::uint16_t, HeaderBuffer& 
   header->setDeadMs(milliseconds_of(welcome.dead));
   header->setFrameBytesMax(welcome.frame_bytes_max);
   header->setUnacknowledgedMax(welcome.unacknowledged_max);
+  if (takes_parts) header->setPayloadBytesMax(welcome.payload_bytes_max);
   return header.finish(write_records(welcome.judgements), !welcome.judgements.empty());
 }
 
@@ -164,7 +171,11 @@ Result<Frames> write(const core::Who& who, std::uint16_t, HeaderBuffer& buffer) 
 
 Result<Frames> write(const core::Task& task, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(task.attempt.valid() && task.group.valid() && task.task.valid(), task.attempt);
-  HeaderWriter<schema::Task> header(buffer, schema::KIND_TASK, version);
+  FANMILL_ASSERT(
+      !task.in_parts || (task.payload.bytes.empty() && task.payload.encoding != Encoding::none),
+      task.attempt);
+  HeaderWriter<schema::Task> header(buffer, schema::KIND_TASK, version,
+                                    flag_if(task.in_parts, schema::FLAG_TASK_PARTS));
   header->setAttempt(task.attempt.value);
   header->setGroup(task.group.value);
   header->setFunction(task.function);
@@ -174,15 +185,19 @@ Result<Frames> write(const core::Task& task, std::uint16_t version, HeaderBuffer
   header->setNumber(task.number);
   header->setItem(task.item);
   header->setTask(task.task.value);
-  return header.finish(task.payload);
+  return task.in_parts ? header.finish() : header.finish(task.payload);
 }
 
 Result<Frames> write(const core::Result& result, std::uint16_t version, HeaderBuffer& buffer) {
   FANMILL_ASSERT(result.attempt.valid(), result.attempt);
+  FANMILL_ASSERT(!result.in_parts ||
+                     (result.payload.bytes.empty() && result.payload.encoding != Encoding::none),
+                 result.attempt);
   const std::uint64_t cpu_us = microseconds_of(result.cpu);
   const bool measured = cpu_us != 0 || result.memory != 0;
   HeaderWriter<schema::Result> header(buffer, schema::KIND_RESULT, version,
-                                      flag_if(result.nothing, schema::FLAG_NOTHING),
+                                      flag_if(result.nothing, schema::FLAG_NOTHING) |
+                                          flag_if(result.in_parts, schema::FLAG_RESULT_PARTS),
                                       measured ? whole<schema::Result> : result_unmeasured);
   header->setAttempt(result.attempt.value);
   header->setOutcome(static_cast<std::uint16_t>(result.outcome));
@@ -196,7 +211,7 @@ Result<Frames> write(const core::Result& result, std::uint16_t version, HeaderBu
   using Out = schema::Result::Builder;
   header.put_clean(&Out::initErrorType, result.error_type, limits::error_type_max);
   header.put_clean(&Out::initErrorText, result.error_text, limits::error_text_max);
-  return header.finish(result.payload);
+  return result.in_parts ? header.finish() : header.finish(result.payload);
 }
 
 Result<Frames> write(const core::Kill& kill, std::uint16_t version, HeaderBuffer& buffer) {
@@ -273,6 +288,25 @@ Result<Frames> write(const core::Results& results, std::uint16_t version, Header
   header->setCount(static_cast<std::uint32_t>(results.results.size()));
   header->setStarted(results.started);
   return header.finish(write_records(results.results), true);
+}
+
+Result<Frames> write(const core::Part& part, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(part.attempt.valid() && !part.bytes.empty() && part.offset < part.total &&
+                     part.bytes.size() <= part.total - part.offset,
+                 part.attempt, part.offset, part.bytes.size(), part.total);
+  HeaderWriter<schema::Part> header(buffer, schema::KIND_PART, version);
+  header->setAttempt(part.attempt.value);
+  header->setOffset(part.offset);
+  header->setTotal(part.total);
+  return header.finish(part.bytes, true);
+}
+
+Result<Frames> write(const core::PartTaken& taken, std::uint16_t version, HeaderBuffer& buffer) {
+  FANMILL_ASSERT(taken.attempt.valid(), taken.attempt);
+  HeaderWriter<schema::PartTaken> header(buffer, schema::KIND_PART_TAKEN, version);
+  header->setAttempt(taken.attempt.value);
+  header->setOffset(taken.offset);
+  return header.finish();
 }
 
 // Nobody sends these but tests and the simulator's newer peers; the prefix is all that is known of

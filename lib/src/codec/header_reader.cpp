@@ -28,6 +28,13 @@ Payload payload_of(std::uint16_t encoding, const Bytes* frame, Check& check) {
   return {*frame, static_cast<Encoding>(encoding)};
 }
 
+Payload payload_in_parts(std::uint16_t encoding, const Bytes* frame, Check& check) {
+  check.range("encoding", encoding, 1, schema::ENCODING_RAW, "with a payload in parts");
+  check.that(frame == nullptr, "payload", "a second frame, with a payload in parts");
+  if (check.failed()) return {};
+  return {{}, static_cast<Encoding>(encoding)};
+}
+
 void expect_no_payload(const Bytes* payload, Check& check) {
   check.that(payload == nullptr, "payload", "a second frame, which this kind never has");
 }

@@ -74,6 +74,8 @@ class Header {
 
 /// The payload frame is there exactly when the encoding says so; its bytes are not looked at here.
 [[nodiscard]] Payload payload_of(std::uint16_t encoding, const Bytes* frame, Check& check);
+/// Of which nothing is here but the encoding.
+[[nodiscard]] Payload payload_in_parts(std::uint16_t encoding, const Bytes* frame, Check& check);
 void expect_no_payload(const Bytes* payload, Check& check);
 
 /// What is wrong with the bytes of a header before anything of its kind is looked at.

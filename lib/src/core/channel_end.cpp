@@ -341,6 +341,8 @@ void ChannelEnd::receive(Instant now, Goodbye&& message, ChannelActions& out) {
 }
 
 void ChannelEnd::on(Instant now, ChannelConnectionLost&& event, ChannelActions& out) {
+  if (state_ == State::opening && event.is_final)
+    return lose(ErrorCode::refused, std::move(event.trouble), out);
   if (state_ == State::opening) {
     last_trouble_ = event.trouble.empty()
                         ? "it accepts connections and closes them; is it a channel's listener?"

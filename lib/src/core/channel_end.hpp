@@ -36,7 +36,9 @@ struct ChannelEndOptions {
 
 /// The connection is gone, or could not be made; all that had come by it was told before.
 struct ChannelConnectionLost {
-  std::string trouble;  // why, if it is known
+  std::string trouble = {};  // why, if it is known
+  // Another one could not be made either: an end that is opening is refused.
+  bool is_final = false;
 };
 struct ChannelReceived {
   ChannelMessage message;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 
 #include "base/assert.hpp"
+#include "base/sequence_map.hpp"
 #include "core/plant.hpp"
 
 namespace fanmill::core {
@@ -29,19 +29,20 @@ struct Asked {
 };
 
 struct Item {
-  enum class Phase : std::uint8_t {
+  enum Phase : std::uint8_t {
     submitted,   // its group is open at the manager
     concluding,  // CallConclude is out
     concluded,   // its result waits for an earlier item's
     withdrawn,   // waits for its turn to be forgotten
   };
-  Phase phase = Phase::submitted;
-  std::size_t tasks_open = 0;
-  std::size_t bytes_open = 0;
-  std::size_t result_bytes = 0;  // concluded
-  // Null with a built-in policy, as most items have: an empty std::deque takes half a kilobyte.
-  std::unique_ptr<Asked> asked;
+  std::uint64_t phase : 2 = submitted;
+  std::uint64_t bytes : 62 = 0;  // of the payloads of its open tasks; concluded: of its result
+  std::uint32_t tasks_open = 0;
+  std::uint32_t asked = no_index;  // with Policy::client only
+  void set_bytes(std::size_t count) { bytes = count & (~std::uint64_t{0} >> 2); }
 };
+// There are as many as the look-ahead allows.
+static_assert(sizeof(Item) == 16);
 
 }  // namespace
 
@@ -57,8 +58,11 @@ struct ClientState {
   bool finished = false;
   // Those pulled and not released, so what it holds is bounded by the look-ahead even behind an
   // item that takes for ever.
-  std::map<std::uint64_t, Item> items;
+  SequenceMap<Item> items;
+  Slab<Asked> asked;
   std::uint64_t pulled = 0;
+  std::uint64_t turn = 0;           // in order: the next to be released
+  std::size_t items_submitted = 0;  // whose group is open at the manager
   std::uint64_t released = 0;
   std::uint64_t withdrawn = 0;
   std::size_t items_open = 0;  // without their result
@@ -76,7 +80,7 @@ struct ClientState {
   void on(RunCancelled&& event, ClientActions& out);
   void on(RunDrained&& event, ClientActions& out);
 
-  void open_tasks(Item& item, const std::vector<TaskSpec>& tasks);
+  void open_tasks(Item& item, const TaskSpecs& tasks);
   void end_task(Item& item, std::uint32_t task);
   void end_all_tasks(Item& item);
   void update_group(Item& item, UpdateAnswered&& answer, ClientActions& out);
@@ -84,7 +88,9 @@ struct ClientState {
   void conclude(std::uint64_t index, Item& item, GroupResult&& result, ClientActions& out);
   void withdraw(std::uint64_t index, Item& item);
   void release_in_turn(ClientActions& out);
-  void release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out);
+  void release(std::uint64_t index, const Item& item, ClientActions& out);
+  void forget(std::uint64_t index, const Item& item);
+  [[nodiscard]] Asked& asked_of(const Item& item) { return asked[item.asked]; }
   void abandon();
   void finish_if_done(ClientActions& out);
   void tell(ManagerEvent event, ClientActions& out) {
@@ -130,6 +136,11 @@ bool Client::may_pull() const {
          state.result_bytes_waiting < options.result_bytes_waiting_max;
 }
 
+void Client::set_lookahead_tasks(std::size_t tasks) {
+  FANMILL_ASSERT(tasks >= 1);
+  state_->options.lookahead_tasks = tasks;
+}
+
 bool Client::finished() const { return state_->finished; }
 std::size_t Client::result_bytes_waiting() const { return state_->result_bytes_waiting; }
 std::size_t Client::open_tasks() const { return state_->tasks_open; }
@@ -143,11 +154,13 @@ void ClientState::on(ItemPulled&& event, ClientActions& out) {
   FANMILL_ASSERT(!input_ended, "an item after the end of the input", options.job);
   if (cancelled || job_ended) return;
   const std::uint64_t index = pulled++;
-  Item& item = items.emplace_hint(items.end(), index, Item{})->second;
-  if (event.policy.kind == Policy::Kind::client) item.asked = std::make_unique<Asked>();
+  Item& item = items.insert(index, Item{});
+  const bool is_asked = event.policy.kind == Policy::Kind::client;
+  if (is_asked) item.asked = asked.insert(Asked{});
   items_open += 1;
+  items_submitted += 1;
   open_tasks(item, event.tasks);
-  if (item.asked && event.tasks.empty()) {
+  if (is_asked && event.tasks.empty()) {
     // No end of a task would ever name the manager's group, so it is given none.
     conclude(index, item, {}, out);
     return;
@@ -170,14 +183,15 @@ void ClientState::on(TaskEndReceived&& event, ClientActions& out) {
   if (end.job != options.job) return;
   Item* item = find(end.item, Item::Phase::submitted);
   // The group is decided, or these tasks were replaced while this was on its way.
-  if (item == nullptr || !item->asked || end.task < item->asked->first_task) return;
-  Asked& asked = *item->asked;
-  const std::size_t at = end.task - asked.first_task;
-  if (at >= asked.tasks.size() || asked.tasks[at].ended) return;
-  asked.group = end.group;
+  if (item == nullptr || item->asked == no_index) return;
+  Asked& mine = asked_of(*item);
+  if (end.task < mine.first_task) return;
+  const std::size_t at = end.task - mine.first_task;
+  if (at >= mine.tasks.size() || mine.tasks[at].ended) return;
+  mine.group = end.group;
   end_task(*item, end.task);
   const std::uint64_t index = end.item;
-  asked.uncalled.push_back(std::move(end));
+  mine.uncalled.push_back(std::move(end));
   call_or_conclude(index, *item, out);
 }
 
@@ -191,7 +205,7 @@ void ClientState::on(GroupEndReceived&& event, ClientActions& out) {
     release_in_turn(out);
     return;
   }
-  if (item->asked) return;
+  if (item->asked != no_index) return;
   conclude(end.item, *item, std::move(end.result), out);
 }
 
@@ -199,19 +213,15 @@ void ClientState::on(JobEndReceived&&, ClientActions&) {
   job_ended = true;
   // What is still open at the manager now was ended from outside (it is shut down): no answer will
   // come.
-  const bool cut_off =
-      !input_ended || std::any_of(items.begin(), items.end(), [](const auto& entry) {
-        return entry.second.phase == Item::Phase::submitted;
-      });
-  if (cut_off) abandon();
+  if (!input_ended || items_submitted > 0) abandon();
 }
 
 void ClientState::on(UpdateAnswered&& event, ClientActions& out) {
   Item* item = find(event.item, Item::Phase::submitted);
-  if (item == nullptr || !item->asked || !item->asked->calling) return;
-  item->asked->calling = false;
+  if (item == nullptr || item->asked == no_index || !asked_of(*item).calling) return;
+  asked_of(*item).calling = false;
   if (event.done) {
-    tell(GroupUpdated{.group = item->asked->group, .done = true}, out);
+    tell(GroupUpdated{.group = asked_of(*item).group, .done = true}, out);
     conclude(event.item, *item, {.decided = true}, out);
     return;
   }
@@ -225,10 +235,10 @@ void ClientState::on(ItemConcluded&& event, ClientActions& out) {
   if (item == nullptr) return;
   items_open -= 1;
   item->phase = Item::Phase::concluded;
-  item->result_bytes = std::max(event.bytes, limits::waiting_item_bytes_min);
-  result_bytes_waiting += item->result_bytes;
+  item->set_bytes(std::max(event.bytes, limits::waiting_item_bytes_min));
+  result_bytes_waiting += item->bytes;
   if (!options.ordered || FANMILL_PLANTED(order_broken)) {
-    release(items.find(event.item), out);
+    release(event.item, *item, out);
     return;
   }
   release_in_turn(out);
@@ -247,67 +257,67 @@ void ClientState::on(RunDrained&&, ClientActions& out) {
   tell(JobDrained{options.job}, out);
 }
 
-void ClientState::open_tasks(Item& item, const std::vector<TaskSpec>& tasks) {
+void ClientState::open_tasks(Item& item, const TaskSpecs& tasks) {
   std::size_t bytes = 0;
   for (const TaskSpec& task : tasks) {
     bytes += bytes_of(task);
     // A built-in policy ends its tasks as a whole; nothing need be known of each.
-    if (item.asked) item.asked->tasks.push_back({.bytes = bytes_of(task)});
+    if (item.asked != no_index) asked_of(item).tasks.push_back({.bytes = bytes_of(task)});
   }
-  item.tasks_open += tasks.size();
-  item.bytes_open += bytes;
+  item.tasks_open += static_cast<std::uint32_t>(tasks.size());
+  item.set_bytes(item.bytes + bytes);
   tasks_open += tasks.size();
   bytes_open += bytes;
 }
 
 void ClientState::end_task(Item& item, std::uint32_t task) {
-  Asked& asked = *item.asked;
-  OpenTask& ended = asked.tasks[task - asked.first_task];
+  Asked& mine = asked_of(item);
+  OpenTask& ended = mine.tasks[task - mine.first_task];
   ended.ended = true;
   item.tasks_open -= 1;
   tasks_open -= 1;
-  item.bytes_open -= ended.bytes;
+  item.set_bytes(item.bytes - ended.bytes);
   bytes_open -= ended.bytes;
-  while (!asked.tasks.empty() && asked.tasks.front().ended) {
-    asked.tasks.pop_front();
-    asked.first_task += 1;
+  while (!mine.tasks.empty() && mine.tasks.front().ended) {
+    mine.tasks.pop_front();
+    mine.first_task += 1;
   }
 }
 
 void ClientState::end_all_tasks(Item& item) {
   tasks_open -= item.tasks_open;
-  bytes_open -= item.bytes_open;
+  bytes_open -= item.bytes;
   item.tasks_open = 0;
-  item.bytes_open = 0;
-  if (!item.asked) return;
-  item.asked->first_task += static_cast<std::uint32_t>(item.asked->tasks.size());
-  item.asked->tasks.clear();
+  item.bytes = 0;
+  if (item.asked == no_index) return;
+  Asked& mine = asked_of(item);
+  mine.first_task += static_cast<std::uint32_t>(mine.tasks.size());
+  mine.tasks.clear();
 }
 
 void ClientState::update_group(Item& item, UpdateAnswered&& answer, ClientActions& out) {
   if (answer.replace && !FANMILL_PLANTED(replaced_task_told)) {
     end_all_tasks(item);
-    item.asked->uncalled.clear();
+    asked_of(item).uncalled.clear();
   }
   open_tasks(item, answer.add);
+  const Asked& mine = asked_of(item);
   // A group that has run out is closed next, which ends whatever was replaced.
-  const bool runs_out = item.tasks_open == 0 && item.asked->uncalled.empty();
+  const bool runs_out = item.tasks_open == 0 && mine.uncalled.empty();
   if (runs_out || (answer.add.empty() && !answer.replace)) return;
-  tell(
-      GroupUpdated{
-          .group = item.asked->group, .add = std::move(answer.add), .replace = answer.replace},
-      out);
+  tell(GroupUpdated{.group = mine.group, .add = std::move(answer.add), .replace = answer.replace},
+       out);
 }
 
 // One call at a time; when there is nothing left to ask about and nothing runs, the group has run
 // out of tasks.
 void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientActions& out) {
-  Asked& asked = *item.asked;
-  if (asked.calling) return;
-  if (!asked.uncalled.empty()) {
-    asked.calling = true;
-    DeliverTaskEnd end = std::move(asked.uncalled.front());
-    asked.uncalled.pop_front();
+  Asked& mine = asked_of(item);
+  if (mine.calling) return;
+  if (!mine.uncalled.empty()) {
+    mine.calling = true;
+    DeliverTaskEnd end = std::move(mine.uncalled.front());
+    mine.uncalled.pop_front();
     out.emplace_back(CallUpdate{.item = index,
                                 .task = end.task,
                                 .outcome = std::move(end.outcome),
@@ -315,14 +325,15 @@ void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientAction
     return;
   }
   if (item.tasks_open > (FANMILL_PLANTED(concluded_early) ? 1 : 0)) return;
-  tell(GroupUpdated{.group = item.asked->group, .done = true}, out);
+  tell(GroupUpdated{.group = mine.group, .done = true}, out);
   conclude(index, item, {}, out);
 }
 
 void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result,
                            ClientActions& out) {
   end_all_tasks(item);
-  if (item.asked) item.asked->uncalled.clear();
+  if (item.asked != no_index) asked_of(item).uncalled.clear();
+  items_submitted -= 1;
   item.phase = Item::Phase::concluding;
   out.emplace_back(CallConclude{.item = index, .result = std::move(result)});
 }
@@ -330,36 +341,46 @@ void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result
 void ClientState::withdraw(std::uint64_t index, Item& item) {
   end_all_tasks(item);
   items_open -= 1;
+  items_submitted -= 1;
   withdrawn += 1;
   item.phase = Item::Phase::withdrawn;
-  if (!options.ordered) items.erase(index);
+  if (!options.ordered) forget(index, item);
 }
 
 /// What stands at the head of the order and is ready goes.
 void ClientState::release_in_turn(ClientActions& out) {
-  while (!items.empty()) {
-    const auto head = items.begin();
-    if (head->second.phase == Item::Phase::withdrawn) {
-      items.erase(head);
-    } else if (head->second.phase == Item::Phase::concluded) {
-      release(head, out);
+  if (!options.ordered) return;
+  for (; turn < pulled; ++turn) {
+    const Item* head = items.find(turn);
+    if (head == nullptr) continue;
+    if (head->phase == Item::Phase::withdrawn) {
+      forget(turn, *head);
+    } else if (head->phase == Item::Phase::concluded) {
+      release(turn, *head, out);
     } else {
       return;
     }
   }
 }
 
-void ClientState::release(std::map<std::uint64_t, Item>::iterator entry, ClientActions& out) {
-  result_bytes_waiting -= entry->second.result_bytes;
+void ClientState::release(std::uint64_t index, const Item& item, ClientActions& out) {
+  result_bytes_waiting -= item.bytes;
   released += 1;
-  out.emplace_back(ReleaseItem{entry->first});
-  items.erase(entry);
+  out.emplace_back(ReleaseItem{index});
+  forget(index, item);
+}
+
+void ClientState::forget(std::uint64_t index, const Item& item) {
+  if (item.asked != no_index) asked.erase(item.asked);
+  items.erase(index);
 }
 
 void ClientState::abandon() {
   cancelled = true;
-  items.clear();
+  items = {};
+  asked = {};
   items_open = 0;
+  items_submitted = 0;
   tasks_open = 0;
   bytes_open = 0;
   result_bytes_waiting = 0;
@@ -375,9 +396,8 @@ void ClientState::finish_if_done(ClientActions& out) {
 }
 
 Item* ClientState::find(std::uint64_t index, Item::Phase phase) {
-  const auto entry = items.find(index);
-  if (entry == items.end() || entry->second.phase != phase) return nullptr;
-  return &entry->second;
+  Item* item = items.find(index);
+  return item == nullptr || item->phase != phase ? nullptr : item;
 }
 
 }  // namespace fanmill::core

@@ -25,8 +25,8 @@ struct ClientOptions {
   bool ordered = false;  // release items in the order of the input; else in the order of completion
   // Tasks submitted and not ended (a group with a built-in policy ends as a whole) before pulling
   // stops, and items without their result; at least 1.
-  std::size_t lookahead_tasks = 4096;
-  std::size_t lookahead_bytes = 64U << 20;  // of their payloads
+  std::size_t lookahead_tasks = limits::lookahead_tasks_min;
+  std::size_t lookahead_bytes = limits::lookahead_bytes;  // of their payloads
   std::size_t result_bytes_waiting_max =
       limits::result_bytes_waiting_max;  // of results that wait for an earlier item
 };
@@ -38,7 +38,7 @@ struct ClientOptions {
 /// manager never hears of it.
 struct ItemPulled {
   Policy policy;
-  std::vector<TaskSpec> tasks;
+  TaskSpecs tasks;
 };
 struct InputEnded {};
 /// The manager's word: DeliverTaskEnd, DeliverGroupEnd, DeliverJobEnd.
@@ -54,7 +54,7 @@ struct JobEndReceived {};
 /// whole life of the group.
 struct UpdateAnswered {
   std::uint64_t item = 0;
-  std::vector<TaskSpec> add;
+  TaskSpecs add;
   bool replace = false;
   bool done = false;
 };
@@ -124,13 +124,14 @@ class Client {
 
   /// Must be called once before the first step: opens the job.
   void open(ClientActions& out);
-  /// Takes in one fact. No time: a client waits for others only. O(log n) in the items that are
-  /// open or wait to be released; nothing is kept of those that are gone, even behind one that
-  /// takes for ever.
+  /// Takes in one fact. No time: a client waits for others only. O(1). Nothing is kept of items
+  /// that are gone, even behind one that takes for ever (which keeps the memory of its neighbours).
   void step(ClientEvent event, ClientActions& out);
 
   /// Whether the next item should be pulled now.
   [[nodiscard]] bool may_pull() const;
+  /// From now on; at least 1. What was pulled before stays.
+  void set_lookahead_tasks(std::size_t tasks);
   [[nodiscard]] bool finished() const;
   /// Why nothing is pulled: so many bytes of results wait for an earlier item.
   /// A small result counts as its bookkeeping at least, so that many tiny ones are bounded too.

@@ -26,6 +26,7 @@ struct Counters {
   std::uint64_t results_unknown =
       0;  // of attempts that the sender was not given, or answered before
   std::uint64_t outputs_unknown = 0;  // as results_unknown, or repeated
+  std::uint64_t parts_unknown = 0;    // the same
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_resumed = 0;
   std::uint64_t sessions_suspected = 0;

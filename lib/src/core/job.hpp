@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/few.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "core/limits.hpp"
@@ -25,6 +26,8 @@ struct TaskSpec {
   std::uint32_t stage = 0;     // for Policy::stages; must not decrease from one task to the next
   Duration time_limit{};       // of one attempt; 0: none
 };
+
+using TaskSpecs = Few<TaskSpec>;
 
 struct JobOptions {
   std::vector<std::string> functions = {
@@ -49,7 +52,7 @@ struct Answer {
 struct GroupResult {
   bool decided = false;    // the policy was satisfied; if not, the group ran out of tasks
   bool withdrawn = false;  // its job was drained, and nobody had a task of it; says nothing else
-  std::vector<Answer>
+  Few<Answer>
       answers;  // in order of arrival; those that the policy counted (for all: every result)
   std::vector<TaskError> errors;    // of the tasks that ended without a result: see keep_error
   std::uint32_t tasks_killed = 0;   // attempts that were on a worker when the group ended

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "base/time.hpp"
 
@@ -26,7 +27,12 @@ inline constexpr Duration silence_dead = 20s;
 static_assert(silence_suspect >= 2 * heartbeat_interval);
 static_assert(silence_dead >= 4 * heartbeat_interval);
 static_assert(silence_dead > silence_suspect);
+// A manager's heartbeats go out at that many moments in an interval, each no later than it must: one may
+// be early by 1.6 %, and thousands of sessions cost tens of wake-ups a second, not thousands.
+inline constexpr int coarse_parts = 64;
 // What a manager may ask of a worker; outside it a Welcome is malformed.
+/// No round trip for which it is worth to keep a core awake lasts longer.
+inline constexpr Duration spin_max = 1s;
 inline constexpr Duration heartbeat_interval_min = 10ms;
 inline constexpr Duration heartbeat_interval_max = 3600s;
 
@@ -68,6 +74,25 @@ constexpr std::size_t batched_bytes(std::size_t payload_bytes) {
   return batch_record_bytes + (payload_bytes + 7) / 8 * 8;
 }
 
+// Parts. A payload beyond a frame travels in them. The smaller a part, the sooner a kill or a
+// heartbeat comes through; each costs a message and its answer.
+inline constexpr std::size_t part_bytes_max = 256U << 10;
+/// Of one part, if no frame is larger than this.
+constexpr std::size_t part_bytes(std::size_t frame_bytes) {
+  return std::min(part_bytes_max, frame_bytes);
+}
+// What is under way each way beyond what was told to have come, in parts: enough to keep a wire busy
+// while the answer to the first of them is on its way back, little beside what a kill may wait for.
+inline constexpr std::size_t parts_under_way_max = 4;
+constexpr std::size_t part_window(std::size_t frame_bytes) {
+  return parts_under_way_max * part_bytes(frame_bytes);
+}
+// One payload, whatever it travels in. What a worker's processes pass to each other holds as much
+// (exec/link.hpp).
+inline constexpr std::uint64_t payload_bytes_max = 1U << 30;
+static_assert(payload_bytes_max >= frame_bytes_max);
+static_assert(payload_bytes_max < std::numeric_limits<std::uint32_t>::max());
+
 // A hello names every attempt that its worker holds, started or not or ended and unacknowledged, in
 // one payload frame of records of 16 bytes (docs/protocol.md, "Records"). What it can't name is
 // lost, so what is held must fit.
@@ -97,9 +122,17 @@ inline constexpr std::uint32_t slots_max = 4096;
 // are on their way, on a busy host too; short beside what anybody waits for.
 inline constexpr std::uint32_t prefetch_default = 1;
 inline constexpr Duration prefetch_time = 5ms;
+// The same for a worker whose tasks run in processes of their own: they leave no processor to those that
+// carry results and tasks, and several results come together.
+inline constexpr Duration prefetch_time_processes = 10ms;
+// What is sent ahead goes to one worker after the other, in rows of this share of what each may hold: of
+// 5 ms of work some 0.3 ms, by which one may have more than another. And no more than are worth a message.
+inline constexpr std::uint32_t row_share = 16;
+inline constexpr std::uint32_t row_max = 64;
 // A worker that has answered nothing for so long is at a long task: it is given no more than
 // `prefetch_default` beside it. What it has beyond that comes back after a heartbeat's interval.
-inline constexpr Duration prefetch_patience = 4 * prefetch_time;
+inline constexpr Duration prefetch_patience = 20ms;
+static_assert(prefetch_patience >= 2 * prefetch_time_processes);
 // What waits at a worker for less is not worth asking back for one that is idle.
 inline constexpr Duration recall_worth = 1ms;
 inline constexpr std::uint32_t prefetch_max = 4096;
@@ -108,11 +141,17 @@ inline constexpr std::size_t credit_bytes =
 // A worker whose tasks are short hands its executor the next ones ahead, as many as take so long: far
 // more than it takes to wake a thread up, and short beside what anybody waits for.
 inline constexpr Duration ahead_time = 1ms;
+// The same where each task costs a process: then one takes a millisecond, and what waits at the process
+// that runs them comes back from there when another has nothing to do.
+inline constexpr Duration ahead_time_processes = 10ms;
 inline constexpr std::uint32_t ahead_max = 1024;
 inline constexpr std::size_t functions_max = 256;  // named functions of one worker
 // A worker that computes keeps at most this many unacknowledged results before it stops starting
 // tasks: as many as fit. They are only bounded because the hello that names them is.
 inline constexpr std::size_t unacknowledged_results_max = results_held_in(frame_bytes_max);
+/// The acknowledgement of a result waits so long for a task to ride along with: a message of its own
+/// costs two processes a wake-up of two threads each. What waits is a copy of the result.
+inline constexpr Duration acknowledge_wait = 20ms;
 // Or a manager with the smallest frames could give no task, or be given no result.
 static_assert(tasks_held_in(header_bytes_max) >= 1 && results_held_in(header_bytes_max) >= 1);
 
@@ -154,6 +193,17 @@ inline constexpr std::uint64_t failing_results_per_failure = 9;
 inline constexpr std::size_t failing_workers_kept_max = 1024;  // that left without a goodbye
 
 // Clients.
+// Tasks that are submitted ahead, where the program fixes no number: as many as the workers that are
+// here may hold, or some would have nothing to do; at least so many, as workers with short tasks come to
+// hold more and more, and a task costs half a kilobyte...
+inline constexpr std::size_t lookahead_tasks_min = 4096;
+// ...and at most so many, some 100 MiB: credit for very short tasks is more than any manager fills.
+inline constexpr std::size_t lookahead_tasks_most = 200'000;
+constexpr std::size_t lookahead_for(std::size_t credit) {
+  return std::clamp(credit, lookahead_tasks_min, lookahead_tasks_most);
+}
+// And bytes of their payloads.
+inline constexpr std::size_t lookahead_bytes = 64U << 20;
 inline constexpr std::size_t result_bytes_waiting_max = 256U << 20;
 // A result that waits for an earlier item counts as so many bytes at least, however small it is: it
 // costs its bookkeeping in the client's state and at the driver (a map's node each).
@@ -209,6 +259,11 @@ static_assert(unfinished_bytes_max >= 4 * frames_max * frame_bytes_max);
 inline constexpr std::size_t memory_step = 16U << 20;
 inline constexpr Duration memory_look = 250ms;
 inline constexpr Duration memory_second_look = 25ms;
+// What was freed before may be filled again without this process growing, so they are also looked
+// through this often: seldom, as that takes some 5 ms with ten thousand of them, and often enough that
+// a fast network fills no more than some hundred MiB meanwhile.
+inline constexpr Duration connections_look = 2s;
+static_assert(connections_look >= memory_look);
 
 // Descriptors. A connection takes one, and the lowest that is free; so one with a high number says
 // that they run out. From so many below the limit on no worker is let in (it is told why)...

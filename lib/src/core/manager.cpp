@@ -18,6 +18,7 @@ ManagerState::ManagerState(ManagerOptions given)
   // Else no worker would take a welcome.
   FANMILL_ASSERT(options.frame_bytes_max >= limits::header_bytes_max, options.frame_bytes_max);
   FANMILL_ASSERT(options.unacknowledged_max >= 1);
+  FANMILL_ASSERT(options.payload_bytes_max >= options.frame_bytes_max, options.payload_bytes_max);
 }
 
 Manager::Manager(ManagerOptions options)
@@ -63,7 +64,9 @@ void Manager::tick(Instant now, ManagerActions& out) {
 
 std::optional<Instant> Manager::next_deadline() const {
   std::optional<Instant> earliest = state_->timers.earliest();
-  if (const auto due = state_->recalls_due; due && (!earliest || *due < *earliest)) earliest = due;
+  for (const auto& due : {state_->recalls_due, state_->acknowledgement_due()}) {
+    if (due && (!earliest || *due < *earliest)) earliest = due;
+  }
   if (!earliest) return std::nullopt;
   return *earliest + state_->stalled;
 }
@@ -72,6 +75,8 @@ const ManagerOptions& Manager::options() const { return state_->options; }
 const Counters& Manager::counters() const { return state_->counters; }
 std::size_t Manager::worker_count() const { return state_->sessions.size(); }
 std::size_t Manager::slot_count() const { return state_->slots_total; }
+std::size_t Manager::credit_count() const { return state_->credit_total; }
+std::size_t Manager::job_count() const { return state_->jobs.size(); }
 std::size_t Manager::ready_count() const { return state_->ready_total; }
 
 std::vector<WorkerInfo> Manager::workers() const {
@@ -177,6 +182,11 @@ void ManagerState::on(LoopStalled&& event) {
   // the stall.
   now = now - std::min(event.gap, now.time_since_epoch());
   presence_counted = std::min(presence_counted, now);
+  // What came at the later time would wait for as long as the stall was.
+  sessions_owing.for_each(sessions, [&](std::uint32_t each) {
+    Instant& until = sessions[each].owing_until;
+    until = std::min(until, now + options.acknowledge_wait);
+  });
 }
 
 void ManagerState::observe(Observation::Kind kind, const SessionRecord& session, std::string text) {

@@ -52,12 +52,17 @@ struct ManagerOptions {
   std::uint32_t prefetch_most = 0;
   std::size_t credit_bytes = limits::credit_bytes;
   std::uint32_t frame_bytes_max = limits::frame_bytes_max;  // at least header_bytes_max
+  // Of one task or result that travels in parts; not below frame_bytes_max. A task may be larger: it
+  // is for the client not to submit it.
+  std::uint64_t payload_bytes_max = limits::payload_bytes_max;
   // At least 1; workers are told less if a hello of frame_bytes_max could not name so many.
   std::uint32_t unacknowledged_max = limits::unacknowledged_results_max;
+  // How long a result may wait for a task to carry its acknowledgement; 0: not at all.
+  Duration acknowledge_wait = limits::acknowledge_wait;
   std::uint32_t sessions_max = 65536;
   // What this manager speaks.
-  FeatureSet features =
-      feature::heartbeat | feature::kill | feature::batch | feature::time_limit | feature::output;
+  FeatureSet features = feature::heartbeat | feature::kill | feature::batch | feature::parts |
+                        feature::time_limit | feature::output;
   int observe_level = 0;  // 0: no Observation actions, 1: workers, 2: also tasks and groups
 };
 
@@ -101,7 +106,11 @@ class Manager {
   [[nodiscard]] std::size_t worker_count() const;
   /// Sum of the slots of sessions that take tasks now. O(1).
   [[nodiscard]] std::size_t slot_count() const;
+  /// How many tasks those may hold. O(1).
+  [[nodiscard]] std::size_t credit_count() const;
   [[nodiscard]] std::size_t ready_count() const;
+  /// Jobs that are open. O(1).
+  [[nodiscard]] std::size_t job_count() const;
   /// A list for people. O(workers).
   [[nodiscard]] std::vector<WorkerInfo> workers() const;
   /// Of the worker with this session, for words; empty if it has gone.

@@ -39,13 +39,20 @@ ManagerState::Match ManagerState::match(const KindRecord& kind, SessionRecord::R
   if (const std::uint32_t task = kind.retried.front(); task != no_index) {
     if (!fits(task)) return {};  // no room is used up that may become a free slot
     const std::uint32_t session = session_for_retry(kind, tasks[task], room);
-    if (session != no_index) return {task, session};
+    if (session != no_index) return {.task = task, .session = session, .order = tasks[task].order};
     // It waits for another worker; the one that has room need not.
     if (FANMILL_PLANTED(retry_blocks)) return {};
   }
   const std::uint32_t task = kind.ready.front();
+  if (!kind.lanes.empty()) {
+    const std::uint32_t lane = kind.lanes.front();
+    const std::int64_t order = order_of(lanes[lane].tasks.front().task);
+    // What waits there is alone in its group, so it races with nobody.
+    if (task == no_index || order < tasks[task].order)
+      return {.lane = lane, .session = session_with_room(kind, room), .order = order};
+  }
   if (task == no_index || !fits(task)) return {};
-  return {task, session_with_room(kind, room)};
+  return {.task = task, .session = session_with_room(kind, room), .order = tasks[task].order};
 }
 
 /// Another worker than the one to avoid, if one has room. If not, that one: at once if nobody else

@@ -4,6 +4,8 @@
 // set of kinds that it takes. There are few of either, so matching costs no look at any single task
 // or worker.
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "base/utf8.hpp"
 #include "core/manager_state.hpp"
@@ -17,11 +19,12 @@ constexpr EncodingSet structured = encoding_bit(Encoding::object) | encoding_bit
 // Of a line for people, who look for a misspelt name in it.
 constexpr std::size_t offered_text_max = 400;
 
-constexpr char raw_prefix = 'r';  // of a kind's key
+// Of a kind's key, by family.
+constexpr char family_prefixes[] = {'s', 'r', 'n', 'O', 'J', 'R'};
+static_assert(std::size(family_prefixes) == payload_families.size());
 
 std::string kind_key(std::string_view function, PayloadFamily family) {
-  constexpr char prefixes[] = {'s', raw_prefix, 'n'};
-  std::string key{prefixes[static_cast<std::size_t>(family)], ':'};
+  std::string key{family_prefixes[static_cast<std::size_t>(family)], ':'};
   key += function;
   return key;
 }
@@ -29,16 +32,43 @@ std::string kind_key(std::string_view function, PayloadFamily family) {
 /// The function of a kind or of a profile's entry; empty: any.
 std::string_view name_of(std::string_view kind_key) { return kind_key.substr(2); }
 
-bool takes(EncodingSet encodings, PayloadFamily family) {
+bool takes(EncodingSet encodings, FeatureSet features, PayloadFamily family) {
+  const auto takes_large = [&](Encoding encoding) {
+    return (features & feature::parts) != 0 && (encodings & encoding_bit(encoding)) != 0;
+  };
   switch (family) {
     case PayloadFamily::structured:
       return (encodings & structured) != 0;
     case PayloadFamily::raw:
       return (encodings & encoding_bit(Encoding::raw)) != 0;
+    case PayloadFamily::large_object:
+      return takes_large(Encoding::object);
+    case PayloadFamily::large_json:
+      return takes_large(Encoding::json);
+    case PayloadFamily::large_raw:
+      return takes_large(Encoding::raw);
     case PayloadFamily::none:
       break;
   }
   return true;
+}
+
+/// Of a kind's key.
+std::string payloads_in_words(char prefix, std::size_t frame_bytes_max) {
+  const std::string large =
+      " of more than " + std::to_string(frame_bytes_max) + " bytes (they lack the feature parts";
+  switch (prefix) {
+    case 'r':
+      return "raw payloads";
+    case 'R':
+      return "raw payloads" + large + ", or take none)";
+    case 'O':
+      return "objects" + large + ", or take no objects)";
+    case 'J':
+      return "JSON" + large + ", or take no JSON)";
+    default:
+      return "structured payloads (objects, JSON)";
+  }
 }
 
 }  // namespace
@@ -68,8 +98,9 @@ void ManagerState::release_kind(std::uint32_t index) {
 
 std::uint32_t ManagerState::use_profile(const Hello& hello) {
   std::string key;
+  const FeatureSet features = hello.features & options.features;
   for (const PayloadFamily family : payload_families)
-    key += takes(hello.encodings, family) ? 'y' : 'n';
+    key += takes(hello.encodings, features, family) ? 'y' : 'n';
   for (const std::string& function : hello.functions) (key += '\n') += function;
   if (const auto found = profile_of_key.find(key); found != profile_of_key.end()) {
     profiles[found->second].sessions += 1;
@@ -80,7 +111,7 @@ std::uint32_t ManagerState::use_profile(const Hello& hello) {
   ProfileRecord& profile = profiles[index];
   const auto serve = [&](std::string_view function, std::uint16_t number) {
     for (const PayloadFamily family : payload_families) {
-      if (!takes(hello.encodings, family)) continue;
+      if (!takes(hello.encodings, features, family)) continue;
       const std::uint32_t kind = use_kind(function, family);
       profile.serves.push_back({kind, number});
       kinds[kind].profiles.push_back(index);
@@ -122,21 +153,32 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
     task.order = --order_front;
     kind.ready.push_front(tasks, index);
   } else {
-    task.order = ++order_back;
+    task.order = order_of(task.id);
     kind.ready.push_back(tasks, index);
   }
+  has_one_more(task.kind);
+}
+
+/// Of ready tasks, which is in its lists by now.
+void ManagerState::has_one_more(std::uint32_t index) {
+  KindRecord& kind = kinds[index];
   ready_total += 1;
   if (kind.with_ready.linked) return;
   if (kind.profiles.empty()) kind.unserved_since = now;
-  kinds_with_ready.push_back(kinds, task.kind);
+  kinds_with_ready.push_back(kinds, index);
+}
+
+/// So many ready tasks less, which are out of its lists by now.
+void ManagerState::has_less(std::uint32_t index, std::size_t count) {
+  ready_total -= count;
+  if (!kinds[index].has_ready()) kinds_with_ready.erase(kinds, index);
 }
 
 void ManagerState::unqueue(std::uint32_t index) {
   const TaskRecord& task = tasks[index];
   KindRecord& kind = kinds[task.kind];
   (task.retried ? kind.retried : kind.ready).erase(tasks, index);
-  ready_total -= 1;
-  if (!kind.has_ready()) kinds_with_ready.erase(kinds, task.kind);
+  has_less(task.kind, 1);
 }
 
 /// Free slots first, then credit beyond them. Each hand-out may bring a task to the front that a
@@ -154,14 +196,20 @@ void ManagerState::dispatch() {
       refresh_room(next.session);
       if (session.room != SessionRecord::Room::spare) continue;
     }
+    if (next.task == no_index) {
+      next.task = leave_lane(next.lane);
+    } else {
+      unqueue(next.task);
+    }
     assign(next.task, next.session);
   }
 }
 
 /// It is at a task that takes longer than those before, so credit that was meant for those is not for
-/// it.
+/// it. But where there are thousands, or far away, all answers are long on their way.
 bool ManagerState::is_held_up(const SessionRecord& session, Duration patience) const {
-  return session.tasks_most > session.tasks_least && now - session.answered >= patience;
+  return session.tasks_most > session.tasks_least &&
+         now - session.answered >= std::max(patience, 4 * session.lag);
 }
 
 /// Among kinds that have a taker, the task that has waited longest.
@@ -171,8 +219,7 @@ ManagerState::Match ManagerState::first_match(SessionRecord::Room room) const {
        kind = kinds_with_ready.next(kinds, kind)) {
     const Match next = match(kinds[kind], room);
     if (next.session == no_index) continue;
-    const bool longer = first.task == no_index || tasks[next.task].order < tasks[first.task].order;
-    if (longer) first = next;
+    if (first.session == no_index || next.order < first.order) first = next;
   }
   return first;
 }
@@ -195,7 +242,9 @@ void ManagerState::tell_unserved() {
     if (!kind.profiles.empty() || kind.told_unserved) continue;
     if (now - kind.unserved_since < options.heartbeat) continue;
     kind.told_unserved = true;
-    std::string text = counted(kind.ready.size() + kind.retried.size(), "task");
+    std::size_t waiting = kind.ready.size() + kind.retried.size();
+    for (const std::uint32_t lane : kind.lanes) waiting += lanes[lane].waiting;
+    std::string text = counted(waiting, "task");
     const std::string_view name = name_of(kind.key);
     if (!name.empty()) (text += " for the function ") += name;
     out->push_back(Observation{.kind = Observation::Kind::function_missing,
@@ -219,7 +268,7 @@ std::string ManagerState::what_is_offered(char family) const {
   }
   if (!any) {
     return std::string("the workers that are here take no ") +
-           (family == raw_prefix ? "raw payloads" : "structured payloads (objects, JSON)");
+           payloads_in_words(family, options.frame_bytes_max);
   }
   if (names.empty()) return "the workers that are here have no names for their functions";
   return "the workers that are here offer " + names;
@@ -240,6 +289,7 @@ std::uint32_t ManagerState::session_with_room(const KindRecord& kind, SessionRec
   return no_index;
 }
 
+/// The task is in no queue any more.
 void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index) {
   TaskRecord& task = tasks[task_index];
   SessionRecord& session = sessions[session_index];
@@ -249,7 +299,6 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
                    [&](const ProfileRecord::Serves& one) { return one.kind == task.kind; });
   FANMILL_ASSERT(serves != profile.serves.end(), kinds[task.kind].key);
 
-  unqueue(task_index);
   groups[task.group].begun = true;
   task.state = TaskRecord::State::assigned;
   task.attempts_made += 1;
@@ -261,14 +310,18 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
                     .worker = session.worker,
                     .sequence = session.tasks_sent,
                     .number = task.attempts_made,
-                    .bytes = static_cast<std::uint32_t>(task.payload.bytes.size())});
+                    .bytes = static_cast<std::uint32_t>(task.payload.bytes.size()),
+                    .in_parts = task.payload.bytes.size() > options.frame_bytes_max});
   AttemptRecord& attempt = attempts[index];
   attempt_of_id.insert(attempt.id.value, index);
   task.attempts.push_back(attempts, index);
   task.live = index;
-  hold(session_index, index, session.running.size() < session.slots);
-  // The next of those that are sent ahead goes to another worker, so that what there is is spread.
-  if (session.room == SessionRecord::Room::spare) {
+  // Behind a payload that is still on its way nothing starts.
+  hold(session_index, index,
+       session.running.size() < session.slots && session.waiting.empty() &&
+           (!attempt.in_parts || FANMILL_PLANTED(parts_count_as_begun)));
+  // Then those that are sent ahead go to another worker, so that what there is is spread.
+  if (session.room == SessionRecord::Room::spare && row_is_over(session)) {
     ProfileRecord& mine = profiles[session.profile];
     mine.spare.erase(sessions, session_index);
     mine.spare.push_back(sessions, session_index);
@@ -276,6 +329,8 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
 
   std::optional<Encoding> convert_to;
   const Encoding encoding = task.payload.encoding;
+  Payload payload = task.payload;
+  if (attempt.in_parts) session.parts->out.add(attempt.id, std::exchange(payload.bytes, {}));
   if ((encoding == Encoding::object || encoding == Encoding::json) &&
       (session.encodings & encoding_bit(encoding)) == 0) {
     convert_to = encoding == Encoding::object ? Encoding::json : Encoding::object;
@@ -289,8 +344,10 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
                  .number = attempt.number,
                  .item = groups[task.group].item,
                  .task = task.id,
-                 .payload = task.payload},
+                 .payload = std::move(payload),
+                 .in_parts = attempt.in_parts},
             convert_to);
+  if (attempt.in_parts) push_parts(session);
   observe_task(Observation::Kind::task_assigned, task, &session, &attempt, "", task.payload);
 }
 
@@ -328,7 +385,8 @@ void ManagerState::set_running(std::uint32_t index) {
 void ManagerState::fill_running(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   if (session.lost) return;
-  while (session.running.size() < session.slots && !session.waiting.empty())
+  while (session.running.size() < session.slots && !session.waiting.empty() &&
+         (!attempts[session.waiting.front()].in_parts || FANMILL_PLANTED(parts_count_as_begun)))
     set_running(session.waiting.front());
 }
 
@@ -338,6 +396,7 @@ void ManagerState::start_counted(std::uint32_t index, std::uint32_t started) {
   while (!session.waiting.empty() && attempts[session.waiting.front()].sequence <= started) {
     set_running(session.waiting.front());
   }
+  fill_running(index);  // what waited behind a payload that it has
   refresh_backlog(index);
 }
 
@@ -353,6 +412,9 @@ void ManagerState::refresh_room(std::uint32_t index) {
     profile.takers += takes ? 1 : 0;
     profile.takers -= takes ? 0 : 1;
   }
+  credit_total -= session.credit_counted;
+  session.credit_counted = takes ? session.tasks_max : 0;
+  credit_total += session.credit_counted;
   using Room = SessionRecord::Room;
   Room room = Room::none;
   // All that a worker holds must fit in its hello, however many slots it has.
@@ -373,6 +435,18 @@ void ManagerState::refresh_room(std::uint32_t index) {
   session.room = room;
 }
 
+/// Counts a task that is sent ahead. So many in a row, in one message, are worth little beside what the
+/// session may hold; one by one they would cost a message each as soon as there are many workers.
+bool ManagerState::row_is_over(SessionRecord& session) const {
+  if (session.row.turn != turn) session.row = {.turn = turn, .tasks = 0};
+  session.row.tasks += 1;
+  const bool batches = (session.features & feature::batch) != 0;
+  const std::uint32_t most = std::min(session.tasks_max / limits::row_share, limits::row_max);
+  if (batches && session.row.tasks < most) return false;
+  session.row.tasks = 0;
+  return true;
+}
+
 /// By one for each result: so it doubles with each round while tasks are short, and one short task
 /// among long ones does not fill a worker's queue. Back at once.
 void ManagerState::adapt_credit(SessionRecord& session, Duration busy) {
@@ -380,7 +454,10 @@ void ManagerState::adapt_credit(SessionRecord& session, Duration busy) {
   busy = std::max(busy, Duration(1));
   Duration& mean = session.mean_busy;
   mean = mean == Duration::zero() ? busy : std::max(Duration(1), mean + (busy - mean) / 8);
-  const auto fit = static_cast<std::uint64_t>(limits::prefetch_time / mean);
+  const Duration worth = session.containment > Containment::process
+                             ? limits::prefetch_time_processes
+                             : limits::prefetch_time;
+  const auto fit = static_cast<std::uint64_t>(worth / mean);
   const std::uint64_t wanted =
       std::clamp<std::uint64_t>(session.slots * (1 + fit), session.tasks_least, session.tasks_most);
   session.tasks_max =
@@ -401,15 +478,48 @@ void ManagerState::refresh_backlog(std::uint32_t index) {
   }
 }
 
+/// One more result is recorded. The next task may carry the word of it: a message for itself wakes
+/// four threads. It waits only for a while, and not when the worker is on its way to its limit.
+void ManagerState::owe_acknowledgement(std::uint32_t index) {
+  SessionRecord& session = sessions[index];
+  const bool is_first = session.results_acknowledged == session.results_recorded;
+  session.results_recorded += 1;
+  if (is_first || !session.owing.linked) {
+    // It may still stand there for those that a task has acknowledged since.
+    if (session.owing.linked) sessions_owing.erase(sessions, index);
+    session.owing_until = now + options.acknowledge_wait;
+    sessions_owing.push_back(sessions, index);
+  }
+  const std::uint32_t owed = session.results_recorded - session.results_acknowledged;
+  if (owed < unacknowledged_max() / 4 || session.owing_until <= now) return;
+  sessions_owing.erase(sessions, index);
+  // The first may be overdue.
+  session.owing_until = std::min(now, acknowledgement_due().value_or(now));
+  sessions_owing.push_front(sessions, index);
+}
+
 /// Results that no Task acknowledged on its way are acknowledged by a heartbeat.
 void ManagerState::acknowledge_owed() {
   while (!sessions_owing.empty()) {
     const std::uint32_t index = sessions_owing.front();
-    sessions_owing.erase(sessions, index);
     SessionRecord& session = sessions[index];
-    if (session.results_acknowledged == session.results_recorded) continue;
-    send(session, Heartbeat{.session = session.id, .acknowledged = session.results_recorded});
+    const bool is_owed = session.results_acknowledged != session.results_recorded;
+    if (is_owed && session.owing_until > now) break;
+    sessions_owing.erase(sessions, index);
+    if (is_owed)
+      send(session, Heartbeat{.session = session.id, .acknowledged = session.results_recorded});
   }
+}
+
+/// When the next of them is due; after `acknowledge_owed` the first in the list is owed.
+std::optional<Instant> ManagerState::acknowledgement_due() const {
+  if (sessions_owing.empty()) return std::nullopt;
+  return sessions[sessions_owing.front()].owing_until;
+}
+
+std::uint32_t ManagerState::unacknowledged_max() const {
+  return static_cast<std::uint32_t>(std::min<std::size_t>(
+      options.unacknowledged_max, limits::results_held_in(options.frame_bytes_max)));
 }
 
 }  // namespace fanmill::core

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <variant>
-#include <vector>
 
 #include "core/job.hpp"
 #include "core/message.hpp"
@@ -37,15 +36,16 @@ struct GroupSubmitted {
   JobId job;
   std::uint64_t item = 0;  // the client's index of it
   Policy policy;
-  std::vector<TaskSpec>
+  TaskSpecs
       tasks;  // may be empty: the group ends undecided (policy client: waits for GroupUpdated)
 };
-/// A client's answer to the end of a task, or of its own accord.
+/// A client's answer to the end of a task, or of its own accord. A group with a built-in policy is
+/// only ended so.
 struct GroupUpdated {
   GroupId group;
-  std::vector<TaskSpec> add;  // queued at the front: before the tasks of items not yet pulled
-  bool replace = false;       // end all tasks that the group has before adding
-  bool done = false;          // the group is decided; the rest of its tasks is ended
+  TaskSpecs add;         // queued at the front: before the tasks of items not yet pulled
+  bool replace = false;  // end all tasks that the group has before adding
+  bool done = false;     // the group is decided; the rest of its tasks is ended
 };
 /// The client has taken an attempt's output up to here. Of one that has ended it means nothing.
 struct OutputConsumed {

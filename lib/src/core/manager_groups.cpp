@@ -1,27 +1,10 @@
 // Jobs, groups and the policies that decide them.
 #include <algorithm>
-#include <iterator>
 
 #include "core/manager_state.hpp"
 #include "core/plant.hpp"
 
 namespace fanmill::core {
-namespace {
-
-PayloadFamily family_of(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::none:
-      return PayloadFamily::none;
-    case Encoding::raw:
-      return PayloadFamily::raw;
-    case Encoding::object:
-    case Encoding::json:
-      break;
-  }
-  return PayloadFamily::structured;
-}
-
-}  // namespace
 
 void ManagerState::on(JobOpened&& event) {
   if (shut) {
@@ -34,6 +17,7 @@ void ManagerState::on(JobOpened&& event) {
     for (const PayloadFamily family : payload_families)
       job.kinds.push_back(use_kind(function, family));
   }
+  job.lanes.resize(job.kinds.size(), no_index);
   job_of_id.insert(event.job.value, jobs.insert(std::move(job)));
 }
 
@@ -41,13 +25,13 @@ void ManagerState::on(GroupSubmitted&& event) {
   const std::uint32_t job = job_of_id.find(event.job.value);
   if (job == no_index) return;  // cancelled while the group was under way
   counters.groups_submitted += 1;
-  const std::uint32_t index = groups.insert(
-      GroupRecord{.id = group_ids.next(), .job = job, .item = event.item, .policy = event.policy});
+  FANMILL_ASSERT(event.policy.kind != Policy::Kind::k_answers || event.policy.k >= 1);
+  const GroupId id = group_ids.next();
+  if (event.tasks.size() == 1 && enter_lane(job, id, event)) return;
+  const std::uint32_t index =
+      open_group(GroupRecord{.id = id, .item = event.item, .policy = event.policy, .job = job});
   GroupRecord& group = groups[index];
-  FANMILL_ASSERT(group.policy.kind != Policy::Kind::k_answers || group.policy.k >= 1);
-  group_of_id.insert(group.id.value, index);
-  jobs[job].groups.push_back(groups, index);
-  const std::vector<std::uint32_t> added = add_tasks(index, std::move(event.tasks));
+  const std::vector<std::uint32_t>& added = add_tasks(index, std::move(event.tasks));
   if (group.policy.kind == Policy::Kind::stages) {
     for (const std::uint32_t task : added) {
       tasks[task].state = TaskRecord::State::waiting;
@@ -61,21 +45,25 @@ void ManagerState::on(GroupSubmitted&& event) {
     }
   }
   if (added.empty() && group.policy.kind != Policy::Kind::client) {
-    end_group(index, group.policy.kind == Policy::Kind::all);
+    end_group(index, group.policy.kind == Policy::Kind::all, {});
   }
 }
 
 void ManagerState::on(GroupUpdated&& event) {
   const std::uint32_t index = group_of_id.find(event.group.value);
-  if (index == no_index)
-    return;  // its job was cancelled, or the group ended, while the update was under way
+  if (index == no_index) {
+    // Its job was cancelled, or the group ended, while the update was under way; or it still waits,
+    // and is not its client's to do more with than to end it.
+    if (end_waiting(event.group)) FANMILL_ASSERT(event.done, event.group);
+    return;
+  }
   GroupRecord& group = groups[index];
   if ((event.replace && !FANMILL_PLANTED(replace_keeps_tasks)) || event.done) end_members(index);
   if (event.done) {
     close_group(index);
     return;
   }
-  const std::vector<std::uint32_t> added = add_tasks(index, std::move(event.add));
+  const std::vector<std::uint32_t>& added = add_tasks(index, std::move(event.add));
   // At the front, and there in their own order: a group that has begun is finished first.
   std::for_each(added.rbegin(), added.rend(), [&](std::uint32_t task) {
     group.released += 1;
@@ -102,23 +90,33 @@ void ManagerState::on(JobDrained&& event) {
   if (job.drained) return;
   job.closed = job.drained = true;
   jobs_drained += 1;
-  std::vector<std::uint32_t> unbegun;
-  job.groups.for_each(groups, [&](std::uint32_t group) {
-    if (!groups[group].begun || FANMILL_PLANTED(drain_takes_begun)) unbegun.push_back(group);
-  });
-  if (job.groups.empty()) end_job_if_done(index);
-  for (const std::uint32_t group : unbegun) withdraw_group(group);
+  if (!job.has_groups()) {
+    end_job_if_done(index);
+    return;
+  }
+  for (const OpenGroup& group : take_groups(index)) {
+    const bool goes_on = group.record != no_index && groups[group.record].begun;
+    if (!goes_on || FANMILL_PLANTED(drain_takes_begun)) withdraw_group(index, group);
+  }
 }
 
-std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
-                                                   std::vector<TaskSpec>&& specs) {
+std::uint32_t ManagerState::open_group(GroupRecord&& group) {
+  const GroupId id = group.id;
+  const std::uint32_t job = group.job;
+  const std::uint32_t index = groups.insert(std::move(group));
+  group_of_id.insert(id.value, index);
+  jobs[job].groups.push_back(groups, index);
+  return index;
+}
+
+const std::vector<std::uint32_t>& ManagerState::add_tasks(std::uint32_t group_index,
+                                                          TaskSpecs&& specs) {
   GroupRecord& group = groups[group_index];
   const JobRecord& job = jobs[group.job];
-  std::vector<std::uint32_t> added;
-  added.reserve(specs.size());
+  std::vector<std::uint32_t>& added = tasks_added;
+  added.clear();
   std::uint32_t stage = 0;
   for (TaskSpec& spec : specs) {
-    FANMILL_ASSERT(spec.function < job.options.functions.size(), spec.function);
     FANMILL_ASSERT(spec.stage >= stage, "stages must not decrease", spec.stage, stage);
     stage = spec.stage;
     const std::uint32_t index = tasks.insert(TaskRecord{});
@@ -127,7 +125,7 @@ std::vector<std::uint32_t> ManagerState::add_tasks(std::uint32_t group_index,
     task.group = group_index;
     task.number = group.tasks_made++;
     task.stage = spec.stage;
-    task.kind = job.kind_of(spec.function, family_of(spec.payload.encoding));
+    task.kind = job.kinds[place_of(job, spec)];
     task.state = TaskRecord::State::assigned;  // until it is queued
     task.payload = std::move(spec.payload);
     task.time_limit = spec.time_limit;
@@ -177,6 +175,7 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
       (FANMILL_PLANTED(first_answer_takes_nothing) &&
        group.policy.kind == Policy::Kind::first_answer);
   const bool has_answer = has_result && (!outcome.nothing || takes_nothing);
+  const std::size_t answers_kept = group.kept ? group.kept->answers.size() : 0;
   bool decided = false;
   bool kept = has_answer;
   switch (group.policy.kind) {
@@ -188,7 +187,7 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
       decided = has_answer;
       break;
     case Policy::Kind::k_answers:
-      decided = has_answer && group.result.answers.size() + 1 >= group.policy.k;
+      decided = has_answer && answers_kept + 1 >= group.policy.k;
       break;
     case Policy::Kind::all:
       kept = has_result;
@@ -196,23 +195,25 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
     case Policy::Kind::client:
       break;
   }
+  const bool ends = decided || group.members.empty();
+  if (!ends && !group.kept) group.kept = std::make_unique<GroupResult>();
+  GroupResult last;
+  GroupResult& result = group.kept ? *group.kept : last;
   if (kept) {
-    group.result.answers.push_back({.task = task_number,
-                                    .nothing = outcome.nothing,
-                                    .payload = std::move(outcome.payload),
-                                    .session = session});
+    result.answers.push_back({.task = task_number,
+                              .nothing = outcome.nothing,
+                              .payload = std::move(outcome.payload),
+                              .session = session});
   }
   if (!has_result) {
     const std::uint32_t lost_attempts_max = jobs[group.job].options.lost_attempts_max;
     for (TaskError& error : outcome.errors)
-      keep_error(group.result.errors, std::move(error), lost_attempts_max);
+      keep_error(result.errors, std::move(error), lost_attempts_max);
   }
 
-  if (decided) {
-    end_group(index, true);
-  } else if (group.members.empty()) {
-    if (FANMILL_PLANTED(group_end_late)) return;
-    end_group(index, group.policy.kind == Policy::Kind::all);
+  if (ends) {
+    if (!decided && FANMILL_PLANTED(group_end_late)) return;
+    end_group(index, decided || group.policy.kind == Policy::Kind::all, std::move(result));
   } else if (group.released <= (FANMILL_PLANTED(stage_early) ? 1U : 0U)) {
     // Before the tasks of groups that came later: a group that has begun is finished first.
     release_stage(index, true);
@@ -225,20 +226,19 @@ void ManagerState::end_members(std::uint32_t index) {
   while (!group.members.empty()) {
     const std::uint32_t task = group.members.front();
     const bool assigned = tasks[task].state == TaskRecord::State::assigned;
-    (assigned ? group.result.tasks_killed : group.result.tasks_dropped) += 1;
+    (assigned ? group.tasks_killed : group.tasks_dropped) += 1;
     (assigned ? counters.tasks_killed : counters.tasks_dropped) += 1;
     erase_task(task);
   }
 }
 
-void ManagerState::end_group(std::uint32_t index, bool decided) {
+void ManagerState::end_group(std::uint32_t index, bool decided, GroupResult&& result) {
   end_members(index);
-  GroupRecord& group = groups[index];
+  const GroupRecord& group = groups[index];
   const JobRecord& job = jobs[group.job];
-  group.result.decided = decided;
-  GroupResult result = std::move(group.result);
-  group.result =
-      GroupResult{.tasks_killed = result.tasks_killed, .tasks_dropped = result.tasks_dropped};
+  result.decided = decided;
+  result.tasks_killed = group.tasks_killed;
+  result.tasks_dropped = group.tasks_dropped;
   out->push_back(DeliverGroupEnd{.client = job.client,
                                  .job = job.id,
                                  .group = group.id,
@@ -255,46 +255,47 @@ void ManagerState::end_group(std::uint32_t index, bool decided) {
 /// O(tasks of drained jobs), while there is no worker.
 void ManagerState::withdraw_stranded() {
   if (jobs_drained == 0 || slots_present > 0) return;
-  std::vector<std::uint32_t> stranded;
-  jobs.for_each([&](std::uint32_t, const JobRecord& job) {
-    if (!job.drained) return;
-    job.groups.for_each(groups, [&](std::uint32_t index) {
-      bool held = false;
-      groups[index].members.for_each(tasks, [&](std::uint32_t task) {
-        held |= tasks[task].state == TaskRecord::State::assigned;
-      });
-      // A client's group without tasks waits for its client's word, not for a worker.
-      if (!held && !groups[index].members.empty()) stranded.push_back(index);
-    });
+  std::vector<std::uint32_t> drained;
+  jobs.for_each([&](std::uint32_t index, const JobRecord& job) {
+    if (job.drained) drained.push_back(index);
   });
-  for (const std::uint32_t group : stranded) withdraw_group(group);
+  for (const std::uint32_t job : drained) {
+    for (const OpenGroup& group : take_groups(job)) {
+      if (group.record == no_index || is_stranded(groups[group.record])) withdraw_group(job, group);
+    }
+  }
+}
+
+/// Nobody holds a task of it. A client's group without tasks waits for its client's word, not for a
+/// worker.
+bool ManagerState::is_stranded(const GroupRecord& group) const {
+  bool held = false;
+  group.members.for_each(
+      tasks, [&](std::uint32_t task) { held |= tasks[task].state == TaskRecord::State::assigned; });
+  return !held && !group.members.empty();
 }
 
 /// Whatever its policy.
-void ManagerState::withdraw_group(std::uint32_t index) {
-  end_members(index);
-  const GroupRecord& group = groups[index];
-  const JobRecord& job = jobs[group.job];
+void ManagerState::withdraw_group(std::uint32_t job_index, const OpenGroup& group) {
+  if (group.record != no_index) end_members(group.record);
+  const JobRecord& job = jobs[job_index];
   out->push_back(DeliverGroupEnd{.client = job.client,
                                  .job = job.id,
                                  .group = group.id,
                                  .item = group.item,
                                  .result = {.withdrawn = true}});
-  close_group(index, "its run is drained");
+  const char* const why = "its run is drained";
+  if (group.record == no_index) {
+    end_unrecorded(job_index, group.item, why);
+  } else {
+    close_group(group.record, why);
+  }
 }
 
 /// `why`: it was not decided, in words.
 void ManagerState::close_group(std::uint32_t index, const char* why) {
   GroupRecord& group = groups[index];
-  counters.groups_ended += 1;
-  if (observes(2)) {
-    out->push_back(Observation{.kind = Observation::Kind::group_ended,
-                               .level = 2,
-                               .text = why,
-                               .item = group.item,
-                               .killed = group.result.tasks_killed,
-                               .dropped = group.result.tasks_dropped});
-  }
+  tell_group_end(group.item, group.tasks_killed, group.tasks_dropped, why);
   const std::uint32_t job = group.job;
   jobs[job].groups.erase(groups, index);
   group_of_id.erase(group.id.value);
@@ -302,12 +303,27 @@ void ManagerState::close_group(std::uint32_t index, const char* why) {
   end_job_if_done(job);
 }
 
+void ManagerState::tell_group_end(std::uint64_t item, std::uint32_t killed, std::uint32_t dropped,
+                                  const char* why) {
+  counters.groups_ended += 1;
+  if (!observes(2)) return;
+  out->push_back(Observation{.kind = Observation::Kind::group_ended,
+                             .level = 2,
+                             .text = why,
+                             .item = item,
+                             .killed = killed,
+                             .dropped = dropped});
+}
+
 void ManagerState::end_job_if_done(std::uint32_t index) {
   JobRecord& job = jobs[index];
-  if (!job.closed || !job.groups.empty()) return;
+  if (!job.closed || job.has_groups()) return;
   out->push_back(DeliverJobEnd{.client = job.client, .job = job.id});
   if (job.drained) jobs_drained -= 1;
   for (const std::uint32_t kind : job.kinds) release_kind(kind);
+  for (const std::uint32_t lane : job.lanes) {
+    if (lane != no_index) lanes.erase(lane);
+  }
   job_of_id.erase(job.id.value);
   jobs.erase(index);
 }
@@ -315,15 +331,18 @@ void ManagerState::end_job_if_done(std::uint32_t index) {
 void ManagerState::cancel_job(std::uint32_t index) {
   JobRecord& job = jobs[index];
   job.closed = true;
-  if (job.groups.empty()) {
+  if (!job.has_groups()) {
     end_job_if_done(index);
     return;
   }
-  // The last group takes the job with it: count, do not ask the job.
-  for (std::size_t left = job.groups.size(); left > 0; --left) {
-    const std::uint32_t group = job.groups.front();
-    end_members(group);
-    close_group(group);
+  // The last group takes the job with it.
+  for (const OpenGroup& group : take_groups(index)) {
+    if (group.record == no_index) {
+      end_unrecorded(index, group.item, "");
+    } else {
+      end_members(group.record);
+      close_group(group.record);
+    }
   }
 }
 

@@ -60,7 +60,6 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
     refresh_room(former);
   }
 
-  const std::size_t results_max = limits::results_held_in(options.frame_bytes_max);
   Welcome welcome{.version = version,
                   .session = sessions[index].id,
                   .features = sessions[index].features,
@@ -71,8 +70,8 @@ void ManagerState::on_hello(PeerId peer, Hello&& hello, std::string&& address) {
                   .suspect = options.suspect,
                   .dead = options.dead,
                   .frame_bytes_max = options.frame_bytes_max,
-                  .unacknowledged_max = static_cast<std::uint32_t>(
-                      std::min<std::size_t>(options.unacknowledged_max, results_max)),
+                  .unacknowledged_max = unacknowledged_max(),
+                  .payload_bytes_max = sessions[index].parts ? options.payload_bytes_max : 0,
                   .judgements = judge_holdings(index, hello)};
   if (former != no_index) retire_session(former, peer);
   SessionRecord& session = sessions[index];
@@ -150,6 +149,10 @@ std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::s
   session.version = version;
   session.greeting = hello.greeting;
   session.features = hello.features & options.features;
+  if ((session.features & feature::parts) != 0) {
+    session.parts = std::make_unique<SessionParts>();
+    session.parts->out.set_frame_limit(options.frame_bytes_max);
+  }
   session.encodings = hello.encodings;
   session.containment = hello.containment;
   session.slots = hello.slots;
@@ -174,8 +177,9 @@ std::uint32_t ManagerState::open_session(PeerId peer, const Hello& hello, std::s
   session.software = hello.software;
   session.heard = now;
   session.sent = now;
-  session.silence_timer = timers.add(now + options.suspect, {Timer::Kind::silence, index});
-  session.send_timer = timers.add(now + options.heartbeat, {Timer::Kind::send, index});
+  session.silence_timer =
+      timers.add(look_due(now + options.suspect), {Timer::Kind::silence, index});
+  session.send_timer = timers.add(beat_due(session), {Timer::Kind::send, index});
   session_of_id.insert(session.id.value, index);
   if (const std::uint32_t before = session_of_peer.find(peer.value); before != no_index) {
     session_of_peer.erase(peer.value);

@@ -1,5 +1,6 @@
 #include "core/manager_invariants.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include "core/manager_state.hpp"
@@ -16,6 +17,7 @@ class Check {
     state.tasks.for_each([&](std::uint32_t i, const TaskRecord& t) { task(i, t); });
     state.groups.for_each([&](std::uint32_t i, const GroupRecord& g) { group(i, g); });
     state.jobs.for_each([&](std::uint32_t i, const JobRecord& j) { job(i, j); });
+    state.lanes.for_each([&](std::uint32_t i, const LaneRecord& l) { lane(i, l); });
     state.sessions.for_each([&](std::uint32_t i, const SessionRecord& s) { session(i, s); });
     state.kinds.for_each([&](std::uint32_t, const KindRecord& k) { kind(k); });
     state.profiles.for_each([&](std::uint32_t i, const ProfileRecord& p) { profile(i, p); });
@@ -45,6 +47,7 @@ class Check {
     must(!a.recalled || (a.session != no_index && !a.running && !a.killing), a.id,
          "is recalled, but has started");
     must(!a.counted || a.session != no_index, a.id, "counts against nobody's credit");
+    must(!a.in_parts || a.session != no_index, a.id, "gets its payload in no session");
     must(a.counted || a.killing || a.session == no_index, a.id, "is held, but free of credit");
     must(a.output_taken <= a.output_received &&
              a.output_received <= a.output_taken + limits::output_window_bytes,
@@ -90,7 +93,32 @@ class Check {
 
   void job(std::uint32_t index, const JobRecord& j) {
     must(state.job_of_id.find(j.id.value) == index, j.id, "is not found by its id");
-    must(!j.closed || !j.groups.empty(), j.id, "is over and still open");
+    must(!j.closed || j.has_groups(), j.id, "is over and still open");
+    std::size_t waiting = 0;
+    for (const std::uint32_t lane : j.lanes) {
+      if (lane == no_index) continue;
+      must(state.lanes[lane].job == index, j.id, "has another job's lane");
+      waiting += state.lanes[lane].waiting;
+    }
+    must(waiting == j.waiting, j.id, "counts", j.waiting, "groups in its lanes, has", waiting);
+  }
+
+  void lane(std::uint32_t index, const LaneRecord& l) {
+    std::size_t waiting = 0;
+    GroupId before;
+    for (std::size_t place = 0; place < l.tasks.size(); ++place) {
+      const WaitingTask& task = l.tasks[place];
+      must(before < task.group, task.group, "waits out of order");
+      must(state.group_of_id.find(task.group.value) == no_index, task.group,
+           "waits and has a record");
+      before = task.group;
+      waiting += task.task.valid() ? 1 : 0;
+    }
+    must(waiting == l.waiting, "a lane counts", l.waiting, "tasks, has", waiting);
+    must(l.tasks.empty() || l.tasks.front().task.valid(), "a lane's first task has ended");
+    const std::vector<std::uint32_t>& lanes = state.kinds[l.kind].lanes;
+    must(std::count(lanes.begin(), lanes.end(), index) == (l.tasks.empty() ? 0 : 1),
+         "a lane and its kind do not agree");
   }
 
   void session(std::uint32_t index, const SessionRecord& s) {
@@ -115,9 +143,16 @@ class Check {
     }
     must(active == s.active, s.id, "counts", s.active, "active attempts, has", active);
     must(bytes == s.active_bytes, s.id, "counts", s.active_bytes, "bytes, has", bytes);
-    must(s.lost || s.waiting.empty() || s.running.size() >= s.slots, s.id,
-         "has a free slot and a waiting task");
+    must(s.lost || s.waiting.empty() || s.running.size() >= s.slots ||
+             state.attempts[s.waiting.front()].in_parts,
+         s.id, "has a free slot and a waiting task");
+    parts(s);
     must(s.results_acknowledged <= s.results_recorded, s.id, "acknowledged more than was recorded");
+    must(s.lost || s.owing.linked || s.results_acknowledged == s.results_recorded, s.id,
+         "waits for an acknowledgement that nobody thinks of");
+    if (s.owing.linked && s.owing.next != no_index)
+      must(s.owing_until <= state.sessions[s.owing.next].owing_until, s.id,
+           "is to be acknowledged before another whose results wait for longer");
     must(s.with_waiting.linked == (!s.waiting.empty() && !s.lost), s.id,
          "and its backlog do not agree");
     const bool takes = !s.lost && !s.suspect && !s.draining;
@@ -127,9 +162,29 @@ class Check {
          "and its room do not agree");
   }
 
+  void parts(const SessionRecord& s) {
+    must((s.parts != nullptr) == ((s.features & feature::parts) != 0), s.id,
+         "takes parts and has none, or the other way round");
+    if (s.parts == nullptr) return;
+    const PartSender& out = s.parts->out;
+    must(out.under_way() <= out.window(), s.id, "has more parts under way than fit in the window");
+    must(s.lost || out.unsent() == 0 || out.under_way() > 0, s.id,
+         "is owed parts, and nothing will ask for them");
+    const PartReceiver& in = s.parts->in;
+    if (!in.attempt().valid()) return;
+    const std::uint32_t index = state.attempt_of_id.find(in.attempt().value);
+    must(index != no_index && state.sessions.contains(state.attempts[index].session) &&
+             &state.sessions[state.attempts[index].session] == &s,
+         in.attempt(), "is not held where its result comes from");
+  }
+
   void kind(const KindRecord& k) {
     must(k.users > 0, k.key, "has no user");
     must(k.with_ready.linked == k.has_ready(), k.key, "and its ready lists do not agree");
+    for (const std::uint32_t lane : k.lanes) {
+      must(state.lanes[k.lanes.front()].tasks.front().task <= state.lanes[lane].tasks.front().task,
+           k.key, "has a lane before its oldest");
+    }
     std::int64_t before = INT64_MIN;
     k.ready.for_each(state.tasks, [&](std::uint32_t t) {
       must(before < state.tasks[t].order, k.key, "has ready tasks out of order");
@@ -161,12 +216,15 @@ class Check {
   void totals() {
     std::size_t ready = 0;
     std::size_t slots = 0;
+    std::size_t credit = 0;
     std::size_t present = 0;
     std::size_t timers = 0;
     state.kinds.for_each(
         [&](std::uint32_t, const KindRecord& k) { ready += k.ready.size() + k.retried.size(); });
+    state.lanes.for_each([&](std::uint32_t, const LaneRecord& l) { ready += l.waiting; });
     state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
       slots += s.takes_tasks ? s.slots : 0;
+      credit += s.takes_tasks ? s.tasks_max : 0;
       present += s.peer.valid() ? s.slots : 0;
       timers += (s.silence_timer != no_index ? 1 : 0) + (s.send_timer != no_index ? 1 : 0);
     });
@@ -174,6 +232,7 @@ class Check {
         [&](std::uint32_t, const AttemptRecord& a) { timers += a.time_limit != no_index ? 1 : 0; });
     must(ready == state.ready_total, "ready tasks:", state.ready_total, "counted,", ready, "there");
     must(slots == state.slots_total, "slots:", state.slots_total, "counted,", slots, "there");
+    must(credit == state.credit_total, "credit:", state.credit_total, "counted,", credit, "there");
     must(present == state.slots_present, "connected slots:", state.slots_present, "counted,",
          present, "there");
     must(timers == state.timers.size(), "timers:", state.timers.size(), "set,", timers, "owned");
@@ -201,7 +260,8 @@ std::vector<std::string> ManagerInvariants::check_handed_out(const Manager& mana
   state.kinds.for_each([&](std::uint32_t, const KindRecord& kind) {
     const std::uint32_t free = state.session_with_room(kind, idle);
     if (!kind.has_ready() || free == no_index) return;
-    if (!kind.ready.empty()) broken.push_back("a task waits for " + state.sessions[free].name);
+    if (!kind.ready.empty() || !kind.lanes.empty())
+      broken.push_back("a task waits for " + state.sessions[free].name);
     if (kind.retried.empty()) return;
     const TaskHistory& history = *state.tasks[kind.retried.front()].history;
     if (state.session_with_room(kind, idle, history.avoided) != no_index)
@@ -219,6 +279,7 @@ std::vector<std::string> ManagerInvariants::leftovers(const Manager& manager) {
     if (count > 0) left.push_back(counted(count, thing) + " left");
   };
   none(state.jobs.size(), "job");
+  none(state.lanes.size(), "lane");
   none(state.groups.size(), "group");
   none(state.tasks.size(), "task");
   none(state.attempts.size(), "attempt");

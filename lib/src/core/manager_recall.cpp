@@ -20,7 +20,12 @@ void ManagerState::recall_for_idle() {
       // Its slots are being freed by kills: what waits there is about to start.
       if (sessions[session].room == SessionRecord::Room::idle) continue;
       if (!is_worth_recalling(sessions[session])) continue;
-      const std::size_t waiting = sessions[session].waiting.size();
+      // What has a free slot there only waits for its payload.
+      const std::size_t busy = sessions[session].running.size();
+      const std::size_t free =
+          sessions[session].slots - std::min<std::size_t>(sessions[session].slots, busy);
+      if (sessions[session].waiting.size() <= free) continue;
+      const std::size_t waiting = sessions[session].waiting.size() - free;
       const std::size_t room = sessions[profile.idle.front()].tasks_max;
       recall_some(profile, session, std::clamp<std::size_t>(waiting / 2, 1, room));
     }
@@ -71,6 +76,7 @@ void ManagerState::recall(std::uint32_t index) {
   profiles[session.profile].recalls += 1;
   counters.recalls_sent += 1;
   send(session, Kill{.attempt = attempt.id, .if_unstarted = true});
+  stop_parts(attempt);
 }
 
 void ManagerState::end_recall(AttemptRecord& attempt) {

@@ -5,6 +5,14 @@
 #include "core/plant.hpp"
 
 namespace fanmill::core {
+namespace {
+
+/// The last point of the clock that is not later and divides by `step`.
+Instant rounded_down(Instant at, Duration step) {
+  return at - at.time_since_epoch() % std::max(step, Duration(1));
+}
+
+}  // namespace
 
 void ManagerState::on_message(std::uint32_t session, Message&& message) {
   heard(session);
@@ -20,6 +28,7 @@ void ManagerState::on_session_message(std::uint32_t session, Result&& result) {
     if (FANMILL_PLANTED(acks_count_messages)) sessions[session].results_recorded += 1;
     return;
   }
+  if (result.in_parts && !take_parts(session, attempts[attempt], result)) return;
   take_result(session, attempt, std::move(result));
 }
 
@@ -125,13 +134,16 @@ void ManagerState::send_task(SessionRecord& session, Task task,
   const std::size_t bytes = limits::batched_bytes(payload);
   const std::size_t bytes_max =
       std::min<std::size_t>(limits::batch_bytes_max, options.frame_bytes_max);
-  const bool joins = (session.features & feature::batch) != 0 && !convert_to &&
+  const bool joins = (session.features & feature::batch) != 0 && !convert_to && !task.in_parts &&
                      payload <= limits::batched_payload_bytes_max && bytes <= bytes_max;
   if (joins && session.batch.turn == turn && session.batch.bytes + bytes <= bytes_max) {
     Message& before = std::get<Send>((*out)[session.batch.order]).message;
     if (Task* first = std::get_if<Task>(&before)) {
       Tasks batch{.session = session.id, .acknowledged = first->acknowledged, .tasks = {}};
       first->acknowledged = 0;
+      // It is given as much as it may hold, and this one is counted.
+      const std::size_t room = session.tasks_max - std::min(session.tasks_max, session.active);
+      batch.tasks.reserve(2 + std::min(room, ready_total));
       batch.tasks.push_back(std::move(*first));
       before = std::move(batch);
     }
@@ -151,10 +163,24 @@ void ManagerState::heard(std::uint32_t index) {
   if (!session.suspect) return;
   session.suspect = false;
   // The timer stands at its death by now; the next silence must be noticed as early as the first.
-  if (!FANMILL_PLANTED(suspected_once)) timers.move(session.silence_timer, now + options.suspect);
+  if (!FANMILL_PLANTED(suspected_once))
+    timers.move(session.silence_timer, look_due(now + options.suspect));
   refresh_room(index);
   refresh_backlog(index);
   observe(Observation::Kind::worker_recovered, session, "heard again");
+}
+
+/// When the session is to hear something again. Thousands of them, each at its own moment, would wake the
+/// loop thousands of times a second; so it may be a little early, together with others.
+Instant ManagerState::beat_due(const SessionRecord& session) const {
+  return rounded_down(session.sent + options.heartbeat, options.heartbeat / limits::coarse_parts);
+}
+
+/// When to look whether a session has been silent until `silent`. Early as above, as long as it is far
+/// off: most are heard meanwhile. What is near is looked at on time.
+Instant ManagerState::look_due(Instant silent) const {
+  const Duration step = options.heartbeat / limits::coarse_parts;
+  return silent - now > 2 * step ? rounded_down(silent, step) : silent;
 }
 
 void ManagerState::silence_passed(std::uint32_t index) {
@@ -170,7 +196,8 @@ void ManagerState::silence_passed(std::uint32_t index) {
   if (!beats && computes) {
     // Its only thread computes: silence means nothing. Its connection, or the task's time limit,
     // ends it.
-    session.silence_timer = timers.add(now + options.suspect, {Timer::Kind::silence, index});
+    session.silence_timer =
+        timers.add(look_due(now + options.suspect), {Timer::Kind::silence, index});
     return;
   }
   if (silence >= options.dead) {
@@ -191,7 +218,8 @@ void ManagerState::silence_passed(std::uint32_t index) {
             "silent; it gets no new tasks until it is heard again");
   }
   const Duration threshold = silence >= options.suspect ? options.dead : options.suspect;
-  session.silence_timer = timers.add(session.heard + threshold, {Timer::Kind::silence, index});
+  session.silence_timer =
+      timers.add(look_due(session.heard + threshold), {Timer::Kind::silence, index});
 }
 
 void ManagerState::send_passed(std::uint32_t index) {
@@ -200,13 +228,13 @@ void ManagerState::send_passed(std::uint32_t index) {
   const bool beats = (session.features & feature::heartbeat) != 0;
   // A plain worker says nothing by itself while it idles: it is asked.
   const bool ask = !beats && session.running.empty() && session.waiting.empty();
-  if (ask || now - session.sent >= options.heartbeat) {
+  if (ask || now >= beat_due(session)) {
     if (FANMILL_PLANTED(acks_run_ahead))
       session.results_recorded += static_cast<std::uint32_t>(session.running.size());
     send(session,
          Heartbeat{.session = session.id, .acknowledged = session.results_recorded, .echo = ask});
   }
-  session.send_timer = timers.add(session.sent + options.heartbeat, {Timer::Kind::send, index});
+  session.send_timer = timers.add(beat_due(session), {Timer::Kind::send, index});
   recall_surplus(index);
   tell_unserved();
 }

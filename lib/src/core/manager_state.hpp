@@ -1,6 +1,7 @@
 // The inside of core::Manager. Its functions are spread over manager_sessions.cpp (who is there),
 // manager_hello.cpp (who comes, with what), manager_tasks.cpp (how attempts and tasks end),
-// manager_output.cpp (what tasks write while they run), manager_groups.cpp (jobs, groups, policies),
+// manager_output.cpp (what tasks write while they run), manager_parts.cpp (payloads in parts),
+// manager_groups.cpp (jobs, groups, policies), manager_lanes.cpp (tasks that wait without a record),
 // manager_dispatch.cpp (who gets what), manager_recall.cpp (who gives what back) and
 // manager_blame.cpp (what is learnt from failures).
 //
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/flat_map.hpp"
+#include "base/sequence_map.hpp"
 #include "base/slab.hpp"
 #include "core/manager_tables.hpp"
 
@@ -29,6 +31,7 @@ struct ManagerState {
   Counters counters;
 
   Slab<JobRecord> jobs;
+  Slab<LaneRecord> lanes;
   Slab<GroupRecord> groups;
   Slab<TaskRecord> tasks;
   Slab<AttemptRecord> attempts;
@@ -37,8 +40,8 @@ struct ManagerState {
   Slab<ProfileRecord> profiles;
 
   FlatMap job_of_id;
-  FlatMap group_of_id;
-  FlatMap attempt_of_id;
+  IdMap group_of_id;
+  IdMap attempt_of_id;
   FlatMap session_of_id;
   FlatMap session_of_peer;
   std::map<Uuid, std::uint32_t> session_of_worker;
@@ -57,17 +60,18 @@ struct ManagerState {
   std::size_t ready_total = 0;
   std::size_t backlog_total = 0;  // sessions with waiting tasks
   std::size_t slots_total = 0;    // of sessions that take tasks
+  std::size_t credit_total = 0;   // of those, how many tasks they may hold
   std::size_t slots_present = 0;  // of sessions that are connected
   Instant presence_counted;       // up to when Counters::slots_present is
-  std::int64_t order_back = 0;
   std::int64_t order_front = 0;
   std::optional<Instant> recalls_due;  // what is not worth a recall yet may be then
   DeadlineHeap<Timer> timers;
   Instant now;         // attentive time
   Duration stalled{};  // clock minus attentive time
   bool shut = false;
-  ManagerActions* out = nullptr;  // of the step or tick under way
-  std::uint64_t turn = 0;         // counts steps and ticks, from 1
+  std::vector<std::uint32_t> tasks_added;  // by the latest add_tasks
+  ManagerActions* out = nullptr;           // of the step or tick under way
+  std::uint64_t turn = 0;                  // counts steps and ticks, from 1
 
   // manager.cpp: events
   void on(MessageReceived&& event);
@@ -104,6 +108,8 @@ struct ManagerState {
   void on_session_message(std::uint32_t session, Heartbeat&& heartbeat);
   void on_session_message(std::uint32_t session, Goodbye&& goodbye);
   void on_session_message(std::uint32_t session, Output&& output);
+  void on_session_message(std::uint32_t session, Part&& part);
+  void on_session_message(std::uint32_t session, PartTaken&& taken);
   void on_session_message(std::uint32_t session, Unknown&& unknown);
   bool names_current(std::uint32_t session, SessionId named);
   void ask_who(PeerId peer);
@@ -113,6 +119,8 @@ struct ManagerState {
   void send_task(SessionRecord& session, Task task, std::optional<Encoding> convert_to);
   void heard(std::uint32_t session);
   void count_presence();
+  [[nodiscard]] Instant beat_due(const SessionRecord& session) const;
+  [[nodiscard]] Instant look_due(Instant silent) const;
   void silence_passed(std::uint32_t session);
   void send_passed(std::uint32_t session);
   enum class Departure : std::uint8_t { lost, left, refused };
@@ -128,6 +136,14 @@ struct ManagerState {
   void take_output(std::uint32_t attempt, std::uint64_t offset);
   void tell_taken(std::uint32_t attempt, std::uint64_t offset);
 
+  // manager_parts.cpp
+  void push_parts(SessionRecord& session);
+  void stop_parts(const AttemptRecord& attempt);
+  void part_with(AttemptRecord& attempt);
+  [[nodiscard]] std::string part_fault(const SessionRecord& session, const AttemptRecord* attempt,
+                                       const Part& part) const;
+  bool take_parts(std::uint32_t session, const AttemptRecord& attempt, Result& result);
+
   // manager_tasks.cpp
   void take_result(std::uint32_t session, std::uint32_t attempt, Result&& result);
   void take_killed(std::uint32_t session, std::uint32_t attempt, const Killed& killed);
@@ -141,22 +157,41 @@ struct ManagerState {
                     const std::string& why);
   void attempt_failed(std::uint32_t attempt, TaskError error);
   void judge_task(std::uint32_t task, const char* why);
-  void finish_task(std::uint32_t task, Outcome outcome, SessionId session = {});
+  void finish_task(std::uint32_t task, Outcome&& outcome, SessionId session = {});
   void erase_task(std::uint32_t task);
   void time_limit_passed(std::uint32_t attempt);
 
   // manager_groups.cpp
-  std::vector<std::uint32_t> add_tasks(std::uint32_t group, std::vector<TaskSpec>&& specs);
+  std::uint32_t open_group(GroupRecord&& group);
+  const std::vector<std::uint32_t>& add_tasks(std::uint32_t group, TaskSpecs&& specs);
   void release_stage(std::uint32_t group, bool front);
   void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome,
                            SessionId session);
   void end_members(std::uint32_t group);
-  void end_group(std::uint32_t group, bool decided);
-  void withdraw_group(std::uint32_t group);
+  void end_group(std::uint32_t group, bool decided, GroupResult&& result);
+  /// A group that is open: its record, or what is left of one that had none yet.
+  struct OpenGroup {
+    GroupId id;
+    std::uint32_t record = no_index;
+    std::uint64_t item = 0;
+  };
+  void withdraw_group(std::uint32_t job, const OpenGroup& group);
   void withdraw_stranded();
+  [[nodiscard]] bool is_stranded(const GroupRecord& group) const;
   void close_group(std::uint32_t group, const char* why = "");
+  void tell_group_end(std::uint64_t item, std::uint32_t killed, std::uint32_t dropped,
+                      const char* why);
   void end_job_if_done(std::uint32_t job);
   void cancel_job(std::uint32_t job);
+
+  // manager_lanes.cpp
+  [[nodiscard]] std::size_t place_of(const JobRecord& job, const TaskSpec& task) const;
+  bool enter_lane(std::uint32_t job, GroupId group, GroupSubmitted& event);
+  std::uint32_t leave_lane(std::uint32_t lane);
+  bool end_waiting(GroupId group);
+  static void pop_front(LaneRecord& lane);
+  std::vector<OpenGroup> take_groups(std::uint32_t job);
+  void end_unrecorded(std::uint32_t job, std::uint64_t item, const char* why = "");
 
   // manager_dispatch.cpp
   std::uint32_t use_kind(std::string_view function, PayloadFamily family);
@@ -164,10 +199,14 @@ struct ManagerState {
   std::uint32_t use_profile(const Hello& hello);
   void release_profile(std::uint32_t profile);
   void make_ready(std::uint32_t task, bool front);
+  void has_one_more(std::uint32_t kind);
+  void has_less(std::uint32_t kind, std::size_t count);
   void unqueue(std::uint32_t task);
   struct Match {
-    std::uint32_t task = no_index;
+    std::uint32_t task = no_index;  // no_index: the first of the lane
+    std::uint32_t lane = no_index;
     std::uint32_t session = no_index;
+    std::int64_t order = 0;
   };
   void dispatch();
   [[nodiscard]] Match first_match(SessionRecord::Room room) const;
@@ -180,12 +219,16 @@ struct ManagerState {
   void start_counted(std::uint32_t session, std::uint32_t started);
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
+  [[nodiscard]] bool row_is_over(SessionRecord& session) const;
   static void adapt_credit(SessionRecord& session, Duration busy);
   [[nodiscard]] bool is_held_up(const SessionRecord& session, Duration patience) const;
   void refresh_backlog(std::uint32_t session);
   void tell_unserved();
   [[nodiscard]] std::string what_is_offered(char family) const;
+  void owe_acknowledgement(std::uint32_t index);
   void acknowledge_owed();
+  [[nodiscard]] std::optional<Instant> acknowledgement_due() const;
+  [[nodiscard]] std::uint32_t unacknowledged_max() const;
 
   // manager_recall.cpp
   void recall_for_idle();

@@ -5,6 +5,9 @@
 // that have not ended, a task its attempts, a session the attempts that it holds. An attempt
 // outlives its task until its worker has answered for it, and outlives its session as an orphan for
 // as long as its task is open: the worker may come back with it.
+//
+// Most tasks are alone in their group and wait, many of them for long. Until a worker takes them they
+// have no record, nor has their group: they wait in a lane (manager_lanes.cpp).
 #pragma once
 
 #include <array>
@@ -14,11 +17,13 @@
 #include <vector>
 
 #include "base/deadline_heap.hpp"
+#include "base/fifo.hpp"
 #include "base/ids.hpp"
 #include "base/index_list.hpp"
 #include "core/job.hpp"
 #include "core/manager.hpp"
 #include "core/message.hpp"
+#include "core/parts.hpp"
 
 namespace fanmill::core {
 
@@ -35,7 +40,8 @@ struct AttemptRecord {
   bool counted = false;     // against its session's credit
   bool recalled = false;    // a Kill with if_unstarted was sent, and it has not started since
   bool asked_back = false;  // such a Kill was sent in this session, so Killed may be its answer
-  bool blamed = false;      // its loss was counted; once, even if it returns and is lost again
+  bool in_parts = false;  // its payload follows in parts, and its session has not told to have all
+  bool blamed = false;    // its loss was counted; once, even if it returns and is lost again
   DeadlineHeap<struct Timer>::Handle time_limit = no_index;
   std::uint64_t output_received = 0;  // bytes
   std::uint64_t output_taken = 0;     // of these, as far as its worker was told
@@ -64,7 +70,7 @@ struct TaskRecord {
   std::uint32_t failed = 0;  // attempts that the function failed
   State state = State::ready;
   bool retried = false;    // ready: in its kind's list of those
-  std::int64_t order = 0;  // among ready tasks, the lower first
+  std::int64_t order = 0;  // among ready tasks, the lower first; see order_of
   Payload payload;
   Duration time_limit{};
   Duration busy{};
@@ -74,11 +80,45 @@ struct TaskRecord {
   IndexList<AttemptRecord, &AttemptRecord::of_task> attempts;
 };
 
+/// All that is kept of a group of one task that no worker was given yet.
+struct WaitingTask {
+  GroupId group;
+  TaskId task;  // invalid: the group was ended out of turn
+  std::uint64_t item = 0;
+  Payload payload;
+};
+
+/// Such tasks of one job and of one kind, in the order of their coming. What differs from the others
+/// here in its policy or its time limit gets its records at once.
+struct LaneRecord {
+  std::uint32_t job = no_index;
+  std::uint32_t kind = no_index;
+  Policy policy;
+  Duration time_limit{};
+  Fifo<WaitingTask> tasks;  // the first of them is valid
+  std::size_t waiting = 0;  // valid ones
+};
+
+/// Among ready tasks of which none was tried, nor added to a group that had begun, the one that was
+/// submitted first is the first. Others are put before them all, with an order below 0.
+constexpr std::int64_t order_of(TaskId task) {
+  return static_cast<std::int64_t>(task.value & ((std::uint64_t{1} << serial_bits) - 1));
+}
+
 /// What a worker's encodings decide about a task: structured payloads are converted between object
-/// and json, raw ones are not, and a task without a payload is taken by every worker.
-enum class PayloadFamily : std::uint8_t { structured, raw, none };
-inline constexpr std::array payload_families = {PayloadFamily::structured, PayloadFamily::raw,
-                                                PayloadFamily::none};
+/// and json, raw ones are not, and a task without a payload is taken by every worker. Large ones go
+/// in parts, as they are: who sees to it on their way can't tell how large they would become.
+enum class PayloadFamily : std::uint8_t {
+  structured,
+  raw,
+  none,
+  large_object,
+  large_json,
+  large_raw
+};
+inline constexpr std::array payload_families = {
+    PayloadFamily::structured,   PayloadFamily::raw,        PayloadFamily::none,
+    PayloadFamily::large_object, PayloadFamily::large_json, PayloadFamily::large_raw};
 
 /// Tasks that the same workers can take: one function, one family of payload encodings.
 struct KindRecord {
@@ -87,7 +127,10 @@ struct KindRecord {
   IndexList<TaskRecord, &TaskRecord::queued> ready;
   // Ready, too, and handed out before the others: tasks with a history, the first to return first.
   IndexList<TaskRecord, &TaskRecord::queued> retried;
-  [[nodiscard]] bool has_ready() const { return !ready.empty() || !retried.empty(); }
+  std::vector<std::uint32_t> lanes;  // with ready tasks; a heap, on top the one with the oldest
+  [[nodiscard]] bool has_ready() const {
+    return !ready.empty() || !retried.empty() || !lanes.empty();
+  }
   std::vector<std::uint32_t> profiles;  // that can take it
   Instant unserved_since;               // no later than when a task waits and nobody takes it
   bool told_unserved = false;           // people know of it
@@ -111,6 +154,18 @@ struct TaskBatch {
   std::size_t bytes = 0;   // of the records so far
 };
 
+/// Tasks that a session was sent ahead one after another.
+struct TaskRow {
+  std::uint64_t turn = 0;
+  std::uint32_t tasks = 0;
+};
+
+/// Payloads on their way both ways, of a session that takes parts.
+struct SessionParts {
+  PartSender out;   // of tasks
+  PartReceiver in;  // of results
+};
+
 struct SessionRecord {
   enum class Room : std::uint8_t { none, idle, spare };
   SessionId id;
@@ -127,6 +182,7 @@ struct SessionRecord {
   std::uint32_t tasks_most = 1;
   Duration mean_busy{};  // of its latest tasks; 0: none has ended
   Instant answered;      // its latest result, or when it was given something to do
+  Duration lag{};        // between its latest answers, beyond what its tasks took, in the mean
   std::uint32_t profile = no_index;
   bool same_host = false;
   bool suspect = false;
@@ -149,6 +205,8 @@ struct SessionRecord {
   std::size_t active_bytes = 0;  // their payloads
   std::uint32_t tasks_sent = 0;
   TaskBatch batch;
+  TaskRow row;
+  std::unique_ptr<SessionParts> parts;  // null without the feature
   std::uint32_t results_recorded = 0;
   std::uint32_t results_acknowledged = 0;
   std::uint64_t tasks_done = 0;
@@ -156,9 +214,11 @@ struct SessionRecord {
   FailureRow failures;
   Room room = Room::none;
   bool takes_tasks = false;  // its slots are counted in slots_total, itself in its profile's takers
-  Links with_room;           // in its profile's idle or spare list
-  Links with_waiting;        // in its profile's backlog list
-  Links owing;               // in the list of sessions with results to acknowledge
+  std::uint32_t credit_counted = 0;  // of its tasks_max, in credit_total
+  Links with_room;                   // in its profile's idle or spare list
+  Links with_waiting;                // in its profile's backlog list
+  Instant owing_until;               // when the latest are acknowledged at the latest
+  Links owing;  // in the list of sessions with results to acknowledge, by that time
 };
 
 /// Workers that can take the same kinds of tasks.
@@ -181,30 +241,34 @@ struct ProfileRecord {
 
 struct GroupRecord {
   GroupId id;
-  std::uint32_t job = no_index;
   std::uint64_t item = 0;
   Policy policy;
+  std::uint32_t job = no_index;
   std::uint32_t tasks_made = 0;
   std::uint32_t released = 0;  // tasks ready or assigned: not waiting for their stage
-  bool begun = false;          // a task of it was given to a worker
   IndexList<TaskRecord, &TaskRecord::member> members;
   IndexList<TaskRecord, &TaskRecord::queued> waiting;
-  GroupResult result;
   Links of_job;
+  bool begun = false;  // a task of it was given to a worker
+  std::uint32_t tasks_killed = 0;
+  std::uint32_t tasks_dropped = 0;
+  // Answers and errors so far. Null as long as there are none, so for most groups: what decides them
+  // is delivered at once.
+  std::unique_ptr<GroupResult> kept;
 };
 
 struct JobRecord {
   JobId id;
   ClientId client;
   JobOptions options;
-  // One for each function and family, see kind_of; the families of a function stand together.
+  // One for each function and family, see place_of; the families of a function stand together.
   std::vector<std::uint32_t> kinds;
-  [[nodiscard]] std::uint32_t kind_of(std::uint32_t function, PayloadFamily family) const {
-    return kinds[function * payload_families.size() + static_cast<std::size_t>(family)];
-  }
+  std::vector<std::uint32_t> lanes;  // as many; no_index: nothing has waited there yet
   bool closed = false;
   bool drained = false;
-  IndexList<GroupRecord, &GroupRecord::of_job> groups;
+  IndexList<GroupRecord, &GroupRecord::of_job> groups;  // in no order
+  std::size_t waiting = 0;                              // groups in its lanes
+  [[nodiscard]] bool has_groups() const { return !groups.empty() || waiting > 0; }
 };
 
 /// What is due when its time comes.

@@ -1,6 +1,8 @@
 // How attempts and tasks end. Every end of a task goes through finish_task (it has an outcome) or
 // end_members (its group went on without it); both leave nothing of it behind but attempts whose
 // workers still have to answer.
+#include <algorithm>
+
 #include "core/manager_state.hpp"
 #include "core/plant.hpp"
 
@@ -42,13 +44,19 @@ std::string crash_text(const Result& result) {
 
 void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index, Result&& result) {
   SessionRecord& session = sessions[session_index];
-  session.results_recorded += 1;
-  if (!session.owing.linked) sessions_owing.push_back(sessions, session_index);
+  owe_acknowledgement(session_index);
   session.tasks_done += 1;
   session.busy = saturating_add(session.busy, result.busy);
   counters.busy = saturating_add(counters.busy, result.busy);
 
   AttemptRecord& attempt = attempts[index];
+  // Several of one turn came together.
+  if (now > session.answered) {
+    // A connection that is slow is so by parts of a heartbeat; the rest was something else.
+    const Duration unexplained =
+        std::clamp(now - session.answered - result.busy, Duration::zero(), options.heartbeat);
+    session.lag += (unexplained - session.lag) / 8;
+  }
   session.answered = now;
   // How soon something went wrong tells nothing of how long tasks take.
   if (result.outcome == AttemptOutcome::ok) adapt_credit(session, result.busy);
@@ -80,8 +88,10 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
     drain_if_failing(session_index);
     return;
   }
-  observe_task(Observation::Kind::task_ended, task, &session, &attempt,
-               result.nothing ? "nothing found" : "result", result.payload);
+  if (observes(2)) {
+    observe_task(Observation::Kind::task_ended, task, &session, &attempt,
+                 result.nothing ? "nothing found" : "result", result.payload);
+  }
   finish_task(attempt.task,
               Outcome{.kind = OutcomeKind::result,
                       .nothing = result.nothing,
@@ -95,6 +105,7 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   session.busy = saturating_add(session.busy, killed.busy);
   counters.busy = saturating_add(counters.busy, killed.busy);
   AttemptRecord& attempt = attempts[index];
+  if (attempt.running && !killed.unstarted) session.answered = now;
   // Not only while it counts as recalled: a result that crossed the recall may have made it look
   // started.
   const bool asked = attempt.asked_back || session.draining;
@@ -127,6 +138,7 @@ void ManagerState::release_attempt(std::uint32_t index) {
   SessionRecord& session = sessions[session_index];
   end_recall(attempt);
   timers.cancel(attempt.time_limit);
+  part_with(attempt);
   (attempt.running ? session.running : session.waiting).erase(attempts, index);
   discount(attempt);
   attempt.running = false;
@@ -195,6 +207,7 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
     // when it is done.
     send(session, Kill{.attempt = attempt.id, .if_unstarted = !can_kill});
   }
+  stop_parts(attempt);
   refresh_room(attempt.session);
 }
 
@@ -257,7 +270,7 @@ void ManagerState::judge_task(std::uint32_t index, const char* why) {
 }
 
 /// `session`: of the worker that gave the result, if it is one.
-void ManagerState::finish_task(std::uint32_t index, Outcome outcome, SessionId session) {
+void ManagerState::finish_task(std::uint32_t index, Outcome&& outcome, SessionId session) {
   TaskRecord& task = tasks[index];
   const std::uint32_t group = task.group;
   const std::uint32_t number = task.number;

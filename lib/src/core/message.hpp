@@ -23,7 +23,7 @@ namespace feature {
 inline constexpr FeatureSet heartbeat = 1;    // sends heartbeats while tasks compute
 inline constexpr FeatureSet kill = 2;         // can end a running task
 inline constexpr FeatureSet batch = 4;        // Tasks and Results
-inline constexpr FeatureSet parts = 8;        // reserved: Part
+inline constexpr FeatureSet parts = 8;        // Part and PartTaken
 inline constexpr FeatureSet time_limit = 16;  // ends a task at its time limit by itself
 inline constexpr FeatureSet output = 32;      // Output and OutputTaken
 }  // namespace feature
@@ -104,6 +104,7 @@ struct Welcome {
   Duration dead{};
   std::uint32_t frame_bytes_max = 0;
   std::uint32_t unacknowledged_max = 0;
+  std::uint64_t payload_bytes_max = 0;  // of a result in parts; 0: none comes so
   std::vector<Judgement> judgements;
   bool operator==(const Welcome&) const = default;
 };
@@ -146,6 +147,7 @@ struct Task {
   std::uint64_t item = 0;
   TaskId task;
   Payload payload;
+  bool in_parts = false;  // the payload's bytes follow in Parts; none are here
   bool operator==(const Task&) const = default;
 };
 
@@ -168,6 +170,7 @@ struct Result {
   Payload payload;
   Duration cpu{};            // as busy; 0: unknown
   std::uint64_t memory = 0;  // bytes resident at most; 0: unknown
+  bool in_parts = false;     // the payload's bytes came before in Parts; none are here
   bool operator==(const Result&) const = default;
 };
 
@@ -217,6 +220,21 @@ struct OutputTaken {
   bool operator==(const OutputTaken&) const = default;
 };
 
+/// A piece of a payload that no frame can carry.
+struct Part {
+  AttemptId attempt;
+  std::uint64_t offset = 0;  // of the first byte, in the payload
+  std::uint64_t total = 0;   // bytes of the payload
+  Bytes bytes;               // at least one; all within the payload
+  bool operator==(const Part&) const = default;
+};
+
+struct PartTaken {
+  AttemptId attempt;
+  std::uint64_t offset = 0;  // everything before it came, or was dropped
+  bool operator==(const PartTaken&) const = default;
+};
+
 /// Many tasks at once, in their order. Their own `acknowledged` is 0.
 struct Tasks {
   SessionId session;
@@ -241,7 +259,8 @@ struct Unknown {
   bool operator==(const Unknown&) const = default;
 };
 
-using Message = std::variant<Hello, Welcome, Refuse, Who, Task, Result, Kill, Killed, Heartbeat,
-                             Goodbye, Output, OutputTaken, Tasks, Results, Unknown>;
+using Message =
+    std::variant<Hello, Welcome, Refuse, Who, Task, Result, Kill, Killed, Heartbeat, Goodbye,
+                 Output, OutputTaken, Tasks, Results, Part, PartTaken, Unknown>;
 
 }  // namespace fanmill::core

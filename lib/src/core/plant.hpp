@@ -59,7 +59,17 @@
   X(output_untaken, "a task that nobody waits for any more is left waiting for its reader")     \
   X(revoke_unanswered, "a worker does not answer for a task that its executor gave back")       \
   X(batch_cut_short, "the last result of a batch is not taken")                                 \
-  X(ahead_judged_begun, "what waits at an executor runs on though the welcome says kill")
+  X(part_window_ignored, "a payload's parts are sent without waiting for any to be taken")      \
+  X(parts_count_as_begun, "a task counts as started while its payload is on its way")           \
+  X(parts_go_on, "the parts of a task go on after it was killed")                               \
+  X(parts_untold, "a manager does not tell which parts of a result it has")                     \
+  X(half_results_taken, "a result counts though not all of its parts came")                     \
+  X(parts_unawaited, "a worker starts a task before all of its payload is there")               \
+  X(parts_survive_session, "a worker keeps a half payload for the next session")                \
+  X(large_result_lost, "a result that is on its way in parts is forgotten with its session")    \
+  X(ahead_judged_begun, "what waits at an executor runs on though the welcome says kill")       \
+  X(begun_unheard, "a worker does not take in what its executor has begun")                     \
+  X(waiting_forgotten, "a slot counts as free though its executor begins what waits there")
 
 namespace fanmill::core {
 

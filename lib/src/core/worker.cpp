@@ -14,6 +14,7 @@ WorkerState::WorkerState(WorkerOptions given) : options(std::move(given)), farm(
   FANMILL_ASSERT(options.slots >= 1 && options.slots <= limits::slots_max, options.slots);
   FANMILL_ASSERT(options.functions.size() <= limits::functions_max, options.functions.size());
   FANMILL_ASSERT(options.hello_repeat > Duration::zero());
+  FANMILL_ASSERT(options.payload_bytes_max <= limits::payload_bytes_max, options.payload_bytes_max);
   FANMILL_ASSERT(options.ahead_max == 0 || !options.monitored,
                  "a monitored worker dies with a task");
   terms.dead = limits::silence_dead;
@@ -86,7 +87,7 @@ const WorkerCounters& Worker::counters() const { return state_->counters; }
 bool Worker::ended() const { return state_->ended; }
 bool Worker::is_welcome() const { return !state_->ended && state_->is_open(); }
 std::size_t Worker::running_count() const { return state_->running_count(); }
-std::size_t Worker::unacknowledged_count() const { return state_->results.size(); }
+std::size_t Worker::unacknowledged_count() const { return state_->result_count(); }
 
 void WorkerState::on(Instant now, WorkerStarted&, WorkerActions& out) {
   if (link != Link::fresh) return;
@@ -147,6 +148,17 @@ void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {
   answer_end(now, *task, std::move(fact.result), out);
 }
 
+void WorkerState::on(Instant now, TaskBegun& fact, WorkerActions& out) {
+  // Told once more of one that was given to a free slot, or of one that has ended meanwhile.
+  if (!options.begins_told || !slots.contains(fact.slot)) return;
+  if (FANMILL_PLANTED(begun_unheard)) return;
+  const RunningTask& task = slots[fact.slot];
+  if (task.attempt != fact.attempt || task.started) return;
+  ahead.erase(slots, fact.slot);
+  set_started(now, fact.slot);
+  if (task.asked_back && is_open()) send_heartbeat(now, false, out);
+}
+
 void WorkerState::on(Instant now, TaskRevoked& fact, WorkerActions& out) {
   const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
   if (!task) return;
@@ -187,6 +199,7 @@ void WorkerState::on(Instant, WorkerLoopStalled& fact, WorkerActions&) {
 
 void WorkerState::settle(Instant now, WorkerActions& out) {
   if (ended) return;
+  forget_unwanted_part();
   start_ready(now, out);
   end_if_done(now, out);
 }

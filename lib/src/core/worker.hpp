@@ -44,10 +44,16 @@ struct WorkerOptions {
   // the latest took. 0 where one task may take others with it.
   std::uint32_t ahead_max = 0;
   Duration ahead_time = limits::ahead_time;
+  // The executor says which of those that wait it has begun (TaskBegun); else it begins them in their
+  // order, whenever one ends.
+  bool begins_told = false;
   Containment containment = Containment::stop_token;
   FeatureSet features = feature::heartbeat | feature::kill | feature::time_limit;
   EncodingSet encodings =
       encoding_bit(Encoding::object) | encoding_bit(Encoding::json) | encoding_bit(Encoding::raw);
+  // Of a task whose payload comes in parts; a larger one is rejected. At most
+  // limits::payload_bytes_max.
+  std::uint64_t payload_bytes_max = limits::payload_bytes_max;
   std::string software;
   std::string host;
   std::vector<std::string> functions = {""};
@@ -91,6 +97,11 @@ struct TaskFinished {
   AttemptId attempt;
   Result result;  // busy filled in; outcome ok, failed or rejected. Long error texts are cut here.
 };
+/// Of a task that was started ahead, where `begins_told`: the executor runs it now.
+struct TaskBegun {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+};
 /// The answer to RevokeTask, if the task had not started: it will not.
 struct TaskRevoked {
   std::uint32_t slot = 0;
@@ -127,8 +138,8 @@ struct WorkerLoopStalled {
 };
 
 using WorkerEvent = std::variant<WorkerStarted, WorkerConnectionLost, WorkerMessageReceived,
-                                 WorkerMalformedReceived, TaskFinished, TaskRevoked, ExecutorDied,
-                                 OutputWritten, StopRequested, WorkerLoopStalled>;
+                                 WorkerMalformedReceived, TaskFinished, TaskBegun, TaskRevoked,
+                                 ExecutorDied, OutputWritten, StopRequested, WorkerLoopStalled>;
 
 // Actions.
 
@@ -139,7 +150,8 @@ struct WorkerSend {
   Message message;
 };
 /// A slot here is one of the executor's places: as many as WorkerOptions::slots and ahead_max. Tasks
-/// start in the order of these orders, as many at once as there are slots.
+/// start in the order of these orders, as many at once as there are slots, but for those of which
+/// TaskBegun tells.
 struct StartTask {
   std::uint32_t slot = 0;
   Task task;
@@ -196,6 +208,7 @@ struct WorkerCounters {
   std::uint64_t connections_lost =
       0;  // of open sessions; also those given up for the manager's silence
   std::uint64_t duplicates_ignored = 0;  // tasks that came twice, ends of tasks that had ended
+  std::uint64_t parts_unknown = 0;       // of tasks that are not waited for, or repeated
   std::uint64_t outputs_dropped = 0;     // of tasks that nobody listens to any more
   std::uint64_t messages_ignored = 0;    // unknown kinds, or not for this session
   std::uint64_t messages_malformed = 0;

@@ -52,7 +52,8 @@ void check_slots(const WorkerState& state, Statements& statements) {
   statements.that(
       state.running.size() <= state.options.slots && state.ahead.size() <= state.options.ahead_max,
       "no more tasks are at the executor than it takes");
-  statements.that(state.ahead.empty() || state.running.size() == state.options.slots,
+  statements.that(state.ahead.empty() || state.options.begins_told ||
+                      state.running.size() == state.options.slots,
                   "tasks wait at the executor only while its slots are busy");
   statements.that(listed && state.running.size() + state.ahead.size() == state.slots.size(),
                   "each task at the executor runs or waits there");
@@ -86,21 +87,45 @@ void check_held(const WorkerState& state, Statements& statements) {
     before = std::max(before, queued.sequence);
     last = queued.task.attempt;
   });
-  for (const KeptResult& kept : state.results) {
-    held.insert(kept.result.attempt);
-    known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
+  for (const auto* list : {&state.results, &state.large}) {
+    for (const KeptResult& kept : *list) {
+      held.insert(kept.result.attempt);
+      known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
+    }
   }
   statements.that(in_order && queued_count == state.queue.size(),
                   "tasks wait in the order in which they came");
   statements.that(held.size() == state.held_count(),
                   "each attempt is held once: running, waiting or as a result");
   statements.that(state.held_count() <= limits::holdings_max, "what is held fits into one hello");
-  statements.that(known && state.result_attempts.size() == state.results.size(),
+  statements.that(known && state.result_attempts.size() == state.result_count(),
                   "the attempts of the results are known");
   statements.that(held.empty() || !state.is_open() || *held.rbegin() <= state.newest,
                   "no attempt that is held is newer than the newest");
   statements.that(state.tasks_passed <= state.tasks_taken,
                   "no task was started that was not taken");
+}
+
+void check_parts(const WorkerState& state, Statements& statements) {
+  const bool takes = state.takes_parts();
+  statements.that(takes || (state.large.empty() && state.part_out.empty()),
+                  "results are on their way in parts only in a session that takes them");
+  bool sent = true;
+  for (const KeptResult& kept : state.large)
+    sent = sent && state.part_out.sends(kept.result.attempt);
+  statements.that(sent, "of each large result some parts are still to be sent");
+  statements.that(state.part_out.under_way() <= state.part_out.window(),
+                  "parts under way fit in the window");
+  statements.that(state.part_out.unsent() == 0 || state.part_out.under_way() > 0,
+                  "parts wait only for others to be told of");
+  bool whole = true;
+  bool expected = !state.part_in.attempt().valid();
+  state.queue.for_each([&](const QueuedTask& queued) {
+    whole = whole && (!queued.task.in_parts || takes);
+    expected = expected || (queued.task.in_parts && queued.task.attempt == state.part_in.attempt());
+  });
+  statements.that(whole, "tasks wait for parts only in a session that takes them");
+  statements.that(expected, "the parts that came are of a task that waits for more");
 }
 
 void check_link(const WorkerState& state, Statements& statements) {
@@ -161,6 +186,7 @@ std::vector<std::string> WorkerInvariants::check(const WorkerState& state) {
   check_slots(state, statements);
   check_held(state, statements);
   check_link(state, statements);
+  check_parts(state, statements);
   check_leaving(state, statements);
   return statements.take();
 }

@@ -15,7 +15,7 @@ void WorkerState::on(Instant now, StopRequested& fact, WorkerActions& out) {
   intent = Intent::drain;
   leave_words = "drained";
   // Nothing to say if this very step ends with the goodbye.
-  const bool stays = running_count() > 0 || !results.empty();
+  const bool stays = running_count() > 0 || result_count() > 0;
   if (is_open() && stays) {
     send(now, Goodbye{.session = session, .drain = true, .words = leave_words}, out);
   }
@@ -77,7 +77,7 @@ void WorkerState::end_if_done(Instant now, WorkerActions& out) {
     if (wait != Wait::executors) await(after(now, options.leave_grace), Wait::executors);
     return;
   }
-  if (results.empty() || !(is_open() || seeks_session())) {
+  if (result_count() == 0 || !(is_open() || seeks_session())) {
     say_goodbye_and_end(now, false, leave_words, out);
     return;
   }
@@ -91,7 +91,7 @@ void WorkerState::pass_wait(Instant now, WorkerActions& out) {
   const bool runs = running_count() > 0;
   const std::string left =
       runs ? std::to_string(running_count()) + " tasks did not stop when told to"
-           : std::to_string(results.size()) + " results were not acknowledged";
+           : std::to_string(result_count()) + " results were not acknowledged";
   say_goodbye_and_end(now, runs, leave_words + "; " + left, out);
 }
 

@@ -52,6 +52,12 @@ class WorkerQueue {
     const auto found = find(list_, attempt);
     return found != list_.end() && found->task.attempt == attempt && !found->gone;
   }
+  /// Null if it isn't here.
+  [[nodiscard]] Task* find_task(AttemptId attempt) {
+    const auto found = find(list_, attempt);
+    const bool is_here = found != list_.end() && found->task.attempt == attempt && !found->gone;
+    return is_here ? &found->task : nullptr;
+  }
   /// Whether it was here.
   bool erase(AttemptId attempt) {
     const auto found = find(list_, attempt);

@@ -16,7 +16,7 @@ void cut(std::string& text, std::size_t bytes_max) {
 
 // A result that no frame of this session can carry would be refused, kept and sent again without
 // end.
-Result too_large(const Result& result, std::size_t bytes_max) {
+Result too_large(const Result& result, std::uint64_t bytes_max) {
   return {.attempt = result.attempt,
           .outcome = AttemptOutcome::failed,
           .busy = result.busy,
@@ -34,11 +34,11 @@ bool goes_in_batch(const Result& result) {
 
 }  // namespace
 
-void WorkerState::keep_result(Instant now, Result&& result, WorkerActions& out) {
+void WorkerState::keep_result(Instant now, Result&& result, GroupId group, WorkerActions& out) {
   cut(result.error_type, limits::error_type_max);
   cut(result.error_text, limits::error_text_max);
   result_attempts.insert(result.attempt.value, 0);
-  results.push_back({.result = std::move(result)});
+  results.push_back({.result = std::move(result), .group = group});
   if (!is_open()) return;
   if (has_feature(feature::batch)) {
     results_wait = true;
@@ -68,11 +68,17 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
     batch.results.clear();
     batch_bytes = 0;
   };
-  for (; results_sent < results.size(); ++results_sent) {
+  while (results_sent < results.size()) {
     KeptResult& kept = results[results_sent];
-    if (kept.result.payload.bytes.size() > terms.frame_bytes_max) {
-      kept.result = too_large(kept.result, terms.frame_bytes_max);
+    if (is_large(kept)) {
+      if (kept.result.payload.bytes.size() <= result_bytes_max()) {
+        send_large(std::move(kept));
+        results.erase(results.begin() + static_cast<std::ptrdiff_t>(results_sent));
+        continue;
+      }
+      kept.result = too_large(kept.result, result_bytes_max());
     }
+    results_sent += 1;
     (kept.repeated ? counters.results_repeated : counters.results_sent) += 1;
     if (FANMILL_PLANTED(results_unrepeated) && kept.repeated) continue;
     const std::size_t bytes = limits::batched_bytes(kept.result.payload.bytes.size());
@@ -86,6 +92,7 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
     batch_bytes += bytes;
   }
   send_batch();
+  push_parts(now, out);
   if (FANMILL_PLANTED(result_forgotten_early)) {
     results.clear();
     result_attempts = {};

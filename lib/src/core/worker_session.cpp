@@ -34,6 +34,7 @@ void WorkerState::connect(Instant now, WorkerActions& out) {
 void WorkerState::greet(Instant now, WorkerActions& out) {
   greeting += 1;
   link = Link::greeting;
+  slots.for_each([](std::uint32_t, RunningTask& task) { task.told_unstarted = !task.started; });
   if (std::exchange(told_to_wait, false)) heard_at = now;  // from here on it waits by itself again
   hello_at =
       after(now, jittered(doubled(options.hello_repeat, repeats,
@@ -102,6 +103,7 @@ void WorkerState::close_session(WorkerActions& out) {
   results_wait = false;
   hello_at.reset();
   drop_outputs(out);
+  drop_parts();
 }
 
 void WorkerState::lose_session(Instant now, const std::string& why, WorkerActions& out) {
@@ -195,10 +197,11 @@ void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) 
   lost_at.reset();
   repeats = 0;
   opened_at = sent_at = now;
-  tasks_taken = tasks_passed = acknowledged = 0;
+  tasks_taken = newest_started = tasks_passed = acknowledged = 0;
   const std::vector<Judgement> judgements = std::move(welcome.judgements);
   terms = std::move(welcome);
   terms.judgements.clear();
+  part_out.set_frame_limit(terms.frame_bytes_max);
   note(1, "welcome, session " + std::to_string(session.value), out);
 
   if (intent == Intent::finish || intent == Intent::drain) {
@@ -208,7 +211,7 @@ void WorkerState::on_message(Instant now, Welcome& welcome, WorkerActions& out) 
   if (ended) return;
   send_unsent(now, out);
   // Whoever only waits to be acknowledged asks for it, as `end_if_done` did in the session before.
-  if (wait == Wait::acknowledgements && !results.empty()) send_heartbeat(now, true, out);
+  if (wait == Wait::acknowledgements && result_count() > 0) send_heartbeat(now, true, out);
 }
 
 // What is held now is judged, which may be further on than what hello told: a task may have ended
@@ -239,12 +242,13 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
     if (verdict == Verdict::drop) forget_running(slot, out);
     if (verdict != Verdict::kill) return;
     newest = std::max(newest, task.attempt);
-    if (task.started || (options.features & feature::kill) != 0) {
+    const bool told_started = !task.told_unstarted || FANMILL_PLANTED(ahead_judged_begun);
+    if (told_started || (options.features & feature::kill) != 0) {
       kill_running(slot, out);
     } else {
-      // The manager was told that it had not started, and waits for no result.
-      if (FANMILL_PLANTED(ahead_judged_begun)) return;
+      // The manager was told that it had not started, and waits for no result, also if it has since.
       ask_back(slot, out);
+      set_due(slot, std::nullopt);
       task.fate = Fate::killed;
     }
   });

@@ -1,7 +1,7 @@
 // The inside of core::Worker. Its functions are spread over worker.cpp (facts in, deadlines),
 // worker_session.cpp (the connection, hello, welcome, liveness), worker_tasks.cpp (tasks, kills,
 // slots), worker_results.cpp (results and their acknowledgement), worker_output.cpp (what tasks write
-// while they run) and worker_leaving.cpp (drain, goodbye, the end).
+// while they run), worker_parts.cpp (payloads in parts) and worker_leaving.cpp (drain, goodbye, the end).
 //
 // What is kept twice, for look-ups (free slots, the slot of an attempt, the attempts of results,
 // the order of time limits), is compared by WorkerInvariants.
@@ -18,6 +18,7 @@
 #include "base/flat_map.hpp"
 #include "base/index_list.hpp"
 #include "base/slab.hpp"
+#include "core/parts.hpp"
 #include "core/worker.hpp"
 #include "core/worker_queue.hpp"
 
@@ -59,10 +60,11 @@ struct RunningTask {
   AttemptId attempt;
   GroupId group;
   Fate fate = Fate::result;
-  std::uint32_t number = 1;    // which attempt of its task
-  std::uint32_t sequence = 0;  // as in the queue
-  bool started = false;        // as far as can be known; else it waits for a slot
-  bool asked_back = false;     // RevokeTask is out
+  std::uint32_t number = 1;     // which attempt of its task
+  std::uint32_t sequence = 0;   // as in the queue
+  bool started = false;         // as far as can be known; else it waits for a slot
+  bool asked_back = false;      // RevokeTask is out
+  bool told_unstarted = false;  // by the latest hello
   Duration time_limit{};
   std::optional<Instant>
       due;  // time limit; when that has passed and the worker is monitored, its patience
@@ -75,6 +77,7 @@ struct RunningTask {
 struct KeptResult {
   Result result;
   bool repeated = false;  // it was sent in an earlier session
+  GroupId group = {};     // of its task
 };
 
 struct WorkerState {
@@ -112,18 +115,24 @@ struct WorkerState {
   WorkerQueue queue;
   std::set<std::pair<Instant, std::uint32_t>> due_slots;
   AttemptId newest;  // of the session's tasks and of those kept; not newer is a repetition
-  std::uint32_t tasks_taken = 0;  // Tasks of this session, without repetitions
-  std::uint32_t tasks_passed =
-      0;  // the sequence of the latest that was started: what heartbeats tell
+  std::uint32_t tasks_taken = 0;     // Tasks of this session, without repetitions
+  std::uint32_t newest_started = 0;  // the highest sequence of those that were started
+  std::uint32_t tasks_passed = 0;    // all up to it were: what heartbeats tell
 
   // Results that no manager has acknowledged, oldest first. The first `results_sent` were sent in
   // this session; while it is open that is all of them, but for those that wait for the others of
   // their turn.
   std::deque<KeptResult> results;
-  FlatMap result_attempts;
+  FlatMap result_attempts;  // of those in `large`, too
   std::size_t results_sent = 0;
   bool results_wait = false;  // some are to be sent when the turn ends, or anything else is said
   std::uint32_t acknowledged = 0;  // of this session, modulo 2^32 as on the wire
+
+  // Payloads in parts, of this session. A result whose payload is on its way waits here, and counts
+  // as sent, behind those above, when all of its parts are; in their order.
+  PartReceiver part_in;
+  PartSender part_out;
+  std::deque<KeptResult> large;
 
   // Leaving.
   Intent intent = Intent::stay;
@@ -138,6 +147,7 @@ struct WorkerState {
   void on(Instant now, WorkerMessageReceived& fact, WorkerActions& out);
   void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);
   void on(Instant now, TaskFinished& fact, WorkerActions& out);
+  void on(Instant now, TaskBegun& fact, WorkerActions& out);
   void on(Instant now, TaskRevoked& fact, WorkerActions& out);
   void on(Instant now, ExecutorDied& fact, WorkerActions& out);
   void on(Instant now, OutputWritten& fact, WorkerActions& out);
@@ -184,11 +194,13 @@ struct WorkerState {
   [[nodiscard]] bool may_start() const;
   /// Results that may wait to be acknowledged: what the welcome says, and what a hello can name.
   [[nodiscard]] std::size_t unacknowledged_max() const;
+  [[nodiscard]] bool has_free_slot() const;
   [[nodiscard]] bool may_start_ahead() const;
   void start_ready(Instant now, WorkerActions& out);
   void start_next(Instant now, WorkerActions& out);
   void set_started(Instant now, std::uint32_t slot);
   void fill_slots(Instant now, WorkerActions& out);
+  void count_passed();
   /// Whether it is on its way back, or will be told to have started.
   bool ask_back(std::uint32_t slot, WorkerActions& out);
   void learn_busy(Duration busy);
@@ -208,17 +220,35 @@ struct WorkerState {
   [[nodiscard]] std::size_t running_count() const { return slots.size(); }
   /// Attempts that a hello would name.
   [[nodiscard]] std::size_t held_count() const {
-    return slot_of.size() + queue.size() + results.size();
+    return slot_of.size() + queue.size() + result_count();
   }
 
   // worker_results.cpp
-  void keep_result(Instant now, Result&& result, WorkerActions& out);
+  [[nodiscard]] std::size_t result_count() const { return results.size() + large.size(); }
+  void keep_result(Instant now, Result&& result, GroupId group, WorkerActions& out);
   void send_unsent(Instant now, WorkerActions& out);
   void acknowledge(std::uint32_t count, WorkerActions& out);
 
   // worker_output.cpp
   void on_message(Instant now, OutputTaken& taken, WorkerActions& out);
   void drop_outputs(WorkerActions& out);
+
+  // worker_parts.cpp
+  void on_message(Instant now, Part& part, WorkerActions& out);
+  void on_message(Instant now, PartTaken& taken, WorkerActions& out);
+  void take_part(Instant now, Task& task, const Part& part, WorkerActions& out);
+  void tell_part(Instant now, const Part& part, WorkerActions& out);
+  [[nodiscard]] bool takes_parts() const;
+  /// What a result's payload may have in this session.
+  [[nodiscard]] std::uint64_t result_bytes_max() const;
+  [[nodiscard]] bool is_large(const KeptResult& kept) const;
+  void send_large(KeptResult&& kept);
+  void push_parts(Instant now, WorkerActions& out);
+  /// Whether its result was on its way in parts, and is not any more.
+  bool drop_large(Instant now, AttemptId attempt, WorkerActions& out);
+  void drop_large_of(Instant now, GroupId group, WorkerActions& out);
+  void forget_unwanted_part();
+  void drop_parts();
 
   // worker_leaving.cpp
   void on_message(Instant now, Goodbye& goodbye, WorkerActions& out);

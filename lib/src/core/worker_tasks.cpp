@@ -55,7 +55,7 @@ void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
                 Result{.attempt = task.attempt,
                        .outcome = AttemptOutcome::rejected,
                        .error_text = std::move(reason)},
-                out);
+                task.group, out);
     return;
   }
   queue.push(std::move(task), tasks_taken);
@@ -70,15 +70,24 @@ std::string WorkerState::reason_to_reject(const Task& task) const {
     return "this worker does not take payload encoding " +
            std::to_string(static_cast<unsigned>(encoding));
   }
+  if (task.in_parts && !takes_parts()) return "payloads in parts are not in force in this session";
   return {};
 }
 
 bool WorkerState::may_start() const {
   const bool wants = intent == Intent::stay || intent == Intent::finish;
   // What runs becomes a result, too.
-  return wants && is_open() && !queue.empty() &&
-         results.size() + running_count() < unacknowledged_max() &&
-         (running.size() < options.slots || may_start_ahead());
+  const bool is_whole =
+      !queue.empty() && (!queue.front().task.in_parts || FANMILL_PLANTED(parts_unawaited));
+  return wants && is_open() && is_whole &&
+         result_count() + running_count() < unacknowledged_max() &&
+         (has_free_slot() || may_start_ahead());
+}
+
+/// What the executor has not begun as far as was told may be begun already.
+bool WorkerState::has_free_slot() const {
+  const bool counts_waiting = options.begins_told && !FANMILL_PLANTED(waiting_forgotten);
+  return running.size() + (counts_waiting ? ahead.size() : 0) < options.slots;
 }
 
 /// Not a task that was given away before, nor behind one: it may have been lost with its worker, and
@@ -119,10 +128,11 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
                                                       .sequence = next.sequence,
                                                       .time_limit = task.time_limit,
                                                       .passes_output = passes_output});
+  const bool has_free = has_free_slot();
   slot_of.insert(task.attempt.value, slot);
   retries_begun += task.number > 1 ? 1 : 0;
   counters.tasks_started += 1;
-  if (running.size() < options.slots) {
+  if (has_free) {
     set_started(now, slot);
   } else {
     ahead.push_back(slots, slot);
@@ -139,11 +149,24 @@ void WorkerState::set_started(Instant now, std::uint32_t slot) {
       has_feature(feature::time_limit)) {
     set_due(slot, after(now, task.time_limit));
   }
-  if (task.sequence != 0) tasks_passed = task.sequence;
+  newest_started = std::max(newest_started, task.sequence);
+  count_passed();
+}
+
+/// Tasks that have begun before an older one are not told of yet: heartbeats count them in their order.
+void WorkerState::count_passed() {
+  std::uint32_t passed = newest_started;
+  if (options.begins_told) {
+    std::uint32_t waits = ahead.front();
+    while (waits != no_index && slots[waits].sequence == 0) waits = ahead.next(slots, waits);
+    if (waits != no_index) passed = std::min(passed, slots[waits].sequence - 1);
+  }
+  tasks_passed = std::max(tasks_passed, passed);
 }
 
 /// The executor begins what waited there as soon as a slot is free.
 void WorkerState::fill_slots(Instant now, WorkerActions& out) {
+  if (options.begins_told) return count_passed();
   bool too_late = false;
   while (running.size() < options.slots && !ahead.empty()) {
     const std::uint32_t slot = ahead.front();
@@ -173,6 +196,8 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
     }
     return;
   }
+  // Of a large result the rest need not be sent.
+  if (!kill.if_unstarted && drop_large(now, kill.attempt, out)) return;
   // Its result is on its way; that is the answer.
   if (result_attempts.find(kill.attempt.value) != no_index) return;
   const bool unstarted = FANMILL_PLANTED(killed_task_run) ? queue.contains(kill.attempt)
@@ -198,6 +223,7 @@ void WorkerState::kill_group(Instant now, const Kill& kill, WorkerActions& out) 
     answer_killed(now, queued.task.attempt, true, {}, out);
     return true;
   });
+  if (!kill.if_unstarted) drop_large_of(now, kill.group, out);
   if (started) send_heartbeat(now, false, out);
 }
 
@@ -306,7 +332,7 @@ void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& resu
                              WorkerActions& out) {
   switch (task.fate) {
     case Fate::result:
-      keep_result(now, std::move(result), out);
+      keep_result(now, std::move(result), task.group, out);
       break;
     case Fate::time_limit:
       keep_result(now,
@@ -316,7 +342,7 @@ void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& resu
                          .error_text = "ended at its time limit of " + in_words(task.time_limit),
                          .cpu = result.cpu,
                          .memory = result.memory},
-                  out);
+                  task.group, out);
       break;
     case Fate::killed:
       answer_killed(now, task.attempt, false, result.busy, out);

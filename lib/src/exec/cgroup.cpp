@@ -1,10 +1,15 @@
 #include "exec/cgroup.hpp"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -54,6 +59,24 @@ std::string number_or_max(std::uint64_t number) {
   return number == 0 ? "max" : std::to_string(number);
 }
 
+/// Whether a child that is started in the group lives: see SpawnOptions::cgroup_was_killed. It does not
+/// when this process's own group, or the one that was left under this name, was once killed as a whole.
+bool can_start_in(int directory) {
+#if defined(SYS_clone3) && defined(CLONE_INTO_CGROUP)
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(directory);
+  const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid == 0) ::_exit(0);
+  int status = -1;
+  return pid > 0 && ::waitpid(static_cast<pid_t>(pid), &status, 0) == pid && status == 0;
+#else
+  (void)directory;
+  return false;
+#endif
+}
+
 }  // namespace
 
 std::optional<Cgroup> Cgroup::make(const std::string& name) {
@@ -65,7 +88,9 @@ std::optional<Cgroup> Cgroup::make(const std::string& name) {
   const std::string folder = parent + "/" + name;
   if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) return {};
   Cgroup group(folder);
-  if (!group.procs_.valid() || !group.kill_.valid()) return {};  // Linux before 5.14
+  if (!group.directory_.valid() || !group.kill_.valid()) return {};  // Linux before 5.14
+  group.may_start_in_ = can_start_in(group.directory());
+  group.was_killed_ = !group.may_start_in_;
   return group;
 }
 
@@ -95,23 +120,42 @@ void Cgroup::remove_all_left(const std::string& prefix) {
 
 Cgroup::Cgroup(std::string folder)
     : folder_(std::move(folder)),
-      procs_(::open((folder_ + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)),
+      directory_(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
       kill_(::open((folder_ + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC)) {}
+
+bool Cgroup::renew() {
+  if (!may_start_in_) return false;
+  // It may be gone already: the last try ended between the two steps.
+  if (::rmdir(folder_.c_str()) != 0 && errno != ENOENT) return false;
+  if (::mkdir(folder_.c_str(), 0755) != 0) return false;
+  Cgroup fresh(folder_);
+  if (!fresh.directory_.valid() || !fresh.kill_.valid()) return false;
+  std::swap(directory_, fresh.directory_);
+  std::swap(kill_, fresh.kill_);
+  fresh.directory_.reset();  // or it would remove the folder
+  was_killed_ = false;
+  return true;
+}
 
 Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
   std::swap(folder_, other.folder_);
-  std::swap(procs_, other.procs_);
+  std::swap(was_killed_, other.was_killed_);
+  std::swap(may_start_in_, other.may_start_in_);
+  std::swap(directory_, other.directory_);
   std::swap(kill_, other.kill_);
   return *this;
 }
 
 Cgroup::~Cgroup() {
-  if (procs_.valid()) ::rmdir(folder_.c_str());
+  if (directory_.valid()) ::rmdir(folder_.c_str());
 }
 
-void Cgroup::enter() const { [[maybe_unused]] const ssize_t count = ::write(procs(), "0", 1); }
+void Cgroup::enter() const { (void)write_file(folder_ + "/cgroup.procs", "0"); }
 
-bool Cgroup::kill() const { return ::write(kill_.get(), "1", 1) == 1; }
+bool Cgroup::kill() const {
+  was_killed_ = true;
+  return ::write(kill_.get(), "1", 1) == 1;
+}
 
 bool Cgroup::is_populated() const {
   return read_count(folder_ + "/cgroup.events", "populated") != 0;

@@ -26,12 +26,16 @@ class Cgroup {
   /// Removes it, if it is empty.
   ~Cgroup();
 
-  /// Open for writing, for SpawnOptions::cgroup_procs.
-  [[nodiscard]] int procs() const { return procs_.get(); }
+  /// For SpawnOptions::cgroup.
+  [[nodiscard]] int directory() const { return directory_.get(); }
   /// This process goes into it.
   void enter() const;
   /// SIGKILL to every process in it, in one step of the kernel: nothing that forks can escape.
   [[nodiscard]] bool kill() const;
+  [[nodiscard]] bool was_killed() const { return was_killed_; }
+  /// After a kill: a new group takes its place, under the same name and without limits, if nobody is in
+  /// it any more. Whether there is one.
+  bool renew();
   /// Whether a process lives in it.
   [[nodiscard]] bool is_populated() const;
 
@@ -45,8 +49,10 @@ class Cgroup {
   explicit Cgroup(std::string folder);
 
   std::string folder_;
-  Descriptor procs_;
+  Descriptor directory_;
   Descriptor kill_;
+  mutable bool was_killed_ = false;
+  bool may_start_in_ = false;  // a new one
 };
 
 }  // namespace fanmill::exec

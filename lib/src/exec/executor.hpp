@@ -3,8 +3,8 @@
 // The loop starts and stops tasks by slot and takes completions when the executor's descriptor is
 // readable. There is exactly one completion for each `start`, also after a `stop`; a slot must not
 // be started again before its completion was taken. There may be more slots than tasks that run at
-// once: the others wait, in the order in which they were started. All calls come from the loop's thread and none
-// of them blocks but `wait_idle`.
+// once: the others wait. All calls come from the thread that has the loop's turn and none of them
+// blocks but `wait_idle`.
 #pragma once
 
 #include <cstdint>
@@ -63,6 +63,12 @@ struct Completion {
   std::uint64_t memory = 0;  // the most that it had resident, bytes; 0: unknown
 };
 
+/// A task runs.
+struct Begun {
+  std::uint32_t slot = 0;
+  AttemptId attempt;
+};
+
 /// What a task has written to its standard output.
 struct OutputChunk {
   std::uint32_t slot = 0;
@@ -81,7 +87,13 @@ class Executor {
   [[nodiscard]] virtual std::uint32_t slot_count() const = 0;
   /// Slots beyond those, whose tasks wait.
   [[nodiscard]] virtual std::uint32_t ahead_count() const { return 0; }
+  /// Whether `take_begun` tells which of those that waited run. Else they are begun in their order.
+  [[nodiscard]] virtual bool tells_begun() const { return false; }
+  /// It begins with the next `flush` at the latest.
   virtual void start(std::uint32_t slot, Invocation invocation) = 0;
+  /// The turn is over, and the loop has let go of it: all that it asked for leaves together. Only a
+  /// stop does not wait for it.
+  virtual void flush() {}
   /// Ends the slot's task as far as this executor can. Nothing happens if the slot is idle.
   virtual void stop(std::uint32_t slot) = 0;
   /// If the slot's task has not begun it never will, and its completion says revoked. Else nothing
@@ -89,8 +101,20 @@ class Executor {
   virtual void revoke(std::uint32_t /*slot*/) {}
   /// Readable while completions wait to be taken.
   [[nodiscard]] virtual int completions_fd() const = 0;
-  /// Appends all completions that wait to `out`.
+  /// What a helper did with a completion: nothing, or took it; and whether the loop has to wake up
+  /// for more than that.
+  enum class Helped : std::uint8_t { no, yes, yes_and_wake };
+  using Helper = std::function<Helped(Completion&)>;
+  /// Before the first `start`: a thread that has nothing more to do offers its completion to `helper`,
+  /// which takes it if the loop sleeps, and may call `start`. That saves a wake-up. For executors that
+  /// have such threads.
+  virtual void set_helper(Helper /*helper*/) {}
+  /// Appends all completions that wait to `out`; also some of which the descriptor has not told yet, so
+  /// whoever is about to judge a task by the clock asks first.
   virtual void take(std::vector<Completion>& out) = 0;
+  /// Appends the tasks that were begun since, those that never waited among them. After `take`: a task
+  /// may have ended meanwhile.
+  virtual void take_begun(std::vector<Begun>& /*out*/) {}
   /// Appends what tasks have written that pass their output on. After `take`: what it gives comes
   /// before the completions of that.
   virtual void take_output(std::vector<OutputChunk>& /*out*/) {}

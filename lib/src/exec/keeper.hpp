@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/wakeup.hpp"
 #include "exec/executor.hpp"
 #include "exec/link.hpp"
 #include "exec/orders.hpp"
@@ -25,6 +26,7 @@ struct KeeperOptions {
   Grade best = Grade::cgroup;
   std::string cgroup_prefix;  // of its cgroups' names
   std::string spool_folder;   // where long outputs go, in files that stay
+  Wakeup* bell = nullptr;     // wakes the worker up to read a keeper's link
 };
 
 /// Of the keeper with this process id.

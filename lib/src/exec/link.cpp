@@ -18,6 +18,8 @@ struct Head {
 };
 
 constexpr std::size_t read_bytes_max = 1U << 16;
+// Of small messages that leave together.
+constexpr std::size_t write_bytes_max = 1U << 16;
 // More is given back when it was read.
 constexpr std::size_t capacity_kept_max = 4U << 20;
 
@@ -58,13 +60,23 @@ std::optional<std::pair<Link, Link>> Link::make_pair() {
   return std::pair{Link(Descriptor(ends[0])), Link(Descriptor(ends[1]))};
 }
 
-void Link::send(std::string_view message, Descriptor passed) {
-  const Head head{.bytes = static_cast<std::uint32_t>(message.size()),
+void Link::append(std::string_view message, std::string_view rest, Descriptor passed) {
+  const std::size_t size = message.size() + rest.size();
+  const Head head{.bytes = static_cast<std::uint32_t>(size),
                   .has_descriptor = passed.valid() ? 1U : 0U};
-  std::string bytes(sizeof head, '\0');
-  std::memcpy(bytes.data(), &head, sizeof head);
+  // A descriptor goes with the first byte of a piece.
+  if (out_.empty() || passed.valid() || out_.back().bytes.size() + size > write_bytes_max)
+    out_.push_back({.bytes = {}, .passed = std::move(passed)});
+  std::string& bytes = out_.back().bytes;
+  bytes.append(reinterpret_cast<const char*>(&head), sizeof head);
   bytes += message;
-  out_.push_back({.bytes = std::move(bytes), .passed = std::move(passed)});
+  bytes += rest;
+}
+
+void Link::queue(std::string_view message, std::string_view rest) { append(message, rest, {}); }
+
+void Link::send(std::string_view message, Descriptor passed) {
+  append(message, {}, std::move(passed));
   flush();
 }
 
@@ -110,7 +122,8 @@ bool Link::read_some() {
     return false;
   }
   in_.append(buffer.data(), static_cast<std::size_t>(count));
-  read_dry_ = static_cast<std::size_t>(count) < buffer.size();
+  // A read ends behind a piece with a descriptor, whatever follows.
+  read_dry_ = static_cast<std::size_t>(count) < buffer.size() && message.msg_controllen == 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;

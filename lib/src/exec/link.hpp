@@ -33,6 +33,9 @@ class Link {
   /// Queues a message and sends what fits. It stays queued when the other end is gone: `receive`
   /// tells of that.
   void send(std::string_view message, Descriptor passed = {});
+  /// Queues a message, in two pieces if that suits; small ones leave together, with the next `flush` or
+  /// `send`.
+  void queue(std::string_view message, std::string_view rest = {});
   /// Sends more of what is queued.
   void flush();
   /// Whether `flush` has something to do once the socket is writable.
@@ -57,6 +60,7 @@ class Link {
     Descriptor passed;
     std::size_t sent = 0;
   };
+  void append(std::string_view message, std::string_view rest, Descriptor passed);
   bool read_some();
 
   Descriptor socket_;

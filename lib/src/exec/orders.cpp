@@ -134,11 +134,8 @@ void evidence_fields(Archive& archive, Evidenced& evidence) {
   archive(evidence.text);
 }
 
-template <typename Archive, typename Ordered>
-void order_fields(Archive& archive, Ordered& order) {
-  archive(order.kind);
-  archive(order.attempt);
-  auto& invocation = order.invocation;
+template <typename Archive, typename Invoked>
+void invocation_fields(Archive& archive, Invoked& invocation) {
   archive(invocation.attempt);
   archive(invocation.task);
   archive(invocation.item);
@@ -147,7 +144,10 @@ void order_fields(Archive& archive, Ordered& order) {
   archive(invocation.time_limit);
   archive(invocation.payload.encoding);
   archive(invocation.payload.bytes);
-  auto& command = order.command;
+}
+
+template <typename Archive, typename Planned>
+void command_fields(Archive& archive, Planned& command) {
   archive(command.arguments);
   archive(command.environment);
   archive(command.directory);
@@ -157,15 +157,31 @@ void order_fields(Archive& archive, Ordered& order) {
   archive(command.match);
   archive(command.afresh);
   archive(command.output_window);
-  archive(order.taken);
+}
+
+// What a kind does not have is not sent: there are many orders, and most are small.
+template <typename Archive, typename Ordered>
+void order_fields(Archive& archive, Ordered& order) {
+  using Kind = Order::Kind;
+  archive(order.kind);
+  archive(order.attempt);
+  const bool runs_program = order.kind == Kind::run_command || order.kind == Kind::run_line;
+  if (runs_program || order.kind == Kind::run_function)
+    invocation_fields(archive, order.invocation);
+  if (runs_program) command_fields(archive, order.command);
+  if (order.kind == Kind::take_output) archive(order.taken);
 }
 
 template <typename Archive, typename Reported>
 void report_fields(Archive& archive, Reported& report) {
+  using Kind = Report::Kind;
   archive(report.kind);
   archive(report.attempt);
+  if (report.kind == Kind::ready) archive(report.containment);
+  if (report.kind == Kind::made) archive(report.error_text);
+  if (report.kind == Kind::wrote) archive(report.output);
+  if (report.kind != Kind::ended) return;
   evidence_fields(archive, report.evidence);
-  archive(report.containment);
   archive(report.answer);
   archive(report.nothing);
   archive(report.payload.encoding);

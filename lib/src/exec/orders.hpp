@@ -43,9 +43,10 @@ struct CommandPlan {
 struct Order {
   enum class Kind : std::uint8_t {
     run_function,  // attempt, invocation, limits
-    run_command,   // attempt, command
-    run_line,      // attempt, command: the resident program; invocation.payload is the line
+    run_command,   // attempt, command, invocation
+    run_line,      // attempt, command: the resident program; invocation: its payload is the line
     stop,          // attempt; nothing happens if it has ended
+    give_back,     // attempt, answered by `unstarted`; nothing happens if it has begun
     take_output,   // attempt, taken; the same
     drop_output,   // attempt; the same
     make_keeper,   // answered by `made`
@@ -55,7 +56,8 @@ struct Order {
   AttemptId attempt;
   Invocation invocation;
   CommandPlan command;
-  std::uint64_t taken = 0;  // bytes of its output
+  std::uint64_t taken = 0;    // bytes of its output
+  bool drops_output = false;  // not sent: that came while it waited at its keeper
 };
 
 /// What became of CommandPlan::match.
@@ -63,10 +65,11 @@ enum class Match : std::uint8_t { not_sought, found, not_found, failed };
 
 struct Report {
   enum class Kind : std::uint8_t {
-    ready,  // a keeper lives: containment
-    ended,  // attempt, evidence, and what the task gave
-    wrote,  // attempt, output: more of it; before `ended`
-    made,   // a link to the new process comes with it; without one it could not be made: error_text
+    ready,      // a keeper lives: containment; its ledger comes with it
+    ended,      // attempt, evidence, and what the task gave
+    unstarted,  // attempt: it will not be begun
+    wrote,      // attempt, output: more of it; before `ended`
+    made,  // a link to the new process comes with it; without one it could not be made: error_text
   };
   Kind kind = Kind::ended;
   AttemptId attempt;

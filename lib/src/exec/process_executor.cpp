@@ -28,6 +28,18 @@ constexpr std::uint64_t wakeup_tag = 1;
 constexpr std::uint64_t spare_tag = 2;
 constexpr std::uint64_t first_slot_tag = 3;
 
+// Tasks that wait at one keeper: it goes on with them without a word from here. A program takes half a
+// millisecond at least, a function may take none; then all of them go in one write.
+constexpr std::uint32_t programs_ahead = 16;
+constexpr std::uint32_t functions_ahead = Ledger::orders_max - 1;
+// Of all keepers, if those of each are more than of a program.
+constexpr std::uint32_t functions_ahead_max = 4096;
+// Of their payloads, which a keeper keeps until they have ended.
+constexpr std::size_t ahead_bytes_max = 4U << 20;
+
+// Keepers in a row that are lost with tasks and have begun none, before the first of these counts as lost.
+constexpr std::uint32_t fruitless_max = 3;
+
 // For processes that only have to be forked.
 constexpr std::chrono::seconds start_patience{30};
 // For all to end; a keeper gives up after ten.
@@ -71,17 +83,21 @@ void check_threads() {
 ProcessExecutor::ProcessExecutor(ProcessExecutorOptions options)
     : options_(std::move(options)),
       events_(::epoll_create1(EPOLL_CLOEXEC)),
-      slots_(options_.slots) {
+      reports_(::epoll_create1(EPOLL_CLOEXEC)),
+      slots_(options_.slots),
+      places_(options_.slots + ahead_count()) {
   FANMILL_ASSERT(options_.slots >= 1 && options_.functions.empty() == options_.programs.has_value(),
                  options_.slots);
   check_threads();
-  if (!events_.valid()) fail(std::string("can't make an epoll instance: ") + std::strerror(errno));
+  if (!events_.valid() || !reports_.valid())
+    fail(std::string("can't make an epoll instance: ") + std::strerror(errno));
   keeper_options_ = {
       .functions = &options_.functions,
       .limits = options_.limits,
       .best = options_.best,
       .cgroup_prefix = "fanmill-" + std::to_string(::getpid()) + "-",
       .spool_folder = options_.spool_folder.empty() ? "/tmp" : options_.spool_folder,
+      .bell = &wakeup_,
   };
   std::fflush(nullptr);  // or the children would print it once more
   auto made = fork_warden(keeper_options_);
@@ -133,70 +149,149 @@ ProcessExecutor::~ProcessExecutor() {
   Cgroup::remove_all_left(keeper_options_.cgroup_prefix);
 }
 
-std::uint32_t ProcessExecutor::slot_count() const {
-  return static_cast<std::uint32_t>(slots_.size());
+std::uint32_t ProcessExecutor::ahead_each() const {
+  if (options_.programs) return programs_ahead;
+  return std::clamp(functions_ahead_max / options_.slots, programs_ahead, functions_ahead);
 }
+
+std::uint32_t ProcessExecutor::ahead_count() const { return options_.slots * ahead_each(); }
 
 // ---- What the loop asks for.
 
 void ProcessExecutor::start(std::uint32_t index, Invocation invocation) {
-  FANMILL_ASSERT(index < slots_.size(), index);
-  Slot& slot = slots_[index];
-  FANMILL_ASSERT(!slot.busy, index, invocation.attempt);
-  slot.busy = true;
-  slot.sent = slot.stopped = false;
-  slot.invocation = std::move(invocation);
+  FANMILL_ASSERT(index < places_.size(), index);
+  FANMILL_ASSERT(!places_[index].busy, index, invocation.attempt);
+  Place& place = places_[index] = Place{.busy = true};
+  place.invocation = std::move(invocation);
   busy_ += 1;
   if (options_.programs) {
-    auto plan = options_.programs->plan(slot.invocation);
+    auto plan = options_.programs->plan(place.invocation);
     if (auto* refused = std::get_if<Completion>(&plan)) {
       complete(index, std::move(*refused));
       wakeup_.signal();
       return;
     }
     auto& program = std::get<Programs::Plan>(plan);
-    slot.command = std::move(program.command);
-    slot.line = std::move(program.line);
-    slot.invocation.payload = {};  // what it asks for stands in the plan
+    place.command = std::move(program.command);
+    place.line = std::move(program.line);
+    place.invocation.payload = {};  // what it asks for stands in the plan
   }
-  send_order(index);
-}
-
-void ProcessExecutor::send_order(std::uint32_t index) {
-  Slot& slot = slots_[index];
-  if (!slot.keeper) return;  // with the next one
-  Order order{.attempt = slot.invocation.attempt};
-  if (!options_.programs) {
-    order.kind = Order::Kind::run_function;
-    order.invocation = slot.invocation;
-  } else {
-    order.kind = slot.line ? Order::Kind::run_line : Order::Kind::run_command;
-    order.command = slot.command;
-    order.command.afresh = std::exchange(slot.out_of_step, false);
-    if (slot.line) order.invocation.payload = Payload::json(*slot.line);
-  }
-  slot.sent = true;
-  slot.keeper->send(pack(order));
-  update_watch(*slot.keeper, first_slot_tag + index);
+  queue_.push_back(index);
+  dispatch();
 }
 
 void ProcessExecutor::stop(std::uint32_t index) {
-  FANMILL_ASSERT(index < slots_.size(), index);
-  Slot& slot = slots_[index];
-  if (!slot.busy || std::exchange(slot.stopped, true)) return;
-  if (!slot.sent) {
-    complete(index, {.kind = Completion::Kind::died, .error_text = "stopped"});
-    wakeup_.signal();
-    return;
+  FANMILL_ASSERT(index < places_.size(), index);
+  Place& place = places_[index];
+  if (!place.busy || std::exchange(place.stopped, true)) return;
+  if (place.keeper) {
+    send_about(index, {.kind = Order::Kind::stop, .attempt = place.invocation.attempt});
+    return flush();
   }
-  slot.keeper->send(pack(Order{.kind = Order::Kind::stop, .attempt = slot.invocation.attempt}));
-  update_watch(*slot.keeper, first_slot_tag + index);
+  std::erase(queue_, index);
+  complete(index, {.kind = Completion::Kind::died, .error_text = "stopped"});
+  wakeup_.signal();
+}
+
+void ProcessExecutor::revoke(std::uint32_t index) {
+  FANMILL_ASSERT(index < places_.size(), index);
+  Place& place = places_[index];
+  if (!place.busy || place.stopped || std::exchange(place.revoked, true)) return;
+  if (place.keeper) return ask_back(index);
+  std::erase(queue_, index);
+  complete(index, {.kind = Completion::Kind::revoked});
+  wakeup_.signal();
+}
+
+// ---- Who runs what.
+
+/// As long as there is room, in the order in which they came; each goes where it begins soonest.
+void ProcessExecutor::dispatch() {
+  while (!queue_.empty()) {
+    const auto slot = keeper_for(places_[queue_.front()]);
+    if (!slot) return;
+    give(*slot, queue_.front());
+    queue_.pop_front();
+  }
+  ask_back_for_idle();
+}
+
+std::optional<std::uint32_t> ProcessExecutor::keeper_for(const Place& place) const {
+  // What a resident program's next line is to be depends on its answer to the last.
+  std::size_t most = place.line ? 1 : 1 + ahead_each();
+  std::optional<std::uint32_t> found;
+  for (std::uint32_t i = 0; i < slots_.size() && most > 0; ++i) {
+    if (!slots_[i].keeper || slots_[i].given.size() >= most) continue;
+    if (slots_[i].given_bytes > ahead_bytes_max) continue;
+    found = i;
+    most = slots_[i].given.size();
+  }
+  return found;
+}
+
+void ProcessExecutor::give(std::uint32_t index, std::uint32_t which) {
+  Slot& slot = slots_[index];
+  Place& place = places_[which];
+  Order order{.attempt = place.invocation.attempt};
+  if (!options_.programs) {
+    order.kind = Order::Kind::run_function;
+    order.invocation = place.invocation;
+  } else {
+    order.kind = place.line ? Order::Kind::run_line : Order::Kind::run_command;
+    order.invocation = place.invocation;
+    order.command = place.command;
+    order.command.afresh = std::exchange(slot.out_of_step, false);
+    if (place.line) order.invocation.payload = Payload::json(*place.line);
+  }
+  place.keeper = index;
+  slot.given.push_back(which);
+  slot.given_bytes += place.invocation.payload.bytes.size();
+  if (slot.given.size() == 1) note_begun(slot);
+  send_about(which, order);
+}
+
+void ProcessExecutor::take_back(Slot& slot, std::deque<std::uint32_t>::iterator which) {
+  slot.given_bytes -= places_[*which].invocation.payload.bytes.size();
+  if (which - slot.given.begin() < static_cast<std::ptrdiff_t>(slot.sent)) slot.sent -= 1;
+  slot.given.erase(which);
+}
+
+/// A keeper runs the first that it was given.
+void ProcessExecutor::note_begun(const Slot& slot) {
+  if (slot.given.empty()) return;
+  begun_.push_back(
+      {.slot = slot.given.front(), .attempt = places_[slot.given.front()].invocation.attempt});
+}
+
+void ProcessExecutor::ask_back(std::uint32_t which) {
+  Place& place = places_[which];
+  if (std::exchange(place.asked_back, true)) return;
+  send_about(which, {.kind = Order::Kind::give_back, .attempt = place.invocation.attempt});
+}
+
+/// A keeper has nothing to do while tasks wait at another: behind a long one, say. The last of them
+/// comes back, if the other has not begun it by then.
+void ProcessExecutor::ask_back_for_idle() {
+  const auto is_idle = [](const Slot& slot) { return slot.keeper && slot.given.empty(); };
+  if (std::none_of(slots_.begin(), slots_.end(), is_idle)) return;
+  const auto fullest = std::max_element(
+      slots_.begin(), slots_.end(),
+      [](const Slot& one, const Slot& other) { return one.given.size() < other.given.size(); });
+  if (fullest->given.size() > 1) ask_back(fullest->given.back());
 }
 
 void ProcessExecutor::take(std::vector<Completion>& out) {
   take_events(0);
+  take_reports();  // also of a keeper that had no time to ring
+  dispatch();
+  flush();
   std::move(completions_.begin(), completions_.end(), std::back_inserter(out));
   completions_.clear();
+}
+
+void ProcessExecutor::take_begun(std::vector<Begun>& out) {
+  std::move(begun_.begin(), begun_.end(), std::back_inserter(out));
+  begun_.clear();
 }
 
 void ProcessExecutor::take_output(std::vector<OutputChunk>& out) {
@@ -205,28 +300,50 @@ void ProcessExecutor::take_output(std::vector<OutputChunk>& out) {
 }
 
 bool ProcessExecutor::passes_output(std::uint32_t index, AttemptId attempt) const {
-  FANMILL_ASSERT(index < slots_.size(), index);
-  const Slot& slot = slots_[index];
-  return slot.busy && slot.invocation.attempt == attempt && slot.command.output_window > 0;
+  FANMILL_ASSERT(index < places_.size(), index);
+  const Place& place = places_[index];
+  return place.busy && place.invocation.attempt == attempt && place.command.output_window > 0;
 }
 
 void ProcessExecutor::output_taken(std::uint32_t index, AttemptId attempt, std::uint64_t taken) {
   if (!passes_output(index, attempt)) return;
-  send_about_output(index, {.kind = Order::Kind::take_output, .attempt = attempt, .taken = taken});
+  send_about(index, {.kind = Order::Kind::take_output, .attempt = attempt, .taken = taken});
 }
 
 void ProcessExecutor::drop_output(std::uint32_t index, AttemptId attempt) {
   if (!passes_output(index, attempt)) return;
   // One that waits for its keeper does not begin with it.
-  if (!slots_[index].sent) slots_[index].command.output_window = 0;
-  send_about_output(index, {.kind = Order::Kind::drop_output, .attempt = attempt});
+  if (!places_[index].keeper) places_[index].command.output_window = 0;
+  send_about(index, {.kind = Order::Kind::drop_output, .attempt = attempt});
 }
 
-void ProcessExecutor::send_about_output(std::uint32_t index, const Order& order) {
-  Slot& slot = slots_[index];
-  if (!slot.sent) return;
-  slot.keeper->send(pack(order));
-  update_watch(*slot.keeper, first_slot_tag + index);
+/// To the keeper that has it.
+void ProcessExecutor::send_about(std::uint32_t index, const Order& order) {
+  const auto slot = places_[index].keeper;
+  if (!slot) return;
+  using Kind = Order::Kind;
+  slots_[*slot].keeper->queue(pack(order));
+  slots_[*slot].is_urgent |= order.kind == Kind::stop || order.kind == Kind::give_back;
+  if (!std::exchange(slots_[*slot].has_orders, true)) unsent_.push_back(*slot);
+}
+
+/// Functions that are handed over ahead are short. So while a keeper has more of them than wait here, these
+/// wait for more: it will tell of what has ended long before it has nothing to do.
+bool ProcessExecutor::may_gather(const Slot& slot) const {
+  return !options_.programs && !slot.is_urgent && slot.sent > slot.given.size() - slot.sent;
+}
+
+void ProcessExecutor::flush() {
+  std::erase_if(unsent_, [this](std::uint32_t index) {
+    Slot& slot = slots_[index];
+    if (slot.keeper && may_gather(slot)) return false;
+    slot.has_orders = slot.is_urgent = false;
+    if (!slot.keeper) return true;
+    slot.sent = slot.given.size();
+    slot.keeper->flush();
+    update_watch(*slot.keeper, first_slot_tag + index);
+    return true;
+  });
 }
 
 bool ProcessExecutor::wait_idle(Duration limit) {
@@ -240,13 +357,10 @@ bool ProcessExecutor::wait_idle(Duration limit) {
 }
 
 void ProcessExecutor::complete(std::uint32_t index, Completion completion) {
-  Slot& slot = slots_[index];
+  Place& place = places_[index];
   completion.slot = index;
-  completion.attempt = slot.invocation.attempt;
-  slot.busy = slot.sent = false;
-  slot.invocation = {};
-  slot.command = {};
-  slot.line.reset();
+  completion.attempt = place.invocation.attempt;
+  place = {};
   busy_ -= 1;
   completions_.push_back(std::move(completion));
 }
@@ -260,9 +374,16 @@ void ProcessExecutor::watch(const Link& link, std::uint64_t tag) {
   update_watch(link, tag);
 }
 
+/// A slot's keeper rings when it wants to be read; here only its end is seen.
+void ProcessExecutor::watch_reports(std::uint32_t index) {
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = index}};
+  ::epoll_ctl(reports_.get(), EPOLL_CTL_ADD, slots_[index].keeper->fd(), &event);
+  watch_again(*slots_[index].keeper, first_slot_tag + index);
+}
+
 /// Under another tag than before, or for other events.
 void ProcessExecutor::watch_again(const Link& link, std::uint64_t tag) {
-  epoll_event event{.events = EPOLLIN, .data = {.u64 = tag}};
+  epoll_event event{.events = tag < first_slot_tag ? EPOLLIN : 0U, .data = {.u64 = tag}};
   if (link.has_unsent()) event.events |= EPOLLOUT;
   ::epoll_ctl(events_.get(), EPOLL_CTL_MOD, link.fd(), &event);
   if (link.has_unsent()) {
@@ -288,6 +409,7 @@ void ProcessExecutor::take_events(int limit_ms) {
       take_from_warden();
     } else if (tag == wakeup_tag) {
       wakeup_.clear();
+      take_reports();
     } else if (tag == spare_tag) {
       spare_spoke = true;
     } else {
@@ -295,14 +417,25 @@ void ProcessExecutor::take_events(int limit_ms) {
     }
   }
   if (spare_spoke) take_from_spare();  // last: it may be a slot's by now
+  if (count > 0) dispatch();
+  flush();
+}
+
+void ProcessExecutor::take_reports() {
+  std::array<epoll_event, 64> ready{};
+  const int count = ::epoll_wait(reports_.get(), ready.data(), static_cast<int>(ready.size()), 0);
+  for (int i = 0; i < count; ++i)
+    take_from_keeper(static_cast<std::uint32_t>(ready[static_cast<std::size_t>(i)].data.u64));
+  if (count == static_cast<int>(ready.size())) wakeup_.signal();  // the others in the next turn
 }
 
 void ProcessExecutor::take_from_spare() {
   if (!spare_) return;
   spare_->flush();
-  while (auto message = spare_->receive()) take_made(std::move(*message));
+  while (auto message = spare_->receive()) take_made(std::move(*message), spare_ledger_);
   if (spare_->is_over()) {
     spare_.reset();
+    spare_ledger_.reset();
     if (warden_maker_ == spare_tag) warden_maker_.reset();
     order_keeper();
   } else {
@@ -341,7 +474,8 @@ void ProcessExecutor::order_warden() {
 void ProcessExecutor::take_from_warden() {
   if (!warden_) return;
   warden_->flush();
-  while (auto message = warden_->receive()) take_made(std::move(*message));
+  std::optional<Ledger> none;
+  while (auto message = warden_->receive()) take_made(std::move(*message), none);
   if (warden_->is_over()) {
     warden_.reset();
     order_warden();
@@ -351,12 +485,13 @@ void ProcessExecutor::take_from_warden() {
 }
 
 /// A new keeper, or a new warden, or word of one that is ready.
-void ProcessExecutor::take_made(Link::Message&& message) {
+void ProcessExecutor::take_made(Link::Message&& message, std::optional<Ledger>& ledger) {
   const auto report = unpack_report(message.bytes);
   FANMILL_ASSERT(report.has_value(), message.bytes.size());
   if (report->kind == Report::Kind::ready) {
     grade_ = static_cast<Grade>(report->containment);
     is_graded_ = true;
+    ledger = Ledger::open(message.passed);
     return;
   }
   FANMILL_ASSERT(report->kind == Report::Kind::made, static_cast<int>(report->kind));
@@ -378,60 +513,121 @@ void ProcessExecutor::take_made(Link::Message&& message) {
                                   [](const Slot& slot) { return !slot.keeper.has_value(); });
   if (empty == slots_.end()) {
     spare_ = std::move(link);
+    spare_ledger_.reset();
     watch(*spare_, spare_tag);
     return;
   }
   const auto index = static_cast<std::uint32_t>(empty - slots_.begin());
   empty->keeper = std::move(link);
   watch(*empty->keeper, first_slot_tag + index);
-  if (empty->busy) send_order(index);
+  watch_reports(index);
 }
 
 void ProcessExecutor::take_from_keeper(std::uint32_t index) {
   Slot& slot = slots_[index];
   if (!slot.keeper) return;
-  slot.keeper->flush();
+  const std::uint64_t tag = first_slot_tag + index;
+  if (written_.contains(tag)) slot.keeper->flush();
+  const std::optional<std::uint32_t> first =
+      slot.given.empty() ? std::nullopt : std::optional(slot.given.front());
   while (auto message = slot.keeper->receive()) {
     auto report = unpack_report(message->bytes);
     FANMILL_ASSERT(report.has_value(), message->bytes.size());
-    const bool is_of_task = slot.busy && report->attempt == slot.invocation.attempt;
-    if (report->kind == Report::Kind::wrote) {
-      if (is_of_task)
-        outputs_.push_back(
-            {.slot = index, .attempt = report->attempt, .bytes = Bytes(report->output)});
-    } else if (report->kind != Report::Kind::ended) {
-      take_made(std::move(*message));
-    } else if (is_of_task) {
-      complete(index, completion_of(slot, *report));
+    if (report->kind == Report::Kind::ready || report->kind == Report::Kind::made) {
+      take_made(std::move(*message), slot.ledger);
+    } else {
+      take_report(index, std::move(*report));
     }
   }
+  // Of those that were begun and have ended meanwhile nobody needs to know.
+  if (!slot.given.empty() && first != std::optional(slot.given.front())) note_begun(slot);
   if (slot.keeper->is_over()) {
     keeper_lost(index);
+  } else if (!slot.has_orders || written_.contains(tag)) {
+    update_watch(*slot.keeper, tag);
+  }
+}
+
+void ProcessExecutor::take_report(std::uint32_t index, Report&& report) {
+  Slot& slot = slots_[index];
+  const auto found = std::find_if(slot.given.begin(), slot.given.end(), [&](std::uint32_t which) {
+    return places_[which].invocation.attempt == report.attempt;
+  });
+  FANMILL_ASSERT(found != slot.given.end(), report.attempt);
+  const std::uint32_t which = *found;
+  Place& place = places_[which];
+  if (report.kind == Report::Kind::wrote) {
+    outputs_.push_back({.slot = which, .attempt = report.attempt, .bytes = Bytes(report.output)});
+    return;
+  }
+  take_back(slot, found);
+  fruitless_ = 0;
+  if (report.kind == Report::Kind::ended) {
+    Completion completion = completion_of(place, report);
+    slot.out_of_step = report.out_of_step;
+    complete(which, std::move(completion));
   } else {
-    update_watch(*slot.keeper, first_slot_tag + index);
+    come_back(which);
+  }
+}
+
+/// What its keeper has not begun: unless nobody wants it any more, it is the next to be given out.
+void ProcessExecutor::come_back(std::uint32_t which) {
+  Place& place = places_[which];
+  if (place.stopped) {
+    complete(which, {.kind = Completion::Kind::died, .error_text = "stopped"});
+  } else if (place.revoked) {
+    complete(which, {.kind = Completion::Kind::revoked});
+  } else {
+    place.keeper.reset();
+    place.asked_back = false;
+    queue_.push_front(which);
   }
 }
 
 void ProcessExecutor::keeper_lost(std::uint32_t index) {
   Slot& slot = slots_[index];
   slot.keeper.reset();
+  slot.out_of_step = false;
   if (warden_maker_ == first_slot_tag + index) warden_maker_.reset();
-  if (slot.busy && slot.sent) {
-    Report report{.attempt = slot.invocation.attempt,
-                  .evidence = {.how = Evidence::How::keeper_lost, .number = SIGKILL}};
-    complete(index, completion_of(slot, report));
+  const std::deque<std::uint32_t> given = std::exchange(slot.given, {});
+  slot.given_bytes = slot.sent = 0;
+  const std::optional<std::uint32_t> lost = lost_with(slot, given);
+  slot.ledger.reset();
+  for (std::size_t i = given.size(); i-- > 0;) {
+    if (given[i] != lost) come_back(given[i]);
   }
-  take_from_spare();  // maybe it was killed, too
+  if (lost) {
+    const Place& place = places_[*lost];
+    Report report{.attempt = place.invocation.attempt,
+                  .evidence = {.how = Evidence::How::keeper_lost, .number = SIGKILL}};
+    complete(*lost, completion_of(place, report));
+  }
+  // Maybe it was killed, too. What it has said may hide that from the first look.
+  for (int look = 0; look < 2; ++look) take_from_spare();
   if (spare_) {
     slot.keeper = std::exchange(spare_, std::nullopt);
+    slot.ledger = std::exchange(spare_ledger_, std::nullopt);
     if (warden_maker_ == spare_tag) warden_maker_ = first_slot_tag + index;
-    watch_again(*slot.keeper, first_slot_tag + index);
-    if (slot.busy) send_order(index);
+    watch_reports(index);
   }
   order_keeper();
 }
 
-Completion ProcessExecutor::completion_of(Slot& slot, Report& report) const {
+/// Which of these its keeper's end has ended: what ran, and was not told to have ended.
+std::optional<std::uint32_t> ProcessExecutor::lost_with(const Slot& slot,
+                                                        const std::deque<std::uint32_t>& given) {
+  if (given.empty()) return {};
+  const AttemptId running = slot.ledger ? slot.ledger->running() : AttemptId{};
+  const auto found = std::find_if(given.begin(), given.end(), [&](std::uint32_t which) {
+    return places_[which].invocation.attempt == running;
+  });
+  if (found == given.end() && ++fruitless_ < fruitless_max) return {};
+  fruitless_ = 0;
+  return found == given.end() ? given.front() : *found;
+}
+
+Completion ProcessExecutor::completion_of(const Place& place, Report& report) const {
   const Evidence& evidence = report.evidence;
   Completion completion;
   if (evidence.how == Evidence::How::returned && !options_.programs) {
@@ -441,8 +637,7 @@ Completion ProcessExecutor::completion_of(Slot& slot, Report& report) const {
                   .error_type = std::move(report.error_type),
                   .error_text = std::move(report.error_text)};
   } else if (options_.programs) {
-    completion = options_.programs->conclude(slot.command, report);
-    slot.out_of_step = report.out_of_step;
+    completion = options_.programs->conclude(place.command, report);
   } else {
     completion = completion_of_end(report);
     // A function that ends its process has not returned.

@@ -89,6 +89,7 @@ void ProcessTree::enter() const {
 void ProcessTree::limit(const TaskLimits& wanted, TaskLimits& left) {
   left = wanted;
   if (!cgroup_) return;
+  if (cgroup_->was_killed() && cgroup_->renew()) memory_limit_ = processes_limit_ = 0;
   // Most tasks have the limits of the one before.
   if (wanted.memory != memory_limit_ && cgroup_->limit_memory(wanted.memory))
     memory_limit_ = wanted.memory;

@@ -38,7 +38,9 @@ class ProcessTree {
 
   [[nodiscard]] Grade grade() const { return grade_; }
   /// For SpawnOptions; -1 if there is no cgroup.
-  [[nodiscard]] int cgroup_procs() const { return cgroup_ ? cgroup_->procs() : -1; }
+  [[nodiscard]] int cgroup() const { return cgroup_ ? cgroup_->directory() : -1; }
+  /// For SpawnOptions, too: its cgroup's processes were killed all at once.
+  [[nodiscard]] bool was_killed() const { return cgroup_ && cgroup_->was_killed(); }
   /// This process, a fresh child, goes where the task's processes are.
   void enter() const;
 

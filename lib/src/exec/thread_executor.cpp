@@ -1,5 +1,6 @@
 #include "exec/thread_executor.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <fanmill/error.hpp>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/spin.hpp"
 #include "base/wakeup.hpp"
 #include "exec/invoke.hpp"
 
@@ -28,12 +30,17 @@ struct ThreadExecutor::Shared {
     std::uint32_t serial = 0;
   };
 
-  Shared(std::vector<Function> own_functions, std::uint32_t threads, std::uint32_t ahead)
-      : functions(std::move(own_functions)), thread_count(threads), slots(threads + ahead) {}
+  explicit Shared(ThreadExecutorOptions&& options)
+      : functions(std::move(options.functions)),
+        thread_count(options.slots),
+        spin(options.spin),
+        slots(options.slots + options.ahead) {}
 
   void run_thread();
+  void await_work(std::unique_lock<std::mutex>& lock);
   void run_stopper();
   void complete(std::unique_lock<std::mutex>& lock, Completion completion);
+  Helped offer(std::unique_lock<std::mutex>& lock, Completion& completion);
   bool revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index);
   void request_stop(std::stop_source stop);
   /// Else it was revoked, and its slot may have another task.
@@ -44,21 +51,50 @@ struct ThreadExecutor::Shared {
 
   const std::vector<Function> functions;
   const std::uint32_t thread_count;  // that run functions
+  const Duration spin;
+  std::atomic<std::uint32_t> begun =
+      0;  // how often there was something new; looked at while spinning
 
   Wakeup wakeup;
   std::mutex mutex;  // for all below
   std::vector<Slot> slots;
   std::deque<Waiting> queue;  // also what was revoked meanwhile
   std::uint32_t idle_threads = 0;
+  std::uint32_t wakes_due = 0;  // of idle threads, for what was started
+  bool is_unbegun = false;      // started, and nobody told
   std::condition_variable work_came;
   std::condition_variable idle_changed;
   std::uint32_t busy_count = 0;
   std::vector<Completion> completions;  // at most one for each slot
-  std::uint32_t threads_left = 0;       // not yet ended
+  std::shared_ptr<const Helper> helper;
+  std::uint32_t threads_left = 0;  // not yet ended
   std::condition_variable stopper_changed;
   std::vector<std::stop_source> stops;
   bool leaving = false;
 };
+
+/// From a thread that ran a function, which has lock. With more in the queue it goes on with that,
+/// and many results share a message.
+ThreadExecutor::Helped ThreadExecutor::Shared::offer(std::unique_lock<std::mutex>& lock,
+                                                     Completion& completion) {
+  if (!helper || !queue.empty() || !completions.empty()) return Helped::no;
+  slots[completion.slot].state = Slot::State::idle;  // it may be started again before this returns
+  const std::shared_ptr<const Helper> mine = helper;
+  idle_threads += 1;  // for whatever is started meanwhile
+  lock.unlock();
+  const Helped helped = (*mine)(completion);
+  if (helped == Helped::yes_and_wake) wakeup.signal();
+  lock.lock();
+  idle_threads -= 1;
+  if (helped == Helped::no) return helped;
+  busy_count -= 1;
+  if (busy_count == 0) idle_changed.notify_all();
+  // One of those that were started then is this thread's.
+  std::uint32_t wakes = std::exchange(wakes_due, 0);
+  for (; wakes > 1; --wakes) work_came.notify_one();
+  if (std::exchange(is_unbegun, false)) begun += 1;
+  return helped;
+}
 
 /// Lets go of the lock for the system call that wakes the loop up.
 void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Completion completion) {
@@ -85,12 +121,22 @@ bool ThreadExecutor::Shared::revoke(std::unique_lock<std::mutex>& lock, std::uin
   return true;
 }
 
+void ThreadExecutor::Shared::await_work(std::unique_lock<std::mutex>& lock) {
+  if (spin > Duration::zero() && queue.empty() && !leaving) {
+    const std::uint32_t seen = begun;
+    lock.unlock();
+    (void)spin_until(spin, [&] { return begun != seen; });
+    lock.lock();
+  }
+  idle_threads += 1;
+  work_came.wait(lock, [&] { return !queue.empty() || leaving; });
+  idle_threads -= 1;
+}
+
 void ThreadExecutor::Shared::run_thread() {
   std::unique_lock lock(mutex);
   for (;;) {
-    idle_threads += 1;
-    work_came.wait(lock, [&] { return !queue.empty() || leaving; });
-    idle_threads -= 1;
+    await_work(lock);
     if (leaving) break;
     const Waiting next = queue.front();
     queue.pop_front();
@@ -104,7 +150,7 @@ void ThreadExecutor::Shared::run_thread() {
     completion.slot = next.slot;
     invocation = {};
     lock.lock();
-    complete(lock, std::move(completion));
+    if (offer(lock, completion) == Helped::no) complete(lock, std::move(completion));
   }
   threads_left -= 1;
   idle_changed.notify_all();
@@ -133,7 +179,7 @@ void ThreadExecutor::Shared::request_stop(std::stop_source stop) {
 
 ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(options.leave_grace) {
   FANMILL_ASSERT(!options.functions.empty() && options.slots >= 1, options.slots);
-  shared_ = std::make_shared<Shared>(std::move(options.functions), options.slots, options.ahead);
+  shared_ = std::make_shared<Shared>(std::move(options));
   // Each thread holds what it uses and is never joined: one that is deaf could not be.
   const auto launch = [this](auto body) {
     std::thread thread(std::move(body));
@@ -159,6 +205,7 @@ ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(opt
 ThreadExecutor::~ThreadExecutor() {
   std::unique_lock lock(shared_->mutex);
   shared_->leaving = true;
+  shared_->begun += 1;
   for (Shared::Slot& slot : shared_->slots) {
     if (slot.state == Shared::Slot::State::running) shared_->request_stop(slot.stop);
   }
@@ -175,7 +222,6 @@ std::uint32_t ThreadExecutor::ahead_count() const {
 
 void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
-  bool is_awaited = false;
   {
     const std::lock_guard lock(shared_->mutex);
     Shared::Slot& slot = shared_->slots[index];
@@ -191,9 +237,21 @@ void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
     if (shared_->queue.size() > 2 * shared_->slots.size())
       std::erase_if(shared_->queue, [&](const auto& each) { return !shared_->waits(each); });
     shared_->busy_count += 1;
-    is_awaited = shared_->idle_threads > 0;
+    if (shared_->idle_threads > shared_->wakes_due) shared_->wakes_due += 1;
+    shared_->is_unbegun = true;
+    if (shared_->helper) return;
   }
-  if (is_awaited) shared_->work_came.notify_one();
+  flush();
+}
+
+void ThreadExecutor::flush() {
+  std::uint32_t wakes = 0;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    wakes = std::exchange(shared_->wakes_due, 0);
+    if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
+  }
+  for (; wakes > 0; --wakes) shared_->work_came.notify_one();
 }
 
 void ThreadExecutor::stop(std::uint32_t index) {
@@ -213,6 +271,11 @@ void ThreadExecutor::revoke(std::uint32_t index) {
 }
 
 int ThreadExecutor::completions_fd() const { return shared_->wakeup.fd(); }
+
+void ThreadExecutor::set_helper(Helper helper) {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->helper = std::make_shared<const Helper>(std::move(helper));
+}
 
 void ThreadExecutor::take(std::vector<Completion>& out) {
   shared_->wakeup.clear();

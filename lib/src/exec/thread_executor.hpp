@@ -21,6 +21,7 @@ struct ThreadExecutorOptions {
   std::vector<Function> functions;  // what Invocation::function counts; at least one
   std::uint32_t slots = 1;          // threads, at least 1
   std::uint32_t ahead = 0;          // tasks that may wait for a thread
+  Duration spin{};                  // how long a thread looks for its next task before it sleeps
   Duration leave_grace =
       std::chrono::seconds(2);  // how long the destructor waits for stopped functions
 };
@@ -36,10 +37,12 @@ class ThreadExecutor final : public Executor {
   [[nodiscard]] std::uint32_t slot_count() const override;
   [[nodiscard]] std::uint32_t ahead_count() const override;
   void start(std::uint32_t slot, Invocation invocation) override;
+  void flush() override;
   /// One that waits is revoked.
   void stop(std::uint32_t slot) override;
   void revoke(std::uint32_t slot) override;
   [[nodiscard]] int completions_fd() const override;
+  void set_helper(Helper helper) override;
   void take(std::vector<Completion>& out) override;
   bool wait_idle(Duration limit) override;
 

@@ -48,18 +48,19 @@ Accepted::Accepted()
 
 void Accepted::opened(int fd) {
   if (fd < 0) return;
-  closed(fd);  // if libzmq did not tell
+  (void)closed(fd);  // if libzmq did not tell
   const auto place = static_cast<std::size_t>(fd);
   if (place >= sockets_.size()) sockets_.resize(place + 1);
   sockets_[place] = {.cookie = cookie_of(fd), .is_open = true, .is_tcp = is_tcp_socket(fd)};
   tcp_count_ += sockets_[place].is_tcp ? 1 : 0;
 }
 
-void Accepted::closed(int fd) {
-  if (!is_open(fd)) return;
+bool Accepted::closed(int fd) {
+  if (!is_open(fd)) return false;
   Socket& socket = sockets_[static_cast<std::size_t>(fd)];
   tcp_count_ -= socket.is_tcp ? 1 : 0;
   socket = {};
+  return true;
 }
 
 bool Accepted::begin_closing(int fd) {

@@ -25,7 +25,8 @@ class Accepted {
   Accepted();
 
   void opened(int fd);
-  void closed(int fd);
+  /// False if it was not known.
+  bool closed(int fd);
 
   /// What tells the connection from others that had, or will have, its descriptor; 0 if there is
   /// none, or the kernel has no such thing: then it can't be ended.

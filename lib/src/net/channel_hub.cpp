@@ -35,6 +35,7 @@ constexpr std::size_t turns_not_empty_max = 64;
 constexpr Duration first_probe_wait = 1ms;
 constexpr Duration last_probe_wait = 1024ms;
 constexpr Duration refused_retry = 1s;
+constexpr int handshakes_broken_max = 2;
 
 struct Host;
 
@@ -47,6 +48,10 @@ struct Link {
 
   // Connected from here, or
   std::unique_ptr<Dealer> dealer;
+  std::string place;
+  ChannelHubOptions::Keys keys;
+  Instant connect_at{};
+  int handshakes_broken = 0;  // in a row
   Duration linger{};
   // come by a listener.
   Host* host = nullptr;
@@ -73,6 +78,39 @@ struct Host {
   bool is_closed = false;
 };
 
+// Why there is no connection, as far as its socket knows.
+core::ChannelConnectionLost loss_of(Link& link, Instant now) {
+  using Trouble = Dealer::Trouble;
+  const std::optional<Trouble> trouble = link.dealer->trouble();
+  const bool has_keys = link.keys.pair != nullptr;
+  if (trouble == Trouble::other_user)
+    return {.trouble = "a process of another user listens at " + link.place};
+  if (trouble == Trouble::key_refused) {
+    return {
+        .trouble =
+            link.place +
+            (has_keys ? " does not know the key in " + link.keys.file +
+                            ": both ends need the same certificate (ChannelOptions::certificate)"
+                      : " lets in programs of its own user only"),
+        .is_final = true};
+  }
+  if (trouble != Trouble::not_understood) {
+    link.handshakes_broken = 0;
+    return {};
+  }
+  if (now - link.connect_at >= limits::handshake_max)
+    return {.trouble = link.place + " accepts connections and says nothing; does it stand still?"};
+  link.handshakes_broken += 1;
+  const std::string why =
+      has_keys ? "its certificate is not that in " + link.keys.file +
+                     ", or it has none (ChannelOptions::certificate, insecure_plaintext)"
+               : "it wants keys (leave ChannelOptions::insecure_plaintext out)";
+  // Once, a listener may have ended in the midst of it.
+  return {.trouble =
+              link.place + " broke off the handshake: " + why + ", or it is no channel's listener",
+          .is_final = link.handshakes_broken >= handshakes_broken_max};
+}
+
 core::Refuse refusal(core::RefuseCode code, std::string words) {
   return {.code = code,
           .protocol_min = limits::channel_protocol_min,
@@ -89,17 +127,17 @@ class ChannelHub::Impl {
 
   void add(std::unique_ptr<Host> host);
   void add(std::shared_ptr<ChannelPort> port, std::vector<ResolvedEndpoint> endpoints,
-           core::ChannelEndOptions options, Duration linger);
+           ChannelHubOptions options);
   void wake(const std::shared_ptr<ChannelPort>& port);
   void close(const std::shared_ptr<ListenerPort>& port);
-  [[nodiscard]] const std::shared_ptr<zmq::context_t>& context() const { return context_; }
+  /// A listener's socket, guarded. Error: io_error.
+  [[nodiscard]] Result<std::unique_ptr<Router>> open_router(const ChannelHubOptions& options);
 
  private:
   struct Connecting {
     std::shared_ptr<ChannelPort> port;
     std::vector<ResolvedEndpoint> endpoints;
-    core::ChannelEndOptions options;
-    Duration linger{};
+    ChannelHubOptions options;
   };
   // What the program's threads leave for the loop.
   struct Orders {
@@ -139,7 +177,8 @@ class ChannelHub::Impl {
   void sweep();
 
   std::mutex mutex_;
-  Orders orders_;  // guarded by mutex_
+  Orders orders_;                    // guarded by mutex_
+  std::shared_ptr<ZapHandler> zap_;  // guarded by mutex_; of all listeners
   Wakeup wakeup_;
 
   // The loop's thread only.
@@ -190,12 +229,35 @@ void ChannelHub::Impl::add(std::unique_ptr<Host> host) {
 }
 
 void ChannelHub::Impl::add(std::shared_ptr<ChannelPort> port,
-                           std::vector<ResolvedEndpoint> endpoints, core::ChannelEndOptions options,
-                           Duration linger) {
+                           std::vector<ResolvedEndpoint> endpoints, ChannelHubOptions options) {
   order([&](Orders& orders) {
-    orders.connecting.push_back(
-        {std::move(port), std::move(endpoints), std::move(options), linger});
+    orders.connecting.push_back({std::move(port), std::move(endpoints), std::move(options)});
   });
+}
+
+Result<std::unique_ptr<Router>> ChannelHub::Impl::open_router(const ChannelHubOptions& options) {
+  AuthorizedKeys known;
+  if (options.keys.pair != nullptr) {
+    // Roles are a farm's affair: a channel has two equal ends.
+    known.add({.key = options.keys.pair->public_key, .roles = {}, .name = "channel"})
+        .value_or_raise();
+  }
+  const auto plaintext =
+      options.keys.plaintext ? Gate::Plaintext::allowed : Gate::Plaintext::refused;
+  RouterOptions router{.frame_bytes_max = static_cast<std::size_t>(
+                           options.end.terms.object_bytes_max + limits::header_bytes_max),
+                       .context = context_,
+                       .gate = std::make_shared<const Gate>(std::move(known), plaintext)};
+  if (options.keys.pair != nullptr)
+    router.secret_key = {options.keys.pair, &options.keys.pair->secret_key};
+  try {
+    const std::lock_guard lock(mutex_);
+    if (zap_ == nullptr) zap_ = std::make_shared<ZapHandler>(*context_);
+    router.zap = zap_;
+  } catch (const FarmError& error) {
+    return Error{error.code(), error.what()};
+  }
+  return Router::open(router);
 }
 
 void ChannelHub::Impl::wake(const std::shared_ptr<ChannelPort>& port) {
@@ -223,6 +285,7 @@ void ChannelHub::Impl::run() {
     sweep();
   }
   hosts_.clear();
+  zap_.reset();      // nobody listens any more
   context_.reset();  // waits for what lingers
 }
 
@@ -286,16 +349,22 @@ void ChannelHub::Impl::take_orders() {
 }
 
 void ChannelHub::Impl::begin(Connecting&& connecting) {
-  auto dealer = std::make_unique<Dealer>(
-      std::move(connecting.endpoints),
-      DealerOptions{
-          .shared_context = context_,
-          .frame_bytes_max = connecting.options.terms.object_bytes_max + limits::header_bytes_max});
+  ChannelHubOptions& options = connecting.options;
+  DealerOptions socket{
+      .shared_context = context_,
+      // More than the 33 bytes that keys add to a frame.
+      .frame_bytes_max = options.end.terms.object_bytes_max + limits::header_bytes_max};
+  if (options.keys.pair != nullptr)
+    socket.keys = ClientKeys{options.keys.pair->public_key, options.keys.pair};
+  auto dealer = std::make_unique<Dealer>(std::move(connecting.endpoints), std::move(socket));
+  std::string place = options.end.place;
   Link& link = keep(std::make_unique<Link>(
-      Link{.end = core::ChannelEnd::connect(now_, std::move(connecting.options), actions_),
+      Link{.end = core::ChannelEnd::connect(now_, std::move(options.end), actions_),
            .port = std::move(connecting.port),
            .dealer = std::move(dealer),
-           .linger = connecting.linger}));
+           .place = std::move(place),
+           .keys = std::move(options.keys),
+           .linger = options.linger}));
   carry_out(link);
 }
 
@@ -319,7 +388,8 @@ void ChannelHub::Impl::sweep() {
         link->host->descriptors.erase(seen);
       }
     } else {
-      link->dealer->close(link->linger);
+      // Where nobody was met there is no last word.
+      link->dealer->close(link->dealer->was_accepted() ? link->linger : 0s);
       items_are_stale_ = true;
     }
     links_.erase(link->port.get());
@@ -338,7 +408,7 @@ void ChannelHub::Impl::take_from(Link& link) {
   for (std::size_t count = 0; count < messages_per_turn_max; ++count) {
     if (link.end.is_over()) return;
     const Dealer::Next next = link.dealer->receive(received_);
-    if (next == Dealer::Next::lost) step(link, core::ChannelConnectionLost{});
+    if (next == Dealer::Next::lost) step(link, loss_of(link, now_));
     if (next != Dealer::Next::message) return;
     const Bytes* payload = received_.has_payload ? &received_.payload : nullptr;
     auto message = codec::decode_channel(view(received_.header), payload);
@@ -535,6 +605,7 @@ void ChannelHub::Impl::plan(Link& link) {
 
 void ChannelHub::Impl::perform(Link& link, core::ChannelConnect&&) {
   items_are_stale_ = true;
+  link.connect_at = now_;
   try {
     link.dealer->open();
   } catch (const FarmError& error) {
@@ -622,16 +693,18 @@ std::shared_ptr<ChannelPort> ChannelHub::connect(const Endpoint& endpoint,
                                                  ChannelHubOptions options) {
   options.end.place = endpoint.str();
   auto port = std::make_shared<ChannelPort>(options.port);
-  impl_->add(port, {std::move(resolved)}, std::move(options.end), options.linger);
+  impl_->add(port, {std::move(resolved)}, std::move(options));
   return port;
 }
 
 Result<ChannelHub::Listening> ChannelHub::listen(const Endpoint& endpoint,
                                                  ChannelHubOptions options) {
-  auto router = Router::open({.frame_bytes_max = static_cast<std::size_t>(
-                                  options.end.terms.object_bytes_max + limits::header_bytes_max),
-                              .context = impl_->context()});
+  Result<std::unique_ptr<Router>> router = impl_->open_router(options);
   if (!router.ok()) return router.error();
+  if (options.keys.pair != nullptr) {
+    const Status shut = router.value()->prove_gate(limits::gate_proof_max);
+    if (!shut.ok()) return shut.error();
+  }
   const Result<std::string> bound = router.value()->bind(endpoint);
   if (!bound.ok()) return bound.error();
   auto host = std::make_unique<Host>();

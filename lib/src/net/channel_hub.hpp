@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "core/channel_end.hpp"
 #include "net/channel_port.hpp"
+#include "net/curve_key.hpp"
 #include "net/endpoint.hpp"
 
 namespace fanmill::net {
@@ -20,6 +21,13 @@ namespace fanmill::net {
 struct ChannelHubOptions {
   core::ChannelEndOptions end;  // `place` is filled in by the hub
   ChannelPortOptions port;
+  /// Of endpoints of tcp. Both ends have the same pair: it is the listener's key, and the only one that
+  /// the listener lets in.
+  struct Keys {
+    std::shared_ptr<const KeyPair> pair;  // null: none, and tcp only if `plaintext`
+    std::string file;                     // where it comes from, for texts
+    bool plaintext = false;               // tcp without keys, as was spelled out
+  } keys;
   Duration linger{};        // for the last word of an end that is over to leave
   std::size_t backlog = 1;  // listeners: channels that are open and not accepted
 };
@@ -44,7 +52,7 @@ class ChannelHub {
     std::shared_ptr<ListenerPort> port;
     std::string endpoint;  // as bound
   };
-  /// Error: bad_endpoint, address_in_use, io_error.
+  /// Error: bad_endpoint, address_in_use, io_error (also if a stranger was not refused).
   [[nodiscard]] Result<Listening> listen(const Endpoint& endpoint, ChannelHubOptions options);
   /// It has orders.
   void wake(const std::shared_ptr<ChannelPort>& port);

@@ -58,6 +58,8 @@ void Dealer::open() {
     if (options_.keys && !is_ipc()) show_keys(*socket_, options_.keys->server, *options_.keys->own);
     monitor_ = std::make_unique<SocketMonitor>(*context_, *socket_);
     socket_->connect(endpoint.address);
+    watch_.emplace(*socket_);
+    silent_ = {};
   } catch (const zmq::error_t& error) {
     close(0s);
     throw FarmError(ErrorCode::io_error, "can't open a socket to " + endpoint.address + ": " +
@@ -68,6 +70,7 @@ void Dealer::open() {
 
 void Dealer::send(const codec::Frames& frames) {
   if (socket_ == nullptr) return;
+  watch_->used();
   zmq::message_t header = frame_of(frames.header);
   // It fails when libzmq has given the connection up (the other side does not speak ZMTP). Then the
   // loss is on its way by the monitor, and the core repeats what matters.
@@ -81,11 +84,11 @@ Dealer::Next Dealer::receive(ReceivedFrames& into) {
   // Whoever listens at a path may have put his socket there. That there is a connection is told
   // before anything comes by it.
   if (!is_trusted_ && sees_loss()) loss_ = std::max(loss_, Loss::seen);
-  if (is_trusted_ && receive_frames(*socket_, into)) return Next::message;
+  if (!silent_.socket && takes_message(into)) return Next::message;
   if (sees_loss() && loss_ == Loss::none) {
     loss_ = Loss::seen;
     // What came between the look into the socket and the look at its monitor: often the goodbye.
-    if (is_trusted_ && receive_frames(*socket_, into)) return Next::message;
+    if (takes_message(into)) return Next::message;
   }
   if (loss_ != Loss::seen) return Next::nothing;
   loss_ = Loss::told;
@@ -94,10 +97,20 @@ Dealer::Next Dealer::receive(ReceivedFrames& into) {
   return Next::lost;
 }
 
+bool Dealer::takes_message(ReceivedFrames& into) {
+  if (!is_trusted_) return false;
+  const bool is_there = receive_frames(*socket_, into);
+  watch_->received(is_there);
+  if (!is_there) return false;
+  was_accepted_ = true;  // the monitor's word of it may not have been read yet
+  return true;
+}
+
 // Reads the monitor empty: unread it would stall the socket.
 bool Dealer::sees_loss() {
   using What = SocketMonitor::What;
   bool lost = false;
+  if (silent_.monitor) return lost;
   while (const auto event = monitor_->next()) {
     switch (event->what) {
       case What::connected:

@@ -19,6 +19,7 @@
 #include "net/endpoint.hpp"
 #include "net/socket_frames.hpp"
 #include "net/socket_monitor.hpp"
+#include "net/socket_watch.hpp"
 
 namespace fanmill::net {
 
@@ -53,6 +54,12 @@ class Dealer {
   /// What comes next. The end of the connection (or that it could not be made) is told once, behind
   /// everything that was still read from it.
   enum class Next : std::uint8_t { message, lost, nothing };
+  /// For whoever polls the descriptors: what the coming calls of `receive` need not look at.
+  struct Silent {
+    bool socket = false;
+    bool monitor = false;
+  };
+  void set_silent(Silent silent) { silent_ = silent; }
   [[nodiscard]] Next receive(ReceivedFrames& into);
   /// Why there is no connection, once for each time that the reason changes; nothing while there is
   /// one. libzmq goes on trying in all cases.
@@ -63,6 +70,10 @@ class Dealer {
     other_user,      // by ipc, a process of another user listens
   };
   [[nodiscard]] std::optional<Trouble> take_trouble();
+  /// The reason now; nothing if there is none, or a connection was made since.
+  [[nodiscard]] std::optional<Trouble> trouble() const { return trouble_; }
+  /// Whether this opening came as far as a handshake that was done: what was sent may leave.
+  [[nodiscard]] bool was_accepted() const { return was_accepted_; }
   /// Where it was seen.
   [[nodiscard]] const std::string& troubled_endpoint() const { return troubled_endpoint_; }
   /// Blocks for at most `linger` while what was sent leaves. Idempotent.
@@ -73,11 +84,15 @@ class Dealer {
 
   /// For polling; null while closed.
   [[nodiscard]] void* handle() { return socket_ == nullptr ? nullptr : socket_->handle(); }
+  /// Only while it is open.
+  [[nodiscard]] SocketWatch& watch() { return *watch_; }
+  [[nodiscard]] SocketWatch& monitor_watch() { return monitor_->watch(); }
   [[nodiscard]] void* monitor_handle() {
     return monitor_ == nullptr ? nullptr : monitor_->handle();
   }
 
  private:
+  [[nodiscard]] bool takes_message(ReceivedFrames& into);
   [[nodiscard]] bool sees_loss();
   [[nodiscard]] bool is_ipc() const { return endpoints_[current_].address.starts_with("ipc:"); }
   [[nodiscard]] bool take_connected(int fd);
@@ -88,7 +103,9 @@ class Dealer {
   const DealerOptions options_;
   std::shared_ptr<zmq::context_t> context_;
   std::unique_ptr<zmq::socket_t> socket_;
+  std::optional<SocketWatch> watch_;  // of the socket
   std::unique_ptr<SocketMonitor> monitor_;
+  Silent silent_;
   int fd_ = -1;
   enum class Loss : std::uint8_t { none, seen, told };
   Loss loss_ = Loss::none;  // of this opening

@@ -145,6 +145,21 @@ Result<FarmKeys> FarmKeys::open(const std::string& folder, Duration lock_wait) {
   return keys;
 }
 
+Result<Certificate> FarmKeys::channel_certificate(const std::string& folder, Duration lock_wait) {
+  const std::string path = channel_file(folder);
+  // A file is put in its place whole, so who only reads needs no lock.
+  Result<bool> has_it = is_there(path);
+  if (!has_it.ok()) return has_it.error();
+  if (has_it.value()) return Certificate::load(path);
+  const Status made = make_private_folder(folder);
+  if (!made.ok()) return made.error();
+  const Result<Descriptor> locked = lock(folder, lock_wait);
+  if (!locked.ok()) return locked.error();
+  has_it = is_there(path);
+  if (!has_it.ok()) return has_it.error();
+  return has_it.value() ? Certificate::load(path) : make_certificate(path, "channel");
+}
+
 Status FarmKeys::change(const std::string& folder,
                         const std::function<Status(AuthorizedKeys&)>& edit) {
   const Result<FarmKeys> made = open(folder);

@@ -4,6 +4,7 @@
 //     manager.cert   the managers' own pair: workers know a manager by its public half
 //     worker.cert    the pair that join files hand to workers, with the managers' public half
 //     authorized     whose keys may connect, and as what (authorized_keys.hpp)
+//     channel.cert   the pair that both ends of this user's channels share; of no use to a manager
 #pragma once
 
 #include <functional>
@@ -31,6 +32,14 @@ class FarmKeys {
   /// of `edit`, after which nothing is written; as `open`.
   [[nodiscard]] static Status change(const std::string& folder,
                                      const std::function<Status(AuthorizedKeys&)>& edit);
+
+  /// The pair that both ends of this user's channels share: "channel.cert" in the folder. Made if it is
+  /// not there; two processes at once get the same. Error: as `open`.
+  [[nodiscard]] static Result<Certificate> channel_certificate(
+      const std::string& folder, Duration lock_wait = limits::keys_lock_wait);
+  [[nodiscard]] static std::string channel_file(const std::string& folder) {
+    return folder + "/channel.cert";
+  }
 
   [[nodiscard]] const PublicKey& server_key() const { return server_key_; }
   [[nodiscard]] const std::shared_ptr<const SecretKey>& secret_key() const { return secret_key_; }

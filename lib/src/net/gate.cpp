@@ -37,14 +37,14 @@ std::optional<std::string> Gate::admit(const Visitor& visitor) const {
     if (*uid != ::geteuid()) return std::nullopt;
     return std::string(uid_prefix) + std::to_string(*uid);
   }
-  if (!plaintext_) return std::nullopt;
+  if (!allows_plaintext()) return std::nullopt;
   return plaintext_id;
 }
 
 std::optional<Gate::User> Gate::find(const std::string& user_id) const {
   if (user_id.starts_with(uid_prefix)) return User{.name = user_id, .roles = RoleSet::all()};
   if (user_id == plaintext_id) {
-    if (!plaintext_) return std::nullopt;
+    if (!allows_plaintext()) return std::nullopt;
     return User{.name = user_id, .roles = Role::worker};
   }
   const Result<PublicKey> key = PublicKey::parse(user_id);

@@ -5,6 +5,7 @@
 // without keys nobody, unless that was spelled out.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,9 +18,12 @@ namespace fanmill::net {
 
 class Gate {
  public:
-  /// `plaintext`: also whoever comes by tcp without a key, as a worker.
-  explicit Gate(AuthorizedKeys keys, bool plaintext = false)
+  /// Whoever comes by tcp without a key: nobody, or anybody, as a worker.
+  enum class Plaintext : std::uint8_t { refused, allowed };
+  explicit Gate(AuthorizedKeys keys, Plaintext plaintext = Plaintext::refused)
       : keys_(std::make_shared<const AuthorizedKeys>(std::move(keys))), plaintext_(plaintext) {}
+
+  [[nodiscard]] bool allows_plaintext() const { return plaintext_ == Plaintext::allowed; }
 
   /// The visitor's user id, if it may enter.
   [[nodiscard]] std::optional<std::string> admit(const Visitor& visitor) const;
@@ -38,7 +42,7 @@ class Gate {
 
   mutable std::mutex mutex_;
   std::shared_ptr<const AuthorizedKeys> keys_;
-  const bool plaintext_;
+  const Plaintext plaintext_;
 };
 
 }  // namespace fanmill::net

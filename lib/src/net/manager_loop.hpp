@@ -1,10 +1,12 @@
-// ManagerLoop: the shell around core::Manager. One thread with the socket, the clock and the core.
+// ManagerLoop: the shell around core::Manager. One thread with the socket, the clock and the core,
+// which it lends to a poster while it sleeps.
 //
 // A turn: what is posted and what is readable (up to a bound) becomes events, the core ticks once,
 // its orders are carried out in their order, deliveries go to the owner. Nothing in a turn blocks.
 // User code never runs here.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,14 +24,19 @@ struct ManagerLoopOptions {
   /// "tcp://127.0.0.1:*", "tcp://host:5557", "ipc:///path"; at least one. All lead to the same
   /// manager.
   std::vector<std::string> endpoints;
-  /// Who may connect; null: whoever does.
+  /// Who may connect; never null.
   std::shared_ptr<const Gate> gate;
-  /// With a gate: what endpoints of tcp are encrypted with, and that they refuse strangers is shown
-  /// before this manager starts. Null: they are not encrypted.
+  /// What endpoints of tcp are encrypted with, and that they refuse strangers is shown before this
+  /// manager starts. Null: there are none, or the gate allows plaintext.
   std::shared_ptr<const SecretKey> secret_key;
-  /// The Deliver* actions and Observations of one turn, in order, on the loop's thread: must
-  /// neither block nor throw. May call `post`, `query` and `counters`.
+  /// How long to look for something to do without sleeping after there was something; 0: not at all.
+  Duration spin{};
+  /// The Deliver* actions and Observations of one turn, in order, on the loop's thread or that of a
+  /// poster who waits, never on two at a time: must neither block nor throw. May call `post`, `query` and `counters`.
   std::function<void(core::ManagerActions&&)> deliver;
+  /// After `deliver`, soon, on the same thread and outside the turn: for waking whoever waits, who may
+  /// post at once then. Neither blocks nor throws, and calls nothing of this loop. May be null.
+  std::function<void()> delivered = {};
 };
 
 class ManagerLoop {
@@ -44,8 +51,10 @@ class ManagerLoop {
   ManagerLoop& operator=(const ManagerLoop&) = delete;
 
   /// Any thread. The events are taken in this order, after those posted before. After `stop` they
-  /// are dropped.
-  void post(std::vector<core::ManagerEvent> events);
+  /// are dropped. From a poster that `waits` for what comes of it, and only there: if the loop sleeps,
+  /// its turn is made on this thread, `deliver` included, which saves the loop's thread a wake-up.
+  enum class Poster : std::uint8_t { goes_on, waits };
+  void post(std::vector<core::ManagerEvent> events, Poster poster = Poster::goes_on);
   /// As bound, with ports filled in, in the order of the options.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
   /// Runs `ask` on the loop's thread between two turns and waits for it; any thread. After `stop`
@@ -53,6 +62,8 @@ class ManagerLoop {
   void query(const std::function<void(const core::Manager&)>& ask);
   /// As `query`.
   [[nodiscard]] LoopCounters counters();
+  /// How many tasks the workers that are here may hold, as of the latest turn. Any thread; at once.
+  [[nodiscard]] std::size_t credit() const;
   /// The gate has changed: sessions of users that may not have one any more end soon. Any thread.
   void recheck();
   /// Tells the core that it shuts down, carries out its last orders and closes the socket; messages

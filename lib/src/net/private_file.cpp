@@ -36,7 +36,7 @@ Status check_private(const std::string& path, int descriptor) {
   if ((status.st_mode & 0077U) != 0) {
     return Error{ErrorCode::io_error,
                  path +
-                     ": others may read or write this file, which lets its reader join the farm; "
+                     ": others may read or write this file, which lets its reader take part; "
                      "type: chmod 600 " +
                      path};
   }

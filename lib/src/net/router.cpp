@@ -75,14 +75,15 @@ int Router::Received::fd() const {
 
 Router::Router(const RouterOptions& options)
     : context_(options.context == nullptr ? std::make_shared<zmq::context_t>(1) : options.context),
+      gate_(options.gate),
       secret_key_(options.secret_key),
       frame_bytes_max_(options.frame_bytes_max),
-      socket_(*context_, zmq::socket_type::router) {
-  FANMILL_ASSERT(options.gate != nullptr || secret_key_ == nullptr);
-  if (options.gate == nullptr) return;
-  zap_.emplace(*context_,
-               [gate = options.gate](const Visitor& visitor) { return gate->admit(visitor); });
-  ZapHandler::guard(socket_);
+      zap_(options.zap == nullptr ? std::make_shared<ZapHandler>(*context_) : options.zap),
+      socket_(*context_, zmq::socket_type::router),
+      watch_(socket_) {
+  FANMILL_ASSERT(gate_ != nullptr);
+  domain_ =
+      zap_->guard(socket_, [gate = gate_](const Visitor& visitor) { return gate->admit(visitor); });
 }
 
 Router::~Router() { close(0s); }
@@ -123,6 +124,11 @@ void Router::encrypt(bool on) {
 }
 
 Result<std::string> Router::bind(const Endpoint& endpoint) {
+  const bool is_tcp = endpoint.transport == Endpoint::Transport::tcp;
+  // Whatever forgot the key, or to spell out that there is none, ends here.
+  if (is_tcp && secret_key_ == nullptr && !gate_->allows_plaintext())
+    return Error{ErrorCode::invalid_argument,
+                 "can't listen on " + endpoint.str() + ": there is no key to encrypt with"};
   if (endpoint.transport == Endpoint::Transport::ipc) {
     const Status free = check_ipc_path(endpoint);
     if (!free.ok()) return free.error();
@@ -135,7 +141,7 @@ Result<std::string> Router::bind(const Endpoint& endpoint) {
   try {
     // For those endpoints that follow; others keep what they have.
     socket_.set(zmq::sockopt::ipv6, resolved.value().ipv6);
-    encrypt(secret_key_ != nullptr && endpoint.transport == Endpoint::Transport::tcp);
+    encrypt(secret_key_ != nullptr && is_tcp);
     socket_.bind(resolved.value().address);
     if (endpoint.transport == Endpoint::Transport::ipc) ipc_paths_.push_back(endpoint.path);
     return socket_.get(zmq::sockopt::last_endpoint);
@@ -185,6 +191,7 @@ Status Router::prove_gate(Duration limit) {
 
 Router::Sent Router::send(std::string_view routing_id, std::string_view header,
                           const Bytes* payload) {
+  watch_.used();
   zmq::message_t first = frame_of(routing_id);
   const int failure = send_frame(socket_, first, true);
   if (failure == EAGAIN) return Sent::full;
@@ -203,7 +210,10 @@ Router::Sent Router::send(std::string_view routing_id, std::string_view header,
 }
 
 bool Router::receive(Received& into) {
-  return receive_frame(socket_, into.routing_id) && receive_frames(socket_, into.frames);
+  const bool is_there =
+      receive_frame(socket_, into.routing_id) && receive_frames(socket_, into.frames);
+  watch_.received(is_there);
+  return is_there;
 }
 
 void Router::close(Duration linger) {
@@ -215,6 +225,7 @@ void Router::close(Duration linger) {
                                         linger_ms, 0, std::numeric_limits<int>::max())));
   monitor_.reset();
   socket_.close();
+  zap_->forget(domain_);
   zap_.reset();
   context_.reset();
 }

@@ -17,6 +17,7 @@
 #include "net/gate.hpp"
 #include "net/socket_frames.hpp"
 #include "net/socket_monitor.hpp"
+#include "net/socket_watch.hpp"
 #include "net/zap_handler.hpp"
 
 namespace fanmill::net {
@@ -33,9 +34,11 @@ struct RouterOptions {
   Duration handshake_max = limits::handshake_max;
   // Null for one of its own.
   std::shared_ptr<zmq::context_t> context;
-  // Who may enter; null: whoever comes, unencrypted. At most one such router in a context.
+  // Of that context, if it has one already; null for one of its own, of which a context has one.
+  std::shared_ptr<ZapHandler> zap;
+  // Who may enter; never null.
   std::shared_ptr<const Gate> gate;
-  // With a gate: the manager's own, for its tcp endpoints; null: they have no encryption.
+  // Its owner's, for endpoints of tcp; null: there are none, or the gate allows plaintext.
   std::shared_ptr<const SecretKey> secret_key;
 };
 
@@ -48,7 +51,7 @@ class Router {
   Router& operator=(const Router&) = delete;
 
   /// Returns the endpoint as bound, with its port. Error: bad_endpoint, address_in_use, io_error,
-  /// with what to do.
+  /// with what to do; invalid_argument for tcp without a key, unless the gate allows plaintext.
   [[nodiscard]] Result<std::string> bind(const Endpoint& endpoint);
   /// Shows that the gate is shut: connects with a key that nobody knows to an endpoint of its own on
   /// this host, which is bound like the others for so long, and must be refused for that key. Before
@@ -70,17 +73,18 @@ class Router {
     /// The descriptor of the connection that it came by; -1 if libzmq doesn't say. It may be
     /// closed, or another's, by now. Costs a search among texts: ask seldom.
     [[nodiscard]] int fd() const;
-    /// Whom the gate let in (Gate::find); empty without a gate.
+    /// Whom the gate let in (Gate::find).
     [[nodiscard]] std::string_view user() const { return user_id(frames.header); }
   };
   /// False if nothing is there.
   [[nodiscard]] bool receive(Received& into);
   /// Whether this end made the routing id, as of all whom a key let in.
   [[nodiscard]] bool has_named(std::string_view routing_id) const {
-    return zap_ && zap_->has_named(routing_id);
+    return zap_->has_named(routing_id);
   }
 
   [[nodiscard]] void* handle() { return socket_.handle(); }
+  [[nodiscard]] SocketWatch& watch() { return watch_; }
   [[nodiscard]] SocketMonitor& monitor() { return *monitor_; }
 
   /// Closes all connections; what was sent has `linger` to leave, and this blocks as long, unless
@@ -92,10 +96,13 @@ class Router {
   void encrypt(bool on);
 
   std::shared_ptr<zmq::context_t> context_;
+  std::shared_ptr<const Gate> gate_;
   std::shared_ptr<const SecretKey> secret_key_;
   std::size_t frame_bytes_max_;
-  std::optional<ZapHandler> zap_;
+  std::shared_ptr<ZapHandler> zap_;
   zmq::socket_t socket_;
+  SocketWatch watch_;
+  std::string domain_;  // of the handler
   std::unique_ptr<SocketMonitor> monitor_;
   std::vector<std::string> ipc_paths_;  // files, to be removed
 };

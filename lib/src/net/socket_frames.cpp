@@ -1,6 +1,9 @@
 #include "net/socket_frames.hpp"
 
 #include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "base/assert.hpp"
 
@@ -11,6 +14,12 @@ namespace {
 void release_shared([[maybe_unused]] void* data, void* detached) {
   const Bytes last = Bytes::adopt(detached);
 }
+
+void end_frame(void* frame) {
+  std::default_delete<zmq::message_t>()(static_cast<zmq::message_t*>(frame));
+}
+
+bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % 8 == 0; }
 
 }  // namespace
 
@@ -25,6 +34,14 @@ zmq::message_t frame_of(const Bytes& bytes) {
   auto* data = const_cast<char*>(shared.data());
   const std::size_t size = shared.size();
   return zmq::message_t(data, size, release_shared, shared.detach());
+}
+
+Bytes bytes_of(zmq::message_t& frame) {
+  if (frame.size() <= received_copied_bytes_max || !is_aligned(frame.data()))
+    return Bytes(view(frame));
+  auto kept = std::make_unique<zmq::message_t>(std::move(frame));
+  const std::string_view bytes = view(*kept);
+  return Bytes::borrow(bytes, kept.release(), end_frame);
 }
 
 int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more) {
@@ -56,11 +73,10 @@ bool receive_frames(zmq::socket_t& socket, ReceivedFrames& into) {
   zmq::message_t frame;
   while (more && receive_frame(socket, frame)) {
     into.count += 1;
-    if (into.count == 2) {
-      into.payload = Bytes(view(frame));
-      into.has_payload = true;
-    }
     more = frame.more();
+    if (into.count != 2) continue;
+    into.payload = bytes_of(frame);
+    into.has_payload = true;
   }
   return true;
 }

@@ -11,6 +11,10 @@ namespace fanmill::net {
 /// it).
 inline constexpr std::size_t copied_bytes_max = 1024;
 
+/// Received frames of more are shared, too: libzmq has given each memory of its own then. Smaller ones
+/// lie within what it read at once, and would hold on to all of that.
+inline constexpr std::size_t received_copied_bytes_max = 8192;
+
 [[nodiscard]] inline std::string_view view(const zmq::message_t& frame) {
   return {static_cast<const char*>(frame.data()), frame.size()};
 }
@@ -18,6 +22,10 @@ inline constexpr std::size_t copied_bytes_max = 1024;
 /// A frame that shares `bytes` if there are many, else a copy.
 [[nodiscard]] zmq::message_t frame_of(const Bytes& bytes);
 [[nodiscard]] zmq::message_t frame_of(std::string_view bytes);
+
+/// The bytes of a received frame, without a copy if there are many. The frame is empty afterwards, or
+/// as it was.
+[[nodiscard]] Bytes bytes_of(zmq::message_t& frame);
 
 /// 0, or the errno: EAGAIN if the queue is full, EHOSTUNREACH if a ROUTER's peer is gone.
 [[nodiscard]] int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more);

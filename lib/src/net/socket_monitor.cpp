@@ -43,7 +43,7 @@ SocketMonitor::What what_of(std::uint16_t event) {
 }  // namespace
 
 SocketMonitor::SocketMonitor(zmq::context_t& context, zmq::socket_t& watched)
-    : watched_(watched), events_(context, zmq::socket_type::pair) {
+    : watched_(watched), events_(context, zmq::socket_type::pair), watch_(events_) {
   const std::string address = next_address();
   if (zmq_socket_monitor(watched.handle(), address.c_str(), ZMQ_EVENT_ALL) != 0) {
     throw zmq::error_t();
@@ -60,7 +60,9 @@ SocketMonitor::~SocketMonitor() {
 
 std::optional<SocketMonitor::Event> SocketMonitor::next() {
   zmq::message_t number;
-  if (!receive_frame(events_, number)) return {};
+  const bool is_there = receive_frame(events_, number);
+  watch_.received(is_there);
+  if (!is_there) return {};
   bool more = number.more();
   zmq::message_t address;
   while (more && receive_frame(events_, address)) more = address.more();

@@ -8,6 +8,8 @@
 #include <optional>
 #include <zmq.hpp>
 
+#include "net/socket_watch.hpp"
+
 namespace fanmill::net {
 
 class SocketMonitor {
@@ -36,12 +38,14 @@ class SocketMonitor {
 
   /// For polling.
   [[nodiscard]] void* handle() { return events_.handle(); }
+  [[nodiscard]] SocketWatch& watch() { return watch_; }
   /// The next event, if there is one.
   [[nodiscard]] std::optional<Event> next();
 
  private:
   zmq::socket_t& watched_;
   zmq::socket_t events_;
+  SocketWatch watch_;
 };
 
 }  // namespace fanmill::net

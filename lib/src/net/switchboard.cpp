@@ -28,7 +28,7 @@ Switchboard::Switchboard(std::unique_ptr<Router> router, SwitchboardOptions opti
       connections_(options_.strangers_max),
       outbox_wait_(0s) {}
 
-void Switchboard::begin_turn(Instant now, const EventSink& take) {
+void Switchboard::begin_turn(Instant now, const EventSink& take, bool monitor_silent) {
   counters_.turns += 1;
   now_ = now;
   reserve_.regain();
@@ -47,6 +47,10 @@ void Switchboard::begin_turn(Instant now, const EventSink& take) {
     connection->unsent_tasks.answered();
     take(core::MessageReceived{.peer = peer, .message = std::move(result)});
   }
+  if (!monitor_silent) read_monitor();
+}
+
+void Switchboard::read_monitor() {
   while (const auto event = router_->monitor().next()) on_monitor_event(*event);
 }
 
@@ -68,8 +72,8 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
       counters_.keys_refused += 1;
       break;
     case What::disconnected:
-      counters_.connections_closed += 1;
-      accepted_.closed(event.value);
+      // Not those whose begin was kept from us: of the stranger that the router tried its gate with.
+      counters_.connections_closed += accepted_.closed(event.value) ? 1 : 0;
       report_closed(event.value);
       break;
     case What::connected:
@@ -213,6 +217,7 @@ void Switchboard::recheck(const EventSink& take) {
 }
 
 Connection& Switchboard::admit(std::string_view routing_id, int fd) {
+  read_monitor();  // its connection may have begun within this turn
   if (Connection* former = connections_.find_descriptor(fd)) {
     connections_.release_descriptor(*former);
     suspects_.push_back(former->peer);

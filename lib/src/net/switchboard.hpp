@@ -50,13 +50,14 @@ struct SwitchboardOptions {
 
 class Switchboard {
  public:
-  using EventSink = std::function<void(core::ManagerEvent)>;
+  using EventSink = std::function<void(core::ManagerEvent&&)>;
 
   /// Throws FarmError (io_error) when descriptors run out.
   Switchboard(std::unique_ptr<Router> router, SwitchboardOptions options);
 
-  /// What the last turn left over, then all that the monitor has to tell.
-  void begin_turn(Instant now, const EventSink& take);
+  /// What the last turn left over, then all that the monitor has to tell, unless its descriptor was
+  /// seen silent.
+  void begin_turn(Instant now, const EventSink& take, bool monitor_silent = false);
   /// Up to `messages_max` messages. Whether the socket was found empty.
   [[nodiscard]] bool receive(std::size_t messages_max, const EventSink& take);
   /// Departures, probes that are due, outboxes. `empty`: what the last `receive` of the turn said.
@@ -92,6 +93,7 @@ class Switchboard {
 
  private:
   void on_monitor_event(const SocketMonitor::Event& event);
+  void read_monitor();
   [[nodiscard]] std::optional<core::ManagerEvent> read_message(const EventSink& take);
   Connection& sender(const EventSink& take);
   [[nodiscard]] std::optional<core::Refuse> refusal_of(const Connection& connection,

@@ -14,9 +14,6 @@ namespace {
 
 // Of one kind, for as many users; who goes on after that has been told of.
 constexpr std::size_t warned_max = 1024;
-// What was freed before may be filled again without this process growing; so connections are also
-// looked through this often. With ten thousand of them that takes some 5 ms.
-constexpr Duration full_look = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -89,7 +86,7 @@ void Switchboard::look_for_endless(Instant now) {
   if (accepted_.tcp_count() == 0) return;
   const bool is_due = accepted_.has_suspects() || now >= full_look_due_;
   if (!memory_.has_grown(options_.memory_step) && !is_due) return;
-  full_look_due_ = now + full_look;
+  full_look_due_ = now + limits::connections_look;
   for (const int fd : accepted_.endless(limits::unfinished_bytes_max)) {
     const Connection* connection = connections_.find_descriptor(fd);
     const std::string address = peer_address(fd);

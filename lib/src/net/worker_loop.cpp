@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <fanmill/error.hpp>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -86,17 +88,35 @@ class WorkerLoop {
         stop_fd_(options.stop_fd),
         has_keys_(options.keys.has_value()),
         leave_grace_(options.core.leave_grace),
+        spin_(options.spin),
         core_(options.core),
         executor_(executor),
         dealer_(std::move(endpoints), {.keys = options.keys}) {
     if (options.handle_signals) signals_.emplace();
+    shared_->loop = this;
+    executor_.set_helper([shared = shared_](exec::Completion& completion) {
+      const std::unique_lock turn(shared->turn, std::try_to_lock);
+      if (!turn || shared->loop == nullptr) return exec::Executor::Helped::no;
+      return shared->loop->take_turn(completion);
+    });
   }
+  ~WorkerLoop() { shared_->loop = nullptr; }
+  WorkerLoop(const WorkerLoop&) = delete;
+  WorkerLoop& operator=(const WorkerLoop&) = delete;
 
   int run();
 
  private:
+  /// With the executor's threads, which may outlive the loop.
+  struct Shared {
+    std::mutex turn;
+    WorkerLoop* loop = nullptr;
+  };
+
   void turn();
   void wait();
+  [[nodiscard]] bool has_input();
+  exec::Executor::Helped take_turn(exec::Completion& completion) noexcept;
   void take_facts();
   void take_messages();
   void tell_trouble();
@@ -125,12 +145,18 @@ class WorkerLoop {
     if (log_) log_(level, text);
   }
 
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  // Held but for the loop's sleep: a thread that has a completion then, and nothing else to do, makes
+  // a turn in its place.
+  std::unique_lock<std::mutex> turn_{shared_->turn};
+
   const std::function<void(int, const std::string&)> log_;
   const int log_level_;
   const std::function<void(int)> exit_process_;
   const int stop_fd_;
   const bool has_keys_;
   const Duration leave_grace_;
+  const Duration spin_;
   core::Worker core_;
   exec::Executor& executor_;
   Dealer dealer_;
@@ -138,13 +164,16 @@ class WorkerLoop {
 
   core::WorkerActions actions_;
   std::vector<exec::Completion> completions_;
+  std::vector<exec::Begun> begun_;
   std::vector<exec::OutputChunk> outputs_;
   codec::HeaderBuffer header_;
   ReceivedFrames received_;
   Instant now_{};
-  Instant planned_{};  // when the coming turn is to begin at the latest
+  Instant planned_{};       // when the coming turn is to begin at the latest
+  Instant sleeps_until_{};  // what was planned when the loop fell asleep
   bool socket_empty_ = true;
   bool has_completions_ = false;
+  bool spins_ = false;      // there was something to do: more may come
   bool stop_seen_ = false;  // a signal, or the caller's descriptor
   bool stop_given_ = false;
   std::optional<core::EndWorker> end_;
@@ -172,35 +201,64 @@ void WorkerLoop::turn() {
 }
 
 void WorkerLoop::wait() {
-  const Duration limit = planned_ - steady_now();
-  std::array<zmq_pollitem_t, 5> items{};
-  std::size_t count = 0;
-  const auto add = [&](void* socket, int fd) {
-    items[count] = {socket, fd, ZMQ_POLLIN, 0};
-    return count++;
-  };
-  const std::size_t completions = add(nullptr, executor_.completions_fd());
-  std::optional<std::size_t> signal;
-  std::optional<std::size_t> stop;
-  if (signals_) signal = add(nullptr, signals_->fd());
-  if (stop_fd_ >= 0 && !stop_seen_) stop = add(nullptr, stop_fd_);
+  // Those that are -1 are passed over.
+  enum Item : std::uint8_t { completions, signal, stop, socket, monitor, count };
+  std::array<pollfd, Item::count> items{};
+  for (pollfd& item : items) item = {-1, POLLIN, 0};
+  items[completions].fd = executor_.completions_fd();
+  if (signals_) items[signal].fd = signals_->fd();
+  if (stop_fd_ >= 0 && !stop_seen_) items[stop].fd = stop_fd_;
+  Duration limit = planned_ - steady_now();
   if (dealer_.is_open()) {
-    add(dealer_.handle(), 0);
-    add(dealer_.monitor_handle(), 0);
+    items[socket].fd = dealer_.watch().fd();
+    items[monitor].fd = dealer_.monitor_watch().fd();
+    if (has_input()) limit = Duration::zero();
   }
-  poll({items.data(), count}, limit);
+  sleeps_until_ = planned_;
+  turn_.unlock();
+  executor_.flush();
+  spins_ = spin_and_poll(items, limit, spins_ ? spin_ : Duration::zero());
+  turn_.lock();
+  if (dealer_.is_open()) {
+    // Whoever had the turn meanwhile may have seen what the descriptor does not tell.
+    dealer_.set_silent(
+        {.socket = items[socket].revents == 0 && dealer_.watch().is_quiet(),
+         .monitor = items[monitor].revents == 0 && dealer_.monitor_watch().is_quiet()});
+  }
   has_completions_ = items[completions].revents != 0;
-  if (signal && items[*signal].revents != 0) {
+  if (items[signal].revents != 0) {
     signals_->clear();
     stop_seen_ = true;
   }
-  if (stop && items[*stop].revents != 0) stop_seen_ = true;
+  if (items[stop].revents != 0) stop_seen_ = true;
+}
+
+bool WorkerLoop::has_input() {
+  return dealer_.watch().has_input() || dealer_.monitor_watch().has_input();
+}
+
+// On a thread of the executor, while the loop sleeps; what it ran is over.
+exec::Executor::Helped WorkerLoop::take_turn(exec::Completion& completion) noexcept {
+  using Helped = exec::Executor::Helped;
+  // What is done at a deadline, and after a stall, is the loop's.
+  const Instant now = steady_now();
+  if (end_ || now >= planned_ || !dealer_.is_open()) return Helped::no;
+  now_ = now;
+  step(event_of(std::move(completion)));
+  core_.tick(now_, actions_);
+  carry_out();
+  plan();
+  // The descriptor that the loop sleeps on may be silent now about what came meanwhile.
+  const bool wakes = end_ || planned_ < sleeps_until_ || !dealer_.is_open() || has_input();
+  return wakes ? Helped::yes_and_wake : Helped::yes;
 }
 
 void WorkerLoop::take_facts() {
   take_messages();
   tell_trouble();
-  if (has_completions_) {
+  // Before a time limit is judged all that has ended is known, whether the executor was in time to say so.
+  const auto deadline = core_.next_deadline();
+  if (has_completions_ || (deadline && *deadline <= now_)) {
     completions_.clear();
     executor_.take(completions_);
     outputs_.clear();
@@ -210,6 +268,10 @@ void WorkerLoop::take_facts() {
           .slot = chunk.slot, .attempt = chunk.attempt, .bytes = std::move(chunk.bytes)});
     }
     for (exec::Completion& completion : completions_) step(event_of(std::move(completion)));
+    begun_.clear();
+    executor_.take_begun(begun_);
+    for (const exec::Begun& each : begun_)
+      step(core::TaskBegun{.slot = each.slot, .attempt = each.attempt});
   }
   if (stop_seen_ && !std::exchange(stop_given_, true)) step(core::StopRequested{});
 }
@@ -345,6 +407,7 @@ int WorkerLoop::leave() {
   // Often the reason was noted when it arose.
   if (!end_->words.empty() && end_->words != last_note_) log(1, end_->words);
   if (end_->at_once && end_->status != core::ExitStatus::do_not_restart) return status;
+  executor_.flush();  // what is started ends
   dealer_.close(end_->at_once ? linger_at_once : linger_at_end);
   // The core has waited for stopped functions already; one that has just returned is told by the
   // executor in no time.
@@ -392,6 +455,7 @@ int run_worker(WorkerLoopOptions options, exec::Executor& executor) {
     return do_not_restart;
   }
   if (!options.core.monitored) options.core.ahead_max = executor.ahead_count();
+  options.core.begins_told = executor.tells_begun();
   options.core.manager_lost_after = all_local ? Duration::zero() : limits::grace_remote;
   try {
     WorkerLoop loop(options, std::move(endpoints).value(), executor);

@@ -23,7 +23,9 @@ struct WorkerLoopOptions {
   std::vector<std::string> endpoints;
   /// For endpoints of tcp; nothing: unencrypted.
   std::optional<ClientKeys> keys;
-  /// From this thread. Level 0: always to be shown, 1: joins and leaves, 2: tasks.
+  /// How long to look for something to do without sleeping after there was something; 0: not at all.
+  Duration spin{};
+  /// From the thread that has the loop's turn. Level 0: always to be shown, 1: joins and leaves, 2: tasks.
   std::function<void(int level, const std::string& text)> log;
   /// Words of a higher level are not even made.
   int log_level = 1;

@@ -18,7 +18,7 @@ namespace fanmill::net {
 namespace {
 
 constexpr const char* endpoint = "inproc://zeromq.zap.01";
-constexpr std::string_view domain = "fanmill";
+constexpr std::string_view domain_prefix = "fanmill.";
 constexpr std::string_view version = "1.0";
 // Hidden behind the draft macro in Debian's header; the library has it.
 constexpr int enforce_domain_option = 93;
@@ -89,9 +89,8 @@ void send_all(zmq::socket_t& socket, std::span<const std::string_view> texts) {
 
 }  // namespace
 
-ZapHandler::ZapHandler(zmq::context_t& context, Admit admit) try
-    : admit_(std::move(admit)),
-      name_prefix_(bytes_of(random_uuid().low)),
+ZapHandler::ZapHandler(zmq::context_t& context) try
+    : name_prefix_(bytes_of(random_uuid().low)),
       socket_(context, zmq::socket_type::rep),
       barrier_(context) {
   socket_.set(zmq::sockopt::linger, 0);
@@ -111,7 +110,23 @@ ZapHandler::~ZapHandler() {
   thread_.join();
 }
 
-void ZapHandler::guard(zmq::socket_t& socket) {
+std::string ZapHandler::guard(zmq::socket_t& socket, Admit admit) {
+  std::string domain(domain_prefix);
+  {
+    const std::lock_guard lock(mutex_);
+    domain += std::to_string(++guarded_);
+    admit_.emplace(domain, std::move(admit));
+  }
+  shut(socket, domain);
+  return domain;
+}
+
+void ZapHandler::forget(const std::string& domain) {
+  const std::lock_guard lock(mutex_);
+  admit_.erase(domain);
+}
+
+void ZapHandler::shut(zmq::socket_t& socket, std::string_view domain) {
   socket.set(zmq::sockopt::zap_domain, domain);
   const int enforce = 1;
   const int failure =
@@ -134,12 +149,12 @@ void ZapHandler::answer() {
   const std::vector<zmq::message_t> frames = receive_all(socket_);
   if (frames.empty()) return;
   // Only libzmq itself asks; a question that is not whole would be a defect of it.
-  const bool is_whole = frames.size() > frame_mechanism && view(frames[frame_version]) == version &&
-                        view(frames[frame_domain]) == domain;
+  const bool is_whole = frames.size() > frame_mechanism && view(frames[frame_version]) == version;
   const std::string request =
       frames.size() > frame_request ? std::string(view(frames[frame_request])) : "";
   const Visitor visitor = is_whole ? visitor_of(frames) : Visitor{};
-  const std::optional<std::string> user = is_whole ? admit_(visitor) : std::nullopt;
+  const std::optional<std::string> user =
+      is_whole ? user_of(view(frames[frame_domain]), visitor) : std::nullopt;
   if (!user) refused_ += 1;
   const std::string named = user ? name(visitor.mechanism) : "";
   const std::array<std::string_view, 6> words = {version,
@@ -149,6 +164,12 @@ void ZapHandler::answer() {
                                                  user ? std::string_view(*user) : "",
                                                  named};
   send_all(socket_, words);
+}
+
+std::optional<std::string> ZapHandler::user_of(std::string_view domain, const Visitor& visitor) {
+  const std::lock_guard lock(mutex_);
+  const auto guarded = admit_.find(domain);
+  return guarded == admit_.end() ? std::nullopt : guarded->second(visitor);
 }
 
 // The metadata of an answer. Of a connection by ipc, whose peer may speak before this answer or

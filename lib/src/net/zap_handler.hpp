@@ -2,7 +2,8 @@
 // before anything that it sent is read by anybody else.
 //
 // libzmq asks only those sockets' connections that name a ZAP domain, and lets everybody in if
-// nobody answers, unless that is forbidden: `guard` does both. There is one handler in a context.
+// nobody answers, unless that is forbidden: `guard` does both. There is one handler in a context; each
+// socket that it guards has a domain of its own, by which the handler knows whom to ask.
 //
 // Its answer also names the connection: whom a key let in has a routing id that was made here, not
 // the one that it chose. libzmq 4.3.4 aborts when a peer has chosen one that libzmq would make
@@ -12,6 +13,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,15 +41,21 @@ class ZapHandler {
   /// may not enter. On the handler's thread; must not block long: others wait.
   using Admit = std::function<std::optional<std::string>(const Visitor&)>;
 
-  /// Throws FarmError (io_error) when threads or descriptors run out. Make it before the sockets
-  /// that it guards are bound, and destroy it before the context ends.
-  ZapHandler(zmq::context_t& context, Admit admit);
+  /// Throws FarmError (io_error) when threads or descriptors run out. Destroy it before the context
+  /// ends.
+  explicit ZapHandler(zmq::context_t& context);
   ~ZapHandler();
   ZapHandler(const ZapHandler&) = delete;
   ZapHandler& operator=(const ZapHandler&) = delete;
 
-  /// The socket's connections are let in by the handler only: none if there is none.
-  static void guard(zmq::socket_t& socket);
+  /// From now on the socket's connections are let in by `admit` alone; before the socket is bound.
+  /// Returns its domain. Any thread.
+  [[nodiscard]] std::string guard(zmq::socket_t& socket, Admit admit);
+  /// The socket that has it is gone. Any thread; its `admit` is not called any more when this returns.
+  void forget(const std::string& domain);
+  /// The socket's connections are let in by a handler that knows the domain only: none if there is
+  /// none.
+  static void shut(zmq::socket_t& socket, std::string_view domain);
   /// Visitors that were refused.
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
   /// Whether a peer's routing id was made here. Any thread.
@@ -57,9 +66,12 @@ class ZapHandler {
  private:
   void run();
   void answer();
+  [[nodiscard]] std::optional<std::string> user_of(std::string_view domain, const Visitor& visitor);
   [[nodiscard]] std::string name(Visitor::Mechanism mechanism);
 
-  const Admit admit_;
+  std::mutex mutex_;
+  std::map<std::string, Admit, std::less<>> admit_;  // by domain
+  std::uint64_t guarded_ = 0;
   const std::string name_prefix_;  // random: peers can't know the names of others
   std::uint64_t named_ = 0;
   Wakeup stop_;

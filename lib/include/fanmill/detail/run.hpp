@@ -13,6 +13,7 @@
 #include <fanmill/outcome.hpp>
 #include <fanmill/policy.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,8 @@ struct RunSettings {
   std::chrono::nanoseconds time_limit{0};
   Policy policy;
   bool in_order = false;
-  std::size_t lookahead = 4096;
+  std::optional<std::size_t> lookahead;                 // tasks; nothing: as the workers need
+  std::size_t lookahead_bytes = std::size_t{64} << 20;  // of their payloads
   bool output = false;  // the job wants what tasks write to their standard output
 };
 
