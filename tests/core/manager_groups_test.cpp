@@ -52,6 +52,30 @@ TEST_CASE("the freed workers get the next group's tasks in the same turn", "[uni
         "3: task 6 (1.2)");
 }
 
+// Two workers could be computing for good what nobody wanted, while the task that would have ended that was
+// on its way to a third that was no more.
+TEST_CASE("a worker that ends with a killed task gets no other with the kill", "[unit][manager]") {
+  ManagerFixture farm;
+  farm.join(1);
+  farm.join(2, {.containment = Containment::process});
+  farm.race(2);
+  farm.race(2);
+  farm.say(1, result_of(1));
+  CHECK(farm.take() ==
+        "1: task 1 (0.0), 2: task 2 (0.1), 2: kill 2, item 0 decided by 0 1 killed, "
+        "1: task 3 (1.0)");
+  SECTION("its next process does") {
+    farm.join(3, {.containment = Containment::process});
+    CHECK(farm.take() == "3: task 4 (1.1)");
+    farm.lose(2);
+    CHECK(farm.take() == "forget 2");
+  }
+  SECTION("it does if it goes on all the same") {
+    farm.say(2, killed(2));
+    CHECK(farm.take() == "2: task 4 (1.1)");
+  }
+}
+
 TEST_CASE("of two results in one turn the first wins, the second is late", "[unit][manager]") {
   Race farm(Policy::first());
   farm.only_step(3, result_of(3));

@@ -194,9 +194,10 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   SessionRecord& session = sessions[attempt.session];
   attempt.killing = true;
   // The next task travels with the kill; but a worker that can't end what runs is busy until it
-  // says that it is not.
+  // says that it is not, and one that ends with it would take the next task along.
   const bool can_kill = (session.features & feature::kill) != 0;
-  if (can_kill || !attempt.running) discount(attempt);
+  const bool goes_on = can_kill && session.containment != Containment::process;
+  if (goes_on || !attempt.running) discount(attempt);
   // Else it goes on, and nobody will take what it writes.
   if (tell && !can_kill && !FANMILL_PLANTED(output_untaken))
     tell_taken(index, attempt.output_received);
