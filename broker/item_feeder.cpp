@@ -15,9 +15,12 @@ ItemFeeder::ItemFeeder(const std::string& path, std::vector<std::vector<std::str
   const auto take = [this](const TextLine& line) {
     CommandItem item = item_of_line(line.number, ++seq_, line.text);
     if (!line.error.empty()) item.error = line.error;
-    return hand_on(std::move(item));
+    return hand_on(std::move(item), false);
   };
-  reader_ = std::make_unique<InputReader>(path, LineSink{take, [this](bool whole) { end(whole); }});
+  reader_ = std::make_unique<InputReader>(path, LineSink{take, [this](bool whole) {
+                                                           if (whole) sink_.count(taken_);
+                                                           sink_.end();
+                                                         }});
 }
 
 ItemFeeder::~ItemFeeder() {
@@ -26,35 +29,30 @@ ItemFeeder::~ItemFeeder() {
   if (combiner_.joinable()) combiner_.join();
 }
 
-bool ItemFeeder::hand_on(CommandItem item) {
-  if (sink_.skips(item)) return !ending_;
-  taken_ += 1;
-  return sink_.take(std::move(item)) && !ending_;
-}
-
-void ItemFeeder::end(bool whole) {
-  if (whole) sink_.count(taken_);
-  sink_.end();
+/// `is_last`: of lists, whose number is known then.
+bool ItemFeeder::hand_on(CommandItem item, bool is_last) {
+  const bool skipped = sink_.skips(item);
+  taken_ += skipped ? 0 : 1;
+  // Before it is handed on: whoever shows how many are left should know at its end.
+  if (is_last) sink_.count(taken_);
+  return (skipped || sink_.take(std::move(item))) && !ending_;
 }
 
 void ItemFeeder::combine(const std::vector<std::vector<std::string>>& lists) {
   const auto empty = [](const std::vector<std::string>& list) { return list.empty(); };
   std::vector<std::size_t> at(lists.size(), 0);
   bool going = std::none_of(lists.begin(), lists.end(), empty);
-  bool whole = !going;
+  if (!going) sink_.count(0);
   while (going) {
     std::vector<std::string> values;
     for (std::size_t i = 0; i < lists.size(); ++i) values.push_back(lists[i][at[i]]);
-    going = hand_on(item_of_values(++seq_, std::move(values)));
     // As an odometer: the last list that is not at its end moves on, those behind it begin anew.
     std::size_t i = lists.size();
     while (i > 0 && ++at[i - 1] == lists[i - 1].size()) at[--i] = 0;
-    if (going && i == 0) {
-      whole = true;
-      going = false;
-    }
+    const bool is_last = i == 0;
+    going = hand_on(item_of_values(++seq_, std::move(values)), is_last) && !is_last;
   }
-  end(whole);
+  sink_.end();
 }
 
 }  // namespace fanmill::broker

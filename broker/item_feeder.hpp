@@ -36,8 +36,7 @@ class ItemFeeder {
   ItemFeeder& operator=(const ItemFeeder&) = delete;
 
  private:
-  bool hand_on(CommandItem item);
-  void end(bool whole);
+  bool hand_on(CommandItem item, bool is_last);
   void combine(const std::vector<std::vector<std::string>>& lists);
 
   ItemSink sink_;

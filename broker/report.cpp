@@ -3,14 +3,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
+#include <iomanip>
 #include <set>
+#include <sstream>
 #include <utility>
 
 namespace fanmill::broker {
 
 using Seconds = std::chrono::duration<double>;
+
+namespace {
+
+/// At once: other threads and processes write there as well.
+void write_out(const std::ostringstream& line) { std::fputs(line.str().c_str(), stderr); }
+
+}  // namespace
 
 Report::Report(bool progress)
     : progress_(progress),
@@ -34,16 +42,19 @@ void Report::draw(std::chrono::steady_clock::time_point now) {
   shown_ = true;
   const double rate = static_cast<double>(ended_) / std::max(Seconds(now - begin_).count(), 1e-9);
   const std::uint64_t items = items_;
-  std::string line = std::to_string(ended_);
-  if (items >= ended_ && items > 0) line += " of " + std::to_string(items);
-  std::fprintf(stderr, "\r%s items done, %" PRIu64 " failed, %.0f a second", line.c_str(), failed_,
-               rate);
-  if (items >= ended_ && items > 0) {
+  const bool is_known = items >= ended_ && items > 0;
+  std::ostringstream line;
+  line << '\r' << ended_;
+  if (is_known) line << " of " << items;
+  line << " items done, " << failed_ << " failed, " << std::fixed << std::setprecision(0) << rate
+       << " a second";
+  if (is_known) {
     const auto left = static_cast<std::uint64_t>(static_cast<double>(items - ended_) / rate);
-    std::fprintf(stderr, ", %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 " left", left / 3600,
-                 left / 60 % 60, left % 60);
+    line << ", " << left / 3600 << std::setfill('0') << ':' << std::setw(2) << left / 60 % 60 << ':'
+         << std::setw(2) << left % 60 << " left";
   }
-  std::fputs("\x1b[K", stderr);
+  line << "\x1b[K";
+  write_out(line);
 }
 
 void Report::say(const std::string& line) {
@@ -60,23 +71,23 @@ void Report::clear_progress() {
 void Report::print_summary(const Counters& counters, const std::vector<WorkerInfo>& workers) {
   clear_progress();
   const double wall = Seconds(std::chrono::steady_clock::now() - begin_).count();
-  std::fprintf(stderr,
-               "%" PRIu64 " items (%" PRIu64 " failed), %" PRIu64 " tasks, %" PRIu64
-               " kills, %" PRIu64 " workers joined, %" PRIu64 " lost, %.2f s",
-               ended_, failed_, counters.tasks, counters.killed, counters.workers_joined,
-               counters.workers_lost, wall);
+  std::ostringstream line;
+  line << ended_ << " items (" << failed_ << " failed), " << counters.tasks << " tasks, "
+       << counters.killed << " kills, " << counters.workers_joined << " workers joined, "
+       << counters.workers_lost << " lost, " << std::fixed << std::setprecision(2) << wall << " s";
   if (counters.present > std::chrono::nanoseconds::zero()) {
     // Workers also compute while their connection is lost, so the figure may pass the whole.
     const double share = std::min(1.0, Seconds(counters.busy) / Seconds(counters.present));
-    std::fprintf(stderr, ", workers busy %.0f %% of the time that they were there", 100 * share);
+    line << ", workers busy " << std::setprecision(0) << 100 * share
+         << " % of the time that they were there";
   }
   // What a kill left running would be found here.
   std::set<std::string> reaches;
   for (const WorkerInfo& worker : workers) reaches.insert(worker.kills_reach);
   const char* before = ", kills reach ";
-  for (const std::string& reach : reaches)
-    std::fprintf(stderr, "%s%s", std::exchange(before, " or "), reach.c_str());
-  std::fputc('\n', stderr);
+  for (const std::string& reach : reaches) line << std::exchange(before, " or ") << reach;
+  line << '\n';
+  write_out(line);
 }
 
 }  // namespace fanmill::broker

@@ -211,10 +211,16 @@ TEST_CASE("a key that is taken back while the manager runs ends its sessions", "
   REQUIRE(farm.manager.wait_for_workers(1, 60s));
   const std::string file = state.keys() / "authorized";
   // First something that is no list of keys: nothing changes.
-  std::ofstream(file) << "nonsense\n";
+  // At once: a file that is being written is an empty list for a moment.
+  const auto replace = [&](const char* text) {
+    fs::copy_file(file, file + ".new");  // and who may read it
+    std::ofstream(file + ".new") << text;
+    fs::rename(file + ".new", file);
+  };
+  replace("nonsense\n");
   warned.wait();
   CHECK(farm.manager.run({1}, job<int>()) == std::vector{-1});
-  std::ofstream(file) << "# nobody\n";
+  replace("# nobody\n");
   CHECK(farm.workers.statuses() == std::vector{5});
 }
 
@@ -242,7 +248,7 @@ TEST_CASE("managers that start at once make one set of keys", "[unit][api]") {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
-        const auto keys = fanmill::net::FarmKeys::open(state.keys().string());
+        const auto keys = fanmill::net::FarmKeys::open(state.keys().string(), 60s);
         const std::lock_guard lock(mutex);
         server_keys.push_back(keys.ok() ? keys.value().server_key().text() : keys.error().message);
       });

@@ -403,6 +403,30 @@ TEST_CASE("giving up stops what runs first", "[worker]") {
   CHECK(rig.claim_all() == "end 5");
 }
 
+// On a busy machine a manager's own workers ended before it came to answer them.
+TEST_CASE("a worker that is to give up soon waits longer where there is a connection", "[worker]") {
+  WorkerOptions options = plain_options();
+  options.give_up_after = 3s;
+  WorkerRig rig(options);
+  rig.start();
+  rig.step(WorkerConnected{});
+  SECTION("as long as that stands") {
+    rig.pass(1s);
+    rig.lose_connection();
+    rig.pass(2s);
+    CHECK(rig.worker.ended());
+  }
+  SECTION("as any other") {
+    for (int second = 1; second < 60; ++second) {
+      rig.pass(1s);  // and greets again by new ones
+      CHECK_FALSE(rig.worker.ended());
+    }
+    rig.pass(1s);
+    CHECK(rig.worker.ended());
+  }
+  rig.claim_all();
+}
+
 TEST_CASE("a worker that never gives up does not", "[worker]") {
   WorkerOptions options = plain_options();
   options.give_up_after = Duration::max();

@@ -105,12 +105,14 @@ FunctionResult call_names(const Invocation&, const std::stop_token&) {
                        std::getenv("FANMILL_TASK") + " " + std::getenv("FANMILL_ATTEMPT"))};
 }
 
+// Not without an end: other tests need processes, too.
 FunctionResult call_breeds(const Invocation&, const std::stop_token&) {
-  for (;;) {
+  for (int i = 0; i < 2000; ++i) {
     if (::fork() == 0) {
       for (;;) ::pause();
     }
   }
+  for (;;) ::pause();
 }
 
 // One process after another, each the child of one that has ended, in a session of its own.
@@ -341,7 +343,8 @@ TEST_CASE("memory past its limit is an error of the function, or its end", "[pro
 
 TEST_CASE("limits of time end a function", "[processes]") {
   SECTION("wall") {
-    Fixture farm = with_functions(1, {.wall = 1s});
+    // Longer than the next one is ever kept from a processor.
+    Fixture farm = with_functions(1, {.wall = 3s});
     const Completion ended = farm.run(spins);
     CHECK(ended.kind == Kind::failed);
     CHECK(ended.error_type == "time limit");
@@ -384,10 +387,18 @@ TEST_CASE("when all its processes are killed at once, the executor says so and l
   {
     Fixture farm = with_functions(2);
     farm.start(0, flees);
-    wait_until([] { return !named("sleep").empty() && named("fanmill-keeper").size() == 3; });
-    // The warden last: at its end the kernel wakes those of its process group that stand still.
-    std::vector<pid_t> all = named("fanmill-keeper");
-    for (const pid_t warden : named("fanmill-warden")) all.push_back(warden);
+    std::vector<pid_t> all;
+    // What a keeper or the warden has just forked has its name for a while.
+    wait_until([&] {
+      const std::vector<pid_t> wardens = named("fanmill-warden");
+      if (named("sleep").empty() || wardens.size() != 1) return false;
+      all = children(wardens.front());
+      const bool are_keepers = std::all_of(
+          all.begin(), all.end(), [](pid_t pid) { return name_of(pid) == "fanmill-keeper"; });
+      // Last: at its end the kernel wakes those of its process group that stand still.
+      all.push_back(wardens.front());
+      return are_keepers && all.size() == 4;
+    });
     for (const pid_t pid : all) ::kill(pid, SIGSTOP);
     for (const pid_t pid : all) ::kill(pid, SIGKILL);
     std::string words;
@@ -503,7 +514,7 @@ TEST_CASE("a stop ends a program, stopped or deaf, with its descendants", "[proc
 TEST_CASE("a fork loop is ended with all that it has made", "[processes]") {
   const Grade best = GENERATE(Grade::subreaper, Grade::cgroup);
   Fixture farm({.programs = shell(), .best = best});
-  farm.start(0, 0, "while :; do sleep 1000 & done");
+  farm.start(0, 0, "for i in $(seq 2000); do sleep 1000 & done; wait");
   wait_until([] { return named("sleep").size() > 50; });
   farm.executor().stop(0);
   CHECK(farm.take(1).front().kind == Kind::died);

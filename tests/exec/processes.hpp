@@ -160,11 +160,13 @@ void wait_until(const Condition& is_true) {
   }
 }
 
-inline std::size_t child_count(pid_t parent) {
+/// Of a process with one thread.
+inline std::vector<pid_t> children(pid_t parent) {
   const std::string name = std::to_string(parent);
   std::ifstream file("/proc/" + name + "/task/" + name + "/children");
-  return static_cast<std::size_t>(
-      std::distance(std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>()));
+  return {std::istream_iterator<pid_t>(file), std::istream_iterator<pid_t>()};
 }
+
+inline std::size_t child_count(pid_t parent) { return children(parent).size(); }
 
 }  // namespace fanmill::test

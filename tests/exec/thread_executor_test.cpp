@@ -380,7 +380,10 @@ TEST_CASE("a helper may start the same slot again, and its thread goes on with t
 
 TEST_CASE("with more in the queue the helper is not asked until it is empty") {
   using Helped = Executor::Helped;
-  ThreadExecutor executor({.functions = {[](const Invocation& in, const std::stop_token&) {
+  std::promise<void> both_queued;
+  const std::shared_future<void> begin = both_queued.get_future().share();
+  ThreadExecutor executor({.functions = {[&](const Invocation& in, const std::stop_token&) {
+                             begin.wait();
                              return FunctionResult{in.payload, false};
                            }},
                            .ahead = 2});
@@ -392,6 +395,7 @@ TEST_CASE("with more in the queue the helper is not asked until it is empty") {
   executor.start(0, {.attempt = AttemptId{1}});
   executor.start(1, {.attempt = AttemptId{2}});
   executor.flush();
+  both_queued.set_value();
   // What is not the last one waits for the loop, and the last one behind it.
   const auto completions = take_at_least(executor, 2);
   CHECK(completions[0].attempt == AttemptId{1});

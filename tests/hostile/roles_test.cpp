@@ -14,9 +14,10 @@ TEST_CASE("a key that may not work is refused whatever it says, and the core hea
   std::uint64_t refused = 0;
   for (const KeyHolder* key : {&farm.observer, &farm.submitter}) {
     CAPTURE(key->name);
-    const auto peer = farm.connect(*key);
     for (const codec_test::Sample& sample : codec_test::samples()) {
       CAPTURE(sample.name);
+      // Each its own connection: some time after the first refusal it ends.
+      const auto peer = farm.connect(*key);
       const auto* hello = std::get_if<core::Hello>(&sample.message);
       peer->send(sample.message);
       const auto refuse = std::get<core::Refuse>(peer->receive());

@@ -74,7 +74,9 @@ TEST_CASE(
     "error",
     "[supervisor]") {
   NoticeLog log;
-  Supervisor supervisor = open_supervisor(options_for(log));
+  SupervisorOptions options = options_for(log);
+  options.restart.at_once = 1h;
+  Supervisor supervisor = open_supervisor(std::move(options));
   supervisor.start(shell("echo first >&2; echo libfoo.so: not found >&2; exit 127"));
   supervisor.wait();
   for (int i = 0; i < 5; ++i) {

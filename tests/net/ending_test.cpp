@@ -125,7 +125,7 @@ TEST_CASE("a refused peer reads why, and then its connection is closed") {
   board.board->recheck(board.take);
   // It says nothing more, and reads only when the connection is closed.
   CHECK(board.board->next_deadline().has_value());
-  board.turn_until([&] { return board.board->snapshot().connections_closed == 1; });
+  board.turn_until([&] { return board.board->snapshot().connections_closed >= 1; });
   CHECK(board.board->snapshot().connections_shut == 1);
   const auto refuse = std::get<core::Refuse>(peer.receive());
   CHECK(refuse.code == core::RefuseCode::key);
@@ -146,7 +146,8 @@ TEST_CASE("who does not finish its handshake in time is cut off") {
   // It says its own greeting first.
   while ((got = ::recv(peer.get(), bytes, sizeof bytes, 0)) > 0) {
   }
-  CHECK(got == 0);
+  // A reset where the rest of its greeting was not read any more.
+  CHECK((got == 0 || errno == ECONNRESET));
 }
 
 TEST_CASE("a message without an end is cut off, and others are served", "[plaintext]") {

@@ -167,6 +167,8 @@ TestWorker::TestWorker(Options options) {
   core.slots = options.slots;
   core.host = "test";
   core.software = "fanmill test";
+  // One hello is enough on a connection that stands, however long its answer takes.
+  core.hello_repeat = patience;
   net::WorkerLoopOptions loop{.core = std::move(core),
                               .endpoints = std::move(options.endpoints),
                               .keys = std::move(options.keys),
@@ -176,7 +178,8 @@ TestWorker::TestWorker(Options options) {
                                     log_ += text + "\n";
                                   },
                               .handle_signals = false,
-                              .stop_fd = stop_.fd()};
+                              .stop_fd = stop_.fd(),
+                              .exit_process = [](int) {}};
   ended_ = std::async(std::launch::async, [this, loop = std::move(loop)]() mutable {
     return net::run_worker(std::move(loop), *executor_);
   });

@@ -104,7 +104,9 @@ TEST_CASE("who does not get in is told of in sums") {
   TestWorker worker({.endpoints = {farm.endpoint()}, .functions = {echo}, .keys = keys});
   const core::Observation told = farm.wait_for(core::Observation::Kind::warning);
   CHECK(told.level == 1);
-  CHECK_THAT(told.text, ContainsSubstring("0 ended in the handshake, 1 showed a key"));
+  // It goes on trying meanwhile, so there may have been more.
+  CHECK_THAT(told.text, ContainsSubstring(" showed a key"));
+  CHECK_THAT(told.text, !ContainsSubstring(" 0 showed a key"));
 }
 
 // The worker would close its connection on it, and so would each next one. Large payloads go as they

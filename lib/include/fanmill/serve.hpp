@@ -87,7 +87,8 @@ struct ServeOptions {
   std::vector<std::string> labels = {};
 
   /// How long to go on without a manager before giving up. FANMILL_GIVE_UP_AFTER (seconds, "2.5" is
-  /// fine) in the environment is used if this is 0; without it, 60 s.
+  /// fine) in the environment is used if this is 0; without it, 60 s. While a connection stands that
+  /// nobody answers on, 60 s at least: the manager's host may be busy.
   std::chrono::nanoseconds give_up_after{0};
 
   /// How long a worker that leaves, or whose manager is gone, waits for functions that were told to

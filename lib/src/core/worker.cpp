@@ -95,7 +95,12 @@ void WorkerState::on(Instant now, WorkerStarted&, WorkerActions& out) {
   connect(now, out);
 }
 
+void WorkerState::on(Instant /*now*/, WorkerConnected&, WorkerActions& /*out*/) {
+  is_connected = true;
+}
+
 void WorkerState::on(Instant now, WorkerConnectionLost&, WorkerActions& out) {
+  is_connected = false;
   if (link == Link::open) {
     lose_session(now, "the connection was lost", out);
   } else if (link == Link::greeting) {

@@ -79,6 +79,8 @@ struct WorkerOptions {
 // Events.
 
 struct WorkerStarted {};
+/// The connection that was opened last stands: there is a process at its other end. May be left out.
+struct WorkerConnected {};
 /// The connection that was opened last is gone, or was refused. Normal at any time.
 struct WorkerConnectionLost {};
 struct WorkerMessageReceived {
@@ -137,9 +139,10 @@ struct WorkerLoopStalled {
   Duration gap{};
 };
 
-using WorkerEvent = std::variant<WorkerStarted, WorkerConnectionLost, WorkerMessageReceived,
-                                 WorkerMalformedReceived, TaskFinished, TaskBegun, TaskRevoked,
-                                 ExecutorDied, OutputWritten, StopRequested, WorkerLoopStalled>;
+using WorkerEvent =
+    std::variant<WorkerStarted, WorkerConnected, WorkerConnectionLost, WorkerMessageReceived,
+                 WorkerMalformedReceived, TaskFinished, TaskBegun, TaskRevoked, ExecutorDied,
+                 OutputWritten, StopRequested, WorkerLoopStalled>;
 
 // Actions.
 

@@ -96,6 +96,7 @@ struct WorkerState {
   std::uint32_t repeats = 0;      // hellos in a row whose welcome did not come in time
   std::uint32_t losses = 0;       // connections in a row that were lost at once
   std::optional<Instant> hello_at;
+  bool is_connected = false;  // to somebody, when last heard of
   bool told_to_wait = false;  // by a refusal: until `hello_at` nobody gives up
   std::optional<Instant>
       lost_at;  // when the session's connection was lost; nothing once welcomed again
@@ -143,6 +144,7 @@ struct WorkerState {
 
   // worker.cpp
   void on(Instant now, WorkerStarted& fact, WorkerActions& out);
+  void on(Instant now, WorkerConnected& fact, WorkerActions& out);
   void on(Instant now, WorkerConnectionLost& fact, WorkerActions& out);
   void on(Instant now, WorkerMessageReceived& fact, WorkerActions& out);
   void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);

@@ -1,6 +1,7 @@
 #include "exec/process_executor.hpp"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,6 +71,10 @@ constexpr std::size_t threads_max = 1;
 [[noreturn]] void fail(const std::string& what) { throw FarmError(ErrorCode::io_error, what); }
 
 void check_threads() {
+  // One that was joined is still counted for a moment.
+  constexpr auto moment = std::chrono::milliseconds(100);
+  const auto end = std::chrono::steady_clock::now() + moment;
+  while (thread_count() > threads_max && std::chrono::steady_clock::now() < end) ::sched_yield();
   if (thread_count() <= threads_max) return;
   throw FarmError(ErrorCode::invalid_argument,
                   "this program has " + std::to_string(thread_count()) +

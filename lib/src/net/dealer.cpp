@@ -40,7 +40,7 @@ void Dealer::open() {
   close(0s);
   const ResolvedEndpoint& endpoint = endpoints_[current_];
   fd_ = -1;
-  was_connected_ = was_accepted_ = false;
+  was_connected_ = was_accepted_ = is_connection_new_ = false;
   loss_ = Loss::none;
   try {
     socket_ = std::make_unique<zmq::socket_t>(*context_, zmq::socket_type::dealer);
@@ -114,7 +114,7 @@ bool Dealer::sees_loss() {
   while (const auto event = monitor_->next()) {
     switch (event->what) {
       case What::connected:
-        lost = !take_connected(event->value) || lost;
+        lost = !take_descriptor(event->value) || lost;
         break;
       case What::handshake_done:
         was_accepted_ = was_accepted_ || is_trusted_;
@@ -142,13 +142,14 @@ bool Dealer::sees_loss() {
         break;
     }
   }
+  if (lost) is_connection_new_ = false;
   return lost;
 }
 
 /// False if it is to somebody who may not be the manager.
-bool Dealer::take_connected(int fd) {
+bool Dealer::take_descriptor(int fd) {
   fd_ = fd;
-  was_connected_ = true;
+  was_connected_ = is_connection_new_ = true;
   if (!is_ipc()) return true;
   ucred peer{};
   socklen_t size = sizeof peer;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 #include <zmq.hpp>
 
@@ -61,6 +62,8 @@ class Dealer {
   };
   void set_silent(Silent silent) { silent_ = silent; }
   [[nodiscard]] Next receive(ReceivedFrames& into);
+  /// Whether a connection was made since this was asked last, and not lost again. Told by `receive`.
+  [[nodiscard]] bool take_connected() { return std::exchange(is_connection_new_, false); }
   /// Why there is no connection, once for each time that the reason changes; nothing while there is
   /// one. libzmq goes on trying in all cases.
   enum class Trouble : std::uint8_t {
@@ -95,7 +98,7 @@ class Dealer {
   [[nodiscard]] bool takes_message(ReceivedFrames& into);
   [[nodiscard]] bool sees_loss();
   [[nodiscard]] bool is_ipc() const { return endpoints_[current_].address.starts_with("ipc:"); }
-  [[nodiscard]] bool take_connected(int fd);
+  [[nodiscard]] bool take_descriptor(int fd);
   void note(Trouble trouble);
 
   std::vector<ResolvedEndpoint> endpoints_;
@@ -110,6 +113,7 @@ class Dealer {
   enum class Loss : std::uint8_t { none, seen, told };
   Loss loss_ = Loss::none;  // of this opening
   bool was_connected_ = false;
+  bool is_connection_new_ = false;
   bool is_trusted_ = false;    // who is at the other end; by ipc only when the kernel has told
   bool was_accepted_ = false;  // a handshake was done in this opening
   std::optional<Trouble> trouble_;

@@ -280,6 +280,7 @@ void WorkerLoop::take_messages() {
   socket_empty_ = false;
   for (std::size_t i = 0; i < limits::events_per_turn_max; ++i) {
     const Dealer::Next next = dealer_.receive(received_);
+    if (dealer_.take_connected()) step(core::WorkerConnected{});
     if (next == Dealer::Next::lost) step(core::WorkerConnectionLost{});
     if (next != Dealer::Next::message) {
       socket_empty_ = true;
