@@ -129,11 +129,13 @@ class Races(CommandTest):
 
     def test_stages_give_more_time_until_solved(self):
         with Farm() as farm:
-            # Solves its item when it is run for the second time, and leaves a mark each time.
-            race = f"echo x >> {farm.folder}/{{}}; [ $(wc -l < {farm.folder}/{{}}) -gt 1 ] || {FOREVER}; echo {{}}"
             log = farm.folder / "log"
-            status, output, errors = farm.run("--local", "1", "--stages", "0.2s,1h", "--joblog", log, "--race", race,
-                                              ":::", "a", "b")
+            process = farm.broker("--local", "1", "--stages", "0.2s,1h", "--joblog", log, "--verbose", "2", "--race",
+                                  f"until [ -e {farm.folder}/{{}} ]; do sleep 0.01; done; echo {{}}", ":::", "a", "b")
+            for number, item in enumerate("ab", 1):
+                process.says(rf"^task \d+ of group {number} goes to", 2)  # is in its second stage
+                (farm.folder / item).touch()
+            status, output, errors = process.end()
             self.assertEqual((status, output), (0, "a\nb\n"), errors)
             rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
             self.assertEqual([(row[0], row[6], row[7]) for row in rows],

@@ -135,10 +135,12 @@ class Limits(WorkerTest):
             self.assertEqual(work.results[0]["output"].split(), ["20", "0", str(os.nice(0) + 5)], work.errors)
 
     def test_wall_time(self):
-        for limits, options in [({"wall": 0.2}, ("--wall", 1000)), ({"wall": 1000}, ("--wall", 0.2)), ({}, ("--wall", 0.2))]:
-            work = self.command({"command": "echo so far >&2; sleep 1000", "limits": limits}, OK, options=options)
+        # A worker's own limit holds for each task, also for one that is only slow to start: no other runs under that.
+        for limits, options, others in [({"wall": 0.2}, ("--wall", 1000), [OK]), ({"wall": 1000}, ("--wall", 0.2), []),
+                                        ({}, ("--wall", 0.2), [])]:
+            work = self.command({"command": "echo so far >&2; sleep 1000", "limits": limits}, *others, options=options)
             self.check_failure(work, 0, "failed.*: time limit: its limit of wall time passed")
-            self.assertEqual(work.results[1]["output"], "ok\n")
+            self.assertEqual([result["output"] for result in work.results[1:]], ["ok\n"] * len(others))
 
     def test_processor_time(self):
         for limits, options in [({"cpu": 0.5}, ()), ({"cpu": 1000}, ("--cpu", 1))]:
@@ -162,6 +164,7 @@ class Limits(WorkerTest):
 
 
 class Harm(WorkerTest):
+    SHORT = {"wall": 0.3}  # a task's own limit: those beside it may take the time that they need
     GRADES = ("group", "subreaper", "cgroup")
 
     def check_harm(self, task, *options):
@@ -180,8 +183,8 @@ class Harm(WorkerTest):
         the kernel, lets the shell fail at its next fork.)"""
         for grade in self.GRADES:
             with self.subTest(grade):
-                work = self.check_harm({"command": "while :; do sleep 1000 & done"}, "--containment", grade, "--processes", 50,
-                                       "--wall", 0.3)
+                work = self.check_harm({"command": "while :; do sleep 1000 & done", "limits": self.SHORT}, "--containment", grade,
+                                       "--processes", 50)
                 self.check_failure(work, 1, "failed.*: (time limit: its limit of wall|exit 2: (.*\n)*.*fork)")
 
     def test_children_that_flee(self):
@@ -213,7 +216,7 @@ class Harm(WorkerTest):
         self.assertLess(len(work.errors[1]), 6000)
 
     def test_one_that_closes_its_output_and_lingers(self):
-        work = self.check_harm({"command": "exec >&- 2>&-; sleep 1000"}, "--wall", 0.3)
+        work = self.check_harm({"command": "exec >&- 2>&-; sleep 1000", "limits": self.SHORT})
         self.check_failure(work, 1, "failed.*: time limit")
 
     def test_one_whose_child_keeps_its_output_open(self):
@@ -223,7 +226,7 @@ class Harm(WorkerTest):
 
     def test_one_that_stops_itself_or_ignores_what_would_end_it(self):
         for script in ("kill -STOP $$", "trap '' TERM INT HUP QUIT; while :; do sleep 1000; done"):
-            work = self.check_harm({"command": script}, "--wall", 0.3)
+            work = self.check_harm({"command": script, "limits": self.SHORT})
             self.check_failure(work, 1, "failed.*: time limit")
 
     def test_one_that_kills_its_parent(self):

@@ -18,6 +18,7 @@ class Work:
 
     def __init__(self, output, errors, said):
         self.results = values(output)
+        self.told = errors  # by the broker, on its standard error
         found = re.findall(r"^fanmill-broker: line (\d+): no result; (.*(?:\n(?!fanmill-broker: |\d+ items ).*)*)", errors,
                            re.MULTILINE)
         self.errors = {int(line) - 1: text for line, text in found}
