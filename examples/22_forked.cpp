@@ -37,9 +37,12 @@ int run_manager(const char* program) {
   for (const std::int64_t result : manager.run({1, 2, 3, 4, 5}, race)) std::cout << result << ' ';
   std::cout << '\n';
 
-  // Alone, they fail; what their processes ended by is known.
+  // Alone, they fail; what their processes ended by is known. Only what may hang has a time limit.
   const std::vector<Try> alone{{"crash", 6}, {"hang", 7}, {"sound", 8}};
-  const auto each = fanmill::job<std::int64_t>().time_limit(std::chrono::milliseconds(200));
+  const auto each = fanmill::job<std::int64_t>().group_tasks([](const Try& task) {
+    const std::chrono::milliseconds limit{task.first == "hang" ? 200 : 0};  // 0: none
+    return std::vector{fanmill::call("", task).time_limit(limit)};
+  });
   for (const auto& outcome : manager.run_outcomes(alone, each)) {
     if (outcome.ok()) {
       std::cout << "sound: " << outcome.value() << '\n';
