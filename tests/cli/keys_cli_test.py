@@ -41,13 +41,15 @@ class KeysTest(unittest.TestCase):
         status, output, errors = process.end()
         self.assertEqual((status, values(output)), (0, [collatz(6), collatz(7)]), errors)
 
-    def refused(self, farm, *arguments):
-        """What a worker says that can't come in."""
-        process = farm.start(WORKER, *arguments, "--give-up-after", "0.5", "echo", stdin=subprocess.DEVNULL,
-                             **self.stranger(farm))
+    def check_refused(self, farm, words, *arguments, ends=False):
+        """A worker that can't come in says why; it goes on trying, or ends at once."""
+        process = farm.start(WORKER, *arguments, "echo", stdin=subprocess.DEVNULL, **self.stranger(farm))
+        process.says(re.escape(words))
+        if not ends:
+            process.signal(signal.SIGTERM)
         status, _, errors = process.end()
         self.assertEqual(status, 5, errors)
-        return errors
+        self.assertEqual("goes on trying" in errors, not ends, errors)
 
     def changed(self, join_file, **keys):
         """A copy of the join file with other keys in it."""
@@ -111,14 +113,14 @@ class Keys(KeysTest):
         with Farm() as farm:
             process, endpoint, join_file = self.start(farm)
             public, secret = python("import zmq; print(*map(bytes.decode, zmq.curve_keypair()))").split()
-            errors = self.refused(farm, "--connect", endpoint)
-            self.assertIn(f"{endpoint}: without keys nobody can tell who answers there", errors)
-            errors = self.refused(farm, "--join", self.changed(join_file, server_key=public))
-            self.assertIn("its server key is not the one in this worker's join file", errors)
-            errors = self.refused(farm, "--join", self.changed(join_file, public_key=public, secret_key=secret))
-            self.assertIn("does not know this worker's key", errors)
-            errors = self.refused(farm, "--join", self.changed(join_file, public_key=public))
-            self.assertIn("does not belong to its public-key", errors)
+            self.check_refused(farm, f"{endpoint}: without keys nobody can tell who answers there", "--connect", endpoint,
+                               ends=True)
+            self.check_refused(farm, "its server key is not the one in this worker's join file", "--join",
+                               self.changed(join_file, server_key=public))
+            self.check_refused(farm, "does not know this worker's key", "--join",
+                               self.changed(join_file, public_key=public, secret_key=secret))
+            self.check_refused(farm, "does not belong to its public-key", "--join", self.changed(join_file, public_key=public),
+                               ends=True)
             # Nobody else is disturbed.
             farm.worker("collatz", endpoint=endpoint)
             self.check_list(process)
@@ -126,8 +128,8 @@ class Keys(KeysTest):
     def test_a_worker_in_plaintext_is_told_that_keys_are_wanted(self):
         with Farm() as farm:
             process, endpoint, _ = self.start(farm)
-            errors = self.refused(farm, "--connect", endpoint, "--insecure-plaintext")
-            self.assertIn(f"{endpoint} broke off the handshake: it wants keys", errors)
+            self.check_refused(farm, f"{endpoint} broke off the handshake: it wants keys", "--connect", endpoint,
+                               "--insecure-plaintext")
             self.assertEqual(process.end()[0], 0)
 
     def test_a_join_file_that_others_can_read_is_refused(self):
@@ -135,7 +137,7 @@ class Keys(KeysTest):
             process, _, join_file = self.start(farm)
             copy = self.changed(join_file)
             copy.chmod(0o640)
-            self.assertIn(f"chmod 600 {copy}", self.refused(farm, "--join", copy))
+            self.check_refused(farm, f"chmod 600 {copy}", "--join", copy, ends=True)
             self.assertEqual(process.end()[0], 0)
 
     def test_a_key_that_was_taken_back_is_refused(self):
@@ -148,7 +150,7 @@ class Keys(KeysTest):
             authorized.write_text("".join(line + "\n" for line in lines if line.startswith("#")))
             process, endpoint, _ = self.start(farm)
             kept.write_text(re.sub("tcp://[^\"]*", endpoint, kept.read_text()))
-            self.assertIn("does not know this worker's key", self.refused(farm, "--join", kept))
+            self.check_refused(farm, "does not know this worker's key", "--join", kept)
             self.assertEqual(process.end()[0], 0)
 
     @unittest.skipIf(os.environ.get("FANMILL_SANITIZE"), "a sanitizer's memory is too large to be looked through")
