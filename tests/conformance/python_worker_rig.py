@@ -2,7 +2,8 @@
 
 The messages are packed and read here by the tables of the document, apart from the worker's own code. No test sleeps:
 to know that the worker has read all that it was told, the manager sends a Heartbeat with flagEcho, as the messages of one
-connection keep their order. $FANMILL_SOURCE is the root of the source; status 77 skips.
+connection keep their order. A worker that gets no Welcome in time greets again, on a fresh socket: then the rig repeats
+what it has sent since the first greeting, so that no test depends on how fast it is. $FANMILL_SOURCE is the root of the source; status 77 skips.
 """
 import json
 import os
@@ -23,6 +24,17 @@ except ImportError:
 SOURCE = os.environ.get("FANMILL_SOURCE") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 WORKER = os.path.join(SOURCE, "examples", "workers", "python", "collatz_worker.py")
 PATIENCE = 60.0  # seconds; no step should take a tenth of it
+
+# Of a held worker: 3000 steps of 20 ms each, until the test lets it go.
+LONG = 2**3000
+STEP = "0.02"
+HELD = """
+import os, runpy, sys, time
+_, gate, *sys.argv = sys.argv
+sleep = time.sleep
+time.sleep = lambda seconds: sleep(0 if os.path.exists(gate) else seconds)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 HELLO, WELCOME, REFUSE, WHO, TASK, RESULT, KILL, KILLED, HEARTBEAT, GOODBYE = range(1, 11)
 RUNNING, UNSTARTED, ENDED = 1, 2, 3
@@ -162,8 +174,10 @@ class WorkerTest(unittest.TestCase):
         self.join_file = os.path.join(self.directory.name, "farm.join")
         self.write_join_file(server_key, *zmq.curve_keypair())
         self.addCleanup(self.context.destroy, linger=0)
-        self.worker = self.peer = None
+        self.worker = self.peer = self.hello = None
         self.session = 0
+        self.told = []  # what was sent since the last greeting, as frames
+        self.repeated = 0  # greetings that came again because the Welcome was late; tests don't see them
         self.session_next, self.attempt_next = (3 << 40) + 1, (3 << 40) + 1000
         self.addCleanup(self.stop)
 
@@ -175,16 +189,27 @@ class WorkerTest(unittest.TestCase):
 
     # The worker's process
 
-    def start(self, *options, welcome=True, environment=None, **fields):
+    def start(self, *options, welcome=True, environment=None, held=False, **fields):
         self.errors = tempfile.TemporaryFile(dir=self.directory.name)
         self.addCleanup(self.errors.close)
+        self.hello, self.told, self.repeated = None, [], 0
         where = [self.join_file] if environment is None else []
-        self.worker = subprocess.Popen([sys.executable, WORKER, *where, *options], stdin=subprocess.DEVNULL,
+        if held:
+            self.gate = os.path.join(self.directory.name, "gate")
+            how, options = ["-c", HELD, self.gate], ["--slow", STEP]
+        else:
+            how = []
+        self.worker = subprocess.Popen([sys.executable, *how, WORKER, *where, *options], stdin=subprocess.DEVNULL,
                                        stderr=self.errors, env={**os.environ, **(environment or {})})
         self.hello = self.expect(HELLO)
         if welcome:
             self.welcome(**fields)
         return self.hello
+
+    def let_go(self):
+        """A held worker takes no more time for its steps. What it must read before that, a fence has to ensure."""
+        with open(self.gate, "w", encoding="ascii"):
+            pass
 
     def stop(self):
         if self.worker and self.worker.poll() is None:
@@ -192,13 +217,19 @@ class WorkerTest(unittest.TestCase):
             self.worker.wait()
 
     def expect_exit(self, status=5):
+        deadline = time.monotonic() + PATIENCE
+        while not self.session and self.worker.poll() is None and time.monotonic() < deadline:
+            if self.router.poll(50):  # it can only have greeted again before it has read why it should end
+                message = self.take()
+                self.assertEqual(message.kind, HELLO)
+                self.repeat(message)
         self.assertEqual(self.worker.wait(PATIENCE), status)
         self.errors.seek(0)
         return self.errors.read().decode()
 
     # Messages
 
-    def receive(self, seconds=PATIENCE):
+    def take(self, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
         while not self.router.poll(max(0, 1000 * (deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
@@ -209,13 +240,34 @@ class WorkerTest(unittest.TestCase):
         message = parse(frames)
         message.peer = peer
         if message.kind == HELLO:
-            self.peer = peer
+            message.greeting -= self.repeated
+            message.is_fresh = peer != self.peer
+            # What came by several connections is read in any order.
+            if self.hello and message.greeting <= self.hello.greeting:
+                return self.take(seconds)
+        return message
+
+    def receive(self, seconds=PATIENCE):
+        message = self.take(seconds)
+        # A Hello names the last session that its sender has known: if that is not this one, this one's Welcome was late.
+        while message.kind == HELLO and self.session and message.ident != self.session:
+            self.repeat(message)
+            message = self.take(seconds)
+        if message.kind == HELLO:
+            self.peer, self.told = message.peer, []
         else:
-            self.assertEqual(peer, self.peer, "sent on a connection without Hello")
+            self.assertEqual(message.peer, self.peer, "sent on a connection without Hello")
             self.assertNotEqual(self.session, 0, "%s before Welcome" % message.name)
         if message.kind in (HEARTBEAT, GOODBYE):
             self.assertEqual(message.ident, self.session)
         return message
+
+    def repeat(self, hello):
+        """Tells it once more what it was told behind its last Hello; that it has greeted again, the test need not know."""
+        self.repeated += hello.greeting - self.hello.greeting
+        self.peer, told, self.told = hello.peer, self.told, []
+        for frames in told:
+            self.send_frames(*frames)
 
     def receive_but_heartbeats(self):
         """The next message that is no Heartbeat."""
@@ -234,7 +286,15 @@ class WorkerTest(unittest.TestCase):
         self.send_frames(build(kind, ident, **fields), *([] if payload is None else [payload]))
 
     def send_frames(self, *frames):
-        self.router.send_multipart([self.peer, *frames])
+        self.told.append(frames)
+        header = frames[0]
+        kind, at = int.from_bytes(header[12:14], "little"), None
+        if kind in (WELCOME, REFUSE) and self.repeated:
+            at, size = TABLES[kind][1]["greeting"]
+            greeting = int.from_bytes(header[at:at + size], "little")
+            if greeting:  # else it is meant for none
+                header = header[:at] + (greeting + self.repeated).to_bytes(size, "little") + header[at + size:]
+        self.router.send_multipart([self.peer, header, *frames[1:]])
 
     def welcome(self, verdicts=None, hello=None, session=None, **fields):
         if session is None:
@@ -293,8 +353,7 @@ class WorkerTest(unittest.TestCase):
         return result
 
     def expect_greeting(self, greeting, held):
-        former, self.session = self.session, 0
-        self.hello = self.expect(HELLO)
+        former, self.hello, self.session = self.session, self.expect(HELLO), 0
         self.assertEqual(self.hello.greeting, greeting)
         self.assertEqual(self.hello.held, held)
         return former
@@ -304,8 +363,7 @@ class WorkerTest(unittest.TestCase):
 
     def who(self, greeting, held):
         """The worker is asked who it is, and answers on the same connection."""
-        peer = self.peer
         self.ask_who()
         former = self.expect_greeting(greeting, held)
-        self.assertEqual(self.hello.peer, peer)
+        self.assertFalse(self.hello.is_fresh)
         self.assertEqual(self.hello.ident, former)

@@ -4,7 +4,7 @@ import json
 import unittest
 
 from python_worker_rig import (
-    DROP, ECHO, END, ENDED, FAILED, GROUP, HEARTBEAT, HELLO, IF_UNSTARTED, JSON, KEEP, KILLED, NONE, OBJECT, RAW,
+    DROP, ECHO, END, ENDED, FAILED, GROUP, HEARTBEAT, HELLO, IF_UNSTARTED, JSON, KEEP, KILLED, LONG, NONE, OBJECT, RAW,
     REJECTED, RESULT, RUNNING, TASK, UNSTARTED, WHO, WorkerTest, build, steps_and_peak)
 
 
@@ -63,14 +63,16 @@ class Tasks(WorkerTest):
         self.assertEqual(self.nothing_but_heartbeat().started, 300)
 
     def test_task_of_an_attempt_that_does_not_rise_is_ignored(self):
-        self.start("--slow", "0.02")
+        self.start(held=True)
         done = self.task(1)
         self.expect_result(done, 1)
-        running, waiting = self.task(27), self.task(6)
+        running, waiting = self.task(LONG), self.task(6)
         self.wait_started(2)
         for attempt in (done, running, waiting, done - 1, 7):
             self.task(97, attempt=attempt)
-        self.expect_result(running, 27)
+        self.nothing_but_heartbeat()
+        self.let_go()
+        self.expect_result(running, LONG)
         self.expect_result(waiting, 6)
         self.heartbeat(acknowledged=3)
         for attempt in (done, running, waiting, done - 1, 7):
@@ -128,8 +130,8 @@ class Kills(WorkerTest):
         self.who(2, {self.attempt_next - 1: ENDED})
 
     def test_kill_of_a_running_task_if_unstarted(self):
-        self.start("--slow", "0.02")
-        attempt = self.task(97)
+        self.start(held=True)
+        attempt = self.task(LONG)
         self.wait_started(1)
         self.kill(attempt, IF_UNSTARTED)
         # It may say by a Heartbeat of its own that the task is started, and goes on.
@@ -137,34 +139,37 @@ class Kills(WorkerTest):
         self.heartbeat(ECHO)
         for _ in range(2):
             self.assertEqual(self.expect(HEARTBEAT).started, 1)
+        self.let_go()
         message = self.receive()
         while message.kind == HEARTBEAT:
             self.assertEqual(message.started, 1)
             message = self.receive()
         self.assertEqual((message.kind, message.ident), (RESULT, attempt))
-        self.assertEqual(json.loads(message.payload), steps_and_peak(97))
+        self.assertEqual(json.loads(message.payload), steps_and_peak(LONG))
 
     def test_feature_not_in_force(self):
-        self.start("--slow", "0.02", features=0)
-        attempt, waiting = self.task(27), self.task(6)
+        self.start(held=True, features=0)
+        attempt, waiting = self.task(LONG), self.task(6)
         self.wait_started(1)
         self.kill(attempt)
         self.kill(attempt, GROUP, attempt)
         self.kill(attempt, IF_UNSTARTED)
         self.kill(waiting, IF_UNSTARTED)
         self.assertEqual(self.expect(KILLED, waiting).flags, 1)
-        self.expect_result(attempt, 27)
+        self.let_go()
+        self.expect_result(attempt, LONG)
 
     def test_kill_of_an_unstarted_task(self):
-        self.start("--slow", "0.02")
-        running, first, second, last = self.task(27), self.task(6), self.task(7), self.task(2)
+        self.start(held=True)
+        running, first, second, last = self.task(LONG), self.task(6), self.task(7), self.task(2)
         self.wait_started(1)
         self.kill(second)
         killed = self.expect(KILLED, second)
         self.assertEqual((killed.flags, killed.busyUs), (1, 0))
         self.kill(first, IF_UNSTARTED)
         self.assertEqual(self.expect(KILLED, first).flags, 1)
-        self.expect_result(running, 27)
+        self.let_go()
+        self.expect_result(running, LONG)
         self.expect_result(last, 2)
         self.assertEqual(self.nothing_but_heartbeat().started, 4)
 
@@ -182,12 +187,13 @@ class Kills(WorkerTest):
         self.assertEqual(self.nothing_but_heartbeat().started, 4)
 
     def test_kill_of_a_group_if_unstarted(self):
-        self.start("--slow", "0.02")
-        first, second = self.task(27, 500), self.task(6, 500)
+        self.start(held=True)
+        first, second = self.task(LONG, 500), self.task(6, 500)
         self.wait_started(1)
         self.kill(self.session, GROUP | IF_UNSTARTED, 500)
         message = self.receive_but_heartbeats()
         self.assertEqual((message.kind, message.ident, message.flags), (KILLED, second, 1))
+        self.let_go()
         message = self.receive_but_heartbeats()
         self.assertEqual((message.kind, message.ident), (RESULT, first))
 
@@ -269,22 +275,25 @@ class Acknowledgement(WorkerTest):
 
 
 class Verdicts(WorkerTest):
-    def hold(self, slow="0.1", long=27):
-        self.start("--slow", slow)
+    def hold(self):
+        self.start(held=True)
         self.done = self.task(1)
         self.expect_result(self.done, 1)
-        self.running, self.first, self.second, self.third = (self.task(n) for n in (long, 6, 7, 2))
+        self.running, self.first, self.second, self.third = (self.task(n) for n in (LONG, 6, 7, 2))
         self.assertEqual(self.wait_started(2), [])
         self.who(2, {self.done: ENDED, self.running: RUNNING, self.first: UNSTARTED, self.second: UNSTARTED,
                      self.third: UNSTARTED})
 
     def test_keep_all(self):
-        self.hold("0.02")
+        self.hold()
         self.welcome({self.third: KEEP, self.second: KEEP, self.first: KEEP, self.running: KEEP, self.done: KEEP})
         for attempt in (self.done, self.running, self.first):
             self.task(97, attempt=attempt)  # known already
         last = self.task(4)
-        for attempt, n in ((self.done, 1), (self.running, 27), (self.first, 6), (self.second, 7), (self.third, 2),
+        self.expect_result(self.done, 1)
+        self.nothing_but_heartbeat()
+        self.let_go()
+        for attempt, n in ((self.running, LONG), (self.first, 6), (self.second, 7), (self.third, 2),
                            (last, 4)):
             self.expect_result(attempt, n)
         self.assertEqual(self.nothing_but_heartbeat().started, 1)  # those that were kept or repeated don't count
