@@ -174,7 +174,8 @@ class WorkerTest(unittest.TestCase):
         self.join_file = os.path.join(self.directory.name, "farm.join")
         self.write_join_file(server_key, *zmq.curve_keypair())
         self.addCleanup(self.context.destroy, linger=0)
-        self.worker = self.peer = self.hello = None
+        self.worker = self.peer = None
+        self.inbox = []
         self.session = 0
         self.told = []  # what was sent since the last greeting, as frames
         self.repeated = 0  # greetings that came again because the Welcome was late; tests don't see them
@@ -192,7 +193,7 @@ class WorkerTest(unittest.TestCase):
     def start(self, *options, welcome=True, environment=None, held=False, **fields):
         self.errors = tempfile.TemporaryFile(dir=self.directory.name)
         self.addCleanup(self.errors.close)
-        self.hello, self.told, self.repeated = None, [], 0
+        self.told, self.repeated = [], 0
         where = [self.join_file] if environment is None else []
         if held:
             self.gate = os.path.join(self.directory.name, "gate")
@@ -219,7 +220,7 @@ class WorkerTest(unittest.TestCase):
     def expect_exit(self, status=5):
         deadline = time.monotonic() + PATIENCE
         while not self.session and self.worker.poll() is None and time.monotonic() < deadline:
-            if self.router.poll(50):  # it can only have greeted again before it has read why it should end
+            if self.something_there(50):  # it can only have greeted again before it has read why it should end
                 message = self.take()
                 self.assertEqual(message.kind, HELLO)
                 self.repeat(message)
@@ -229,22 +230,27 @@ class WorkerTest(unittest.TestCase):
 
     # Messages
 
+    def something_there(self, milliseconds):
+        return self.inbox or self.router.poll(milliseconds)
+
     def take(self, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
-        while not self.router.poll(max(0, 1000 * (deadline - time.monotonic()))):
+        while not self.something_there(max(0, 1000 * (deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
                 status = self.worker.poll()
                 raise AssertionError("nothing came from the worker" + ("" if status is None else
                                                                        ", which ended with status %d" % status))
-        peer, *frames = self.router.recv_multipart()
-        message = parse(frames)
-        message.peer = peer
+        while self.router.poll(0):
+            peer, *frames = self.router.recv_multipart()
+            self.inbox.append(parse(frames))
+            self.inbox[-1].peer = peer
+        # What came by several connections is read in any order.
+        hellos = [each for each in self.inbox if each.kind == HELLO]
+        message = min(hellos, key=lambda hello: hello.greeting) if self.inbox[0].kind == HELLO else self.inbox[0]
+        self.inbox.remove(message)
         if message.kind == HELLO:
             message.greeting -= self.repeated
-            message.is_fresh = peer != self.peer
-            # What came by several connections is read in any order.
-            if self.hello and message.greeting <= self.hello.greeting:
-                return self.take(seconds)
+            message.is_fresh = message.peer != self.peer
         return message
 
     def receive(self, seconds=PATIENCE):

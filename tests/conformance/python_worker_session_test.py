@@ -257,7 +257,7 @@ class Leaving(WorkerTest):
 
     def silent_exit(self):
         errors = self.expect_exit()
-        while self.router.poll(200):
+        while self.something_there(200):
             self.assertEqual((self.receive().kind, self.session), (HELLO, 0), "it said something")
         return errors
 
