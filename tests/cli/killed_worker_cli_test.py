@@ -36,6 +36,8 @@ class KilledTest(WorkerTest):
         tasks = [{"command": script, "environment": {"MARKS": str(marks)}}] * count
         processes = self.start(farm, ["command", "--slots", slots, *options], tasks, "--function", "command")
         self.wait_for_marks(farm, min(slots, count))
+        # One for each slot, and a spare; as long as that has not run yet it bears its parent's name.
+        wait_until(lambda: len(self.named(farm, "fanmill-keeper")) == slots + 1, "all keepers to be there")
         return processes
 
     @staticmethod
@@ -46,6 +48,11 @@ class KilledTest(WorkerTest):
     @staticmethod
     def named(farm, name):
         return [pid for pid in farm.processes() if status_of(pid).get("Name") == name]
+
+    def other_warden(self, farm, last=None):
+        """The next one; a keeper that it has just forked bears its name at first."""
+        return wait_until(lambda: len(found := self.named(farm, "fanmill-warden")) == 1 and found != [last] and found,
+                          "one warden, another than before")[0]
 
     def check_nothing_left(self, farm):
         wait_until(lambda: not farm.processes(), lambda: f"processes to end: {farm.processes()}")
@@ -124,27 +131,25 @@ class InBetween(KilledTest):
     def test_all_keepers_killed_at_once(self):
         with Farm() as farm:
             processes = self.start_tasks(farm, self.TASK, 20)
-            keepers = self.named(farm, "fanmill-keeper")
-            self.assertEqual(len(keepers), 3, "one for each slot, and a spare")
-            for pid in keepers:
+            for pid in self.named(farm, "fanmill-keeper"):
                 kill(pid)
             self.check_all_results(farm, processes, 20)
 
     def test_a_killed_warden_costs_nothing(self):
         with Farm() as farm:
             processes = self.start_tasks(farm, self.TASK, 20)
+            warden = self.other_warden(farm)
             for _ in range(3):
-                warden, = wait_until(lambda: self.named(farm, "fanmill-warden"), "a warden")
                 kill(warden)
-                wait_until(lambda: self.named(farm, "fanmill-warden") not in ([], [warden]), "another warden")
+                warden = self.other_warden(farm, warden)
             self.check_all_results(farm, processes, 20)
 
     def test_a_killed_warden_and_then_keepers(self):
         with Farm() as farm:
             processes = self.start_tasks(farm, self.TASK, 20)
-            warden, = self.named(farm, "fanmill-warden")
+            warden = self.other_warden(farm)
             kill(warden)
-            wait_until(lambda: self.named(farm, "fanmill-warden") not in ([], [warden]), "another warden")
+            self.other_warden(farm, warden)
             for pid in self.named(farm, "fanmill-keeper")[:2]:
                 kill(pid)
             self.check_all_results(farm, processes, 20)
