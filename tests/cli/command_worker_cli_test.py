@@ -102,7 +102,7 @@ class Payload(WorkerTest):
                 self.assertRegex(work.errors[number], "^attempt 1 on [^;]* failed: bad task: ")
                 self.assertIn(words, work.errors[number])
         self.assertEqual(work.results[-1]["output"], "ok\n", "the worker has survived them all")
-        self.assertIn("1 workers joined, 0 lost", work.summary)
+        self.check_stayed(work)
 
 
 class Environment(WorkerTest):
@@ -171,7 +171,7 @@ class Harm(WorkerTest):
         """The task beside two others, of which one runs after it in its slot."""
         work = self.command(OK, task, OK, OK, options=options)
         self.assertEqual([result and result["output"] for result in work.results if result != work.results[1]], ["ok\n"] * 3)
-        self.assertIn("1 workers joined, 0 lost", work.summary)
+        self.check_stayed(work)
         return work
 
     def test_a_crash(self):

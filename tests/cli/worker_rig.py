@@ -22,7 +22,6 @@ class Work:
         found = re.findall(r"^fanmill-broker: line (\d+): no result; (.*(?:\n(?!fanmill-broker: |\d+ items ).*)*)", errors,
                            re.MULTILINE)
         self.errors = {int(line) - 1: text for line, text in found}
-        self.summary = errors.splitlines()[-1]
         self.said = said  # the worker, on its standard error
 
 
@@ -57,6 +56,10 @@ class WorkerTest(unittest.TestCase):
         tried = re.split(r"; (?=attempt \d+ on )", work.errors[item])
         self.assertEqual(len(tried), attempts, tried)
         self.assertRegex(tried[-1], pattern)
+
+    def check_stayed(self, work):
+        """It was welcomed once and for all. (The summary counts one that greeted again, as its Welcome was late, twice.)"""
+        self.assertEqual(work.said.count("welcome, session"), 1, work.said)
 
     def command(self, *tasks, options=(), **more):
         return self.work(["command", "--slots", "2", *options], tasks, "--function", "command", **more)
