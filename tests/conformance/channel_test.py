@@ -53,10 +53,12 @@ def make_certificate(folder):
     return zmq.auth.load_certificate(path)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def taken_port():
+    """A socket with a port that nobody else gets from the kernel, and that a listener may share."""
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", 0))
+    return taken
 
 
 class Stage:
@@ -74,7 +76,8 @@ class Stage:
             self.downstream.curve_publickey, self.downstream.curve_secretkey = self.keys
             self.downstream.curve_server = True
             to = "tcp://127.0.0.1:%d" % self.downstream.bind_to_random_port("tcp://127.0.0.1")
-            self.own_endpoint = "tcp://127.0.0.1:%d" % free_port()
+            self.taken = taken_port()
+            self.own_endpoint = "tcp://127.0.0.1:%d" % self.taken.getsockname()[1]
         else:
             to = f"ipc://{folder}/to"
             self.downstream.bind(to)
@@ -94,6 +97,8 @@ class Stage:
         self.process.wait()
         self.downstream.close()
         self.upstream.close()
+        if self.keys:
+            self.taken.close()
 
     def open(self):
         self.peer, message = self.downstream.recv_multipart()
