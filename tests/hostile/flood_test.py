@@ -18,6 +18,7 @@ TOO_LONG = 100
 # docs/security.md, "What strangers can make a manager hold".
 PER_CONNECTION = MIB + 64 * 1024  # the largest frame, and libzmq's own objects
 ROUNDS = 2  # what one flood left behind the next would add to
+ROUNDS_MAX = 20
 CONSTANT = 64 * MIB
 
 
@@ -42,7 +43,8 @@ class Flood(unittest.TestCase):
             manager.lines(1)
             items, held, before = 1, cost.held(), cost.memory()
             bound = CONNECTIONS * PER_CONNECTION + CONSTANT
-            for _ in range(ROUNDS):
+            floods = 0  # rounds in which enough came at once; how much does is a matter of the host's load
+            for count in range(1, ROUNDS_MAX + 1):
                 strangers = [Stranger("flood", record[:64 if i % 2 else 266] + endless, "stay") for i in range(CONNECTIONS)]
                 # Who says that more will come is thrown out before it does.
                 strangers += [Stranger("too long", too_long, "stay") for _ in range(TOO_LONG)]
@@ -60,10 +62,12 @@ class Flood(unittest.TestCase):
                 print(f"{CONNECTIONS} connections of {mib(len(endless))} each: {mib(peak)} at most, {mib(before)} before, "
                       f"{mib(cost.memory())} after; bound: {CONNECTIONS} x {PER_CONNECTION >> 10} KiB + {mib(CONSTANT)} = "
                       f"{mib(bound)}; {items - done} items done meanwhile")
-                # Else this would be no flood.
-                self.assertGreater(peak, before + CONNECTIONS * MIB // 4)
+                floods += peak > before + CONNECTIONS * MIB // 4
                 if not SANITIZED:
                     self.assertLess(peak, bound)
+                if count >= ROUNDS and floods > 0:
+                    break
+            self.assertGreater(floods, 0)
             check_untouched(self, manager, items)
 
 
