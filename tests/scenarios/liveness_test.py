@@ -27,6 +27,9 @@ class Liveness(unittest.TestCase):
             broker.write("8.1\n8.2\n8.3\n")
             item_of = {int(pid): item for pid, item in broker.says(r"goes to \S+:(\d+): (8\.\d)$", 3)}
             group_of = {item: group for group, item in broker.says(r"of group (\d+) goes to \S+: (8\.\d)$", 3)}
+            # A slow start may have cost one a second greeting; what counts comes behind the pause.
+            returns = rf"^worker \S+:{long.pid} .*(is back|joined: .*)"
+            joined, before = len(broker.says(returns)), len(broker.err)
             stop(long.pid)
             stop(short.pid)
             time.sleep(PAUSE)
@@ -38,7 +41,7 @@ class Liveness(unittest.TestCase):
             taker, = broker.says(rf"task 1 of group {group_of[item_of[long.pid]]} ended on \S+:(\d+), result")
             self.assertIn(int(taker), (short.pid, heir.pid))
             long.signal(signal.SIGCONT)
-            broker.says(rf"^worker \S+:{long.pid} .*(is back|joined: .*)", 2)
+            broker.says(returns, joined + 1)
 
             # It is one of them again: of three items at once each gets one.
             broker.write("3.1\n3.2\n3.3\n")
@@ -50,12 +53,12 @@ class Liveness(unittest.TestCase):
             results = sorted(line.split('"result":')[1].rstrip("}") for line in output.splitlines())
             self.assertEqual(results, ["3.1", "3.2", "3.3", "8.1", "8.2", "8.3"], errors)
             # The short pause: no loss, no second greeting, one try.
-            of_short = [line for line in errors.splitlines() if f":{short.pid} " in line]
+            of_short = [line for line in errors[before:].splitlines() if f":{short.pid} " in line]
             departures = [line for line in of_short if " left: " in line]
             self.assertEqual([line for line in departures if "farm is closed" not in line], [], errors)
-            self.assertEqual(len([line for line in of_short if "is back" in line or "joined" in line]), 1, errors)
+            self.assertEqual([line for line in of_short if "is back" in line or "joined" in line], [], errors)
             self.assertEqual(errors.count(f": {item_of[short.pid]}\n"), 2, errors)  # goes to, ended on
-            self.assertIn(" 1 lost", errors)
+            self.assertEqual(errors.count(" left: silent for "), 1, errors)
             for worker in (short, long, heir):
                 self.assertEqual(worker.end()[0], 5)
 
