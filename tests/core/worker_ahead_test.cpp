@@ -347,4 +347,21 @@ TEST_CASE("whoever leaves stops what waits at the executor, too", "[unit][worker
   CHECK(rig.claim_all() == "stop 2, stop 3, stop 4");
 }
 
+// A manager gives a racing task to a free slot only, so one that came behind others that wait is no
+// winner for whose sake somebody is to be killed.
+TEST_CASE("only the end of a task that was sent ahead may be told a little later",
+          "[unit][worker]") {
+  WorkerRig rig;
+  rig.start_and_welcome();
+  for (const std::uint64_t attempt : {1, 2, 3}) rig.receive_task(attempt);
+  CHECK_FALSE(rig.expect<StartTask>().gathers);
+  rig.finish(0, 1);
+  rig.expect_sent<Result>();
+  // A slot whose task is being killed is free to the manager.
+  CHECK_FALSE(rig.expect<StartTask>().gathers);
+  rig.finish(0, 2);
+  rig.expect_sent<Result>();
+  CHECK(rig.expect<StartTask>().gathers);
+}
+
 }  // namespace fanmill::core::test

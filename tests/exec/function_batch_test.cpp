@@ -92,7 +92,7 @@ struct Batch {
   void start(std::uint32_t count, const Choose& function_of) {
     for (std::uint32_t place = 0; place < count; ++place)
       farm.start_later(place, function_of(place), std::to_string(place));
-    farm.executor().flush();
+    farm.executor().flush(false);
   }
   void start_more(std::uint32_t first, std::uint32_t count) {
     for (std::uint32_t place = first; place < first + count; ++place)
@@ -278,7 +278,7 @@ TEST_CASE("what is taken back again and again costs what waits before it nothing
   for (int round = 0; round < 300; ++round) {
     for (const std::uint32_t place : {2U, 3U})
       batch.farm.start_later(place, counts, std::to_string(place));
-    batch.farm.executor().flush();
+    batch.farm.executor().flush(false);
     // Once the one has been answered the other is at the process.
     for (const std::uint32_t place : {3U, 2U}) {
       batch.farm.executor().revoke(place);

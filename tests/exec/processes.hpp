@@ -100,7 +100,7 @@ class Fixture {
   ProcessExecutor& executor() { return executor_; }
   void start(std::uint32_t slot, std::uint32_t function, std::string_view payload = "") {
     start_later(slot, function, payload);
-    executor_.flush();
+    executor_.flush(false);
   }
   /// With the next flush.
   void start_later(std::uint32_t slot, std::uint32_t function, std::string_view payload) {
@@ -136,7 +136,7 @@ class Fixture {
  private:
   std::vector<Completion> take_some() {
     std::vector<Completion> completions;
-    executor_.flush();
+    executor_.flush(false);
     while (completions.empty()) {
       pollfd item{executor_.completions_fd(), POLLIN, 0};
       REQUIRE(::poll(&item, 1, patience_ms) == 1);

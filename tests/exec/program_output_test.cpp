@@ -31,11 +31,11 @@ class Farm {
 
   void start(const std::string& script) {
     executor_.start(0, {.attempt = attempt, .payload = Payload::raw(script)});
-    executor_.flush();
+    executor_.flush(false);
   }
   void taken(std::uint64_t bytes) { executor_.output_taken(0, attempt, bytes); }
   void read_more() {
-    executor_.flush();
+    executor_.flush(false);
     pollfd item{executor_.completions_fd(), POLLIN, 0};
     REQUIRE(::poll(&item, 1, patience_ms) == 1);
     executor_.take(completions);

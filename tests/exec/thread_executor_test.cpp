@@ -346,7 +346,7 @@ TEST_CASE("a thread with nothing more to do offers its completion to the helper"
     return answer;
   });
   executor.start(0, {.attempt = AttemptId{1}, .payload = Payload::raw("a")});
-  executor.flush();
+  executor.flush(false);
   CHECK(offered.get_future().get().attempt == AttemptId{1});
   REQUIRE(executor.wait_idle(1min));
   if (answer != Helped::yes) CHECK(is_readable(executor.completions_fd(), patience_ms));
@@ -372,7 +372,7 @@ TEST_CASE("a helper may start the same slot again, and its thread goes on with t
     return Helped::yes;
   });
   executor.start(0, {.attempt = AttemptId{1}});
-  executor.flush();
+  executor.flush(false);
   third.get_future().get();
   REQUIRE(executor.wait_idle(1min));
   CHECK(order == std::vector{AttemptId{1}, AttemptId{2}, AttemptId{3}});
@@ -394,7 +394,7 @@ TEST_CASE("with more in the queue the helper is not asked until it is empty") {
   });
   executor.start(0, {.attempt = AttemptId{1}});
   executor.start(1, {.attempt = AttemptId{2}});
-  executor.flush();
+  executor.flush(false);
   both_queued.set_value();
   // What is not the last one waits for the loop, and the last one behind it.
   const auto completions = take_at_least(executor, 2);
@@ -425,8 +425,85 @@ TEST_CASE("of two tasks that a helper starts its thread takes one, and another t
     return Helped::yes;
   });
   executor.start(0, {.attempt = AttemptId{1}});
-  executor.flush();
+  executor.flush(false);
   helped.get_future().get();
   REQUIRE(executor.wait_idle(2min));
   CHECK(side_by_side);
+}
+
+namespace {
+
+/// One thread, five tasks, each held until it is let go.
+struct GatheringRig {
+  explicit GatheringRig(bool first_gathers = true) {
+    executor.set_helper([](Completion&) { return Executor::Helped::no; });
+    for (std::uint32_t slot = 0; slot < 5; ++slot) {
+      executor.start(
+          slot,
+          {.attempt = AttemptId{slot + 1}, .item = slot, .gathers = slot > 0 || first_gathers});
+    }
+  }
+  ~GatheringRig() {
+    for (std::uint64_t item = 0; item < 5; ++item) gate.let_go(item);
+    executor.wait_idle(1min);
+  }
+  /// It has ended, and the one behind it runs.
+  void end(std::uint64_t item) {
+    gate.let_go(item);
+    gate.wait_for_begun(item + 2);
+  }
+  bool is_told() { return is_readable(executor.completions_fd(), 0); }
+  std::size_t take() {
+    std::vector<Completion> completions;
+    executor.take(completions);
+    return completions.size();
+  }
+
+  Gate gate;
+  ThreadExecutor executor{{.functions = {[this](const Invocation& in, const std::stop_token&) {
+                             return gate.pass(in);
+                           }},
+                           .ahead = 4}};
+};
+
+}  // namespace
+
+TEST_CASE("while the loop looks by itself it is only told when little waits") {
+  GatheringRig rig;
+  REQUIRE(rig.executor.flush(true));
+  rig.end(0);
+  CHECK_FALSE(rig.is_told());
+  CHECK(rig.take() == 1);
+  rig.end(1);
+  CHECK_FALSE(rig.is_told());
+  rig.end(2);  // less than half of them is left
+  CHECK(rig.is_told());
+  CHECK(rig.take() == 2);
+}
+
+TEST_CASE("the end of a task that does not gather is told at once") {
+  GatheringRig rig(false);
+  REQUIRE(rig.executor.flush(true));
+  rig.end(0);
+  CHECK(rig.is_told());
+}
+
+TEST_CASE("a loop that does not look any more is told of what has ended") {
+  GatheringRig rig;
+  REQUIRE(rig.executor.flush(true));
+  rig.end(0);
+  REQUIRE_FALSE(rig.is_told());
+  CHECK_FALSE(rig.executor.flush(false));
+  CHECK(rig.is_told());
+  CHECK(rig.take() == 1);
+  rig.end(1);
+  CHECK(rig.is_told());
+}
+
+TEST_CASE("the loop need not look where nothing waits") {
+  ThreadExecutor executor({.functions = {wait_for_stop}});
+  executor.start(0, {.attempt = AttemptId{1}, .gathers = true});
+  CHECK_FALSE(executor.flush(true));
+  executor.stop(0);
+  CHECK(take_at_least(executor, 1).size() == 1);
 }

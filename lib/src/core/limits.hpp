@@ -141,6 +141,10 @@ inline constexpr std::size_t credit_bytes =
 // A worker whose tasks are short hands its executor the next ones ahead, as many as take so long: far
 // more than it takes to wake a thread up, and short beside what anybody waits for.
 inline constexpr Duration ahead_time = 1ms;
+// While short tasks end one after another the loop of their worker looks after them so often, and needs
+// to be woken for none that has others waiting behind it. What a result may lose by that, at most.
+inline constexpr Duration gather_time = 1ms;
+static_assert(gather_time <= ahead_time);
 // The same where each task costs a process: then one takes a millisecond, and what waits at the process
 // that runs them comes back from there when another has nothing to do.
 inline constexpr Duration ahead_time_processes = 10ms;

@@ -159,6 +159,9 @@ struct StartTask {
   std::uint32_t slot = 0;
   Task task;
   bool passes_output = false;  // if it asks for that: OutputWritten is listened to
+  // It was sent ahead, so it races with no other (docs/protocol.md): its end may be told a little later,
+  // with those of others.
+  bool gathers = false;
 };
 /// End the task of this slot; answered by TaskFinished or ExecutorDied. At most one for each
 /// StartTask.

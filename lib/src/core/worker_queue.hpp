@@ -15,8 +15,9 @@ namespace fanmill::core {
 struct QueuedTask {
   Task task;
   std::uint32_t sequence =
-      0;              // which Task of its session it was, from 1; 0: kept from an earlier session
-  bool gone = false;  // killed or given back, but not yet out of the list
+      0;  // which Task of its session it was, from 1; 0: kept from an earlier session
+  bool gathers = false;  // see StartTask
+  bool gone = false;     // killed or given back, but not yet out of the list
 };
 
 class WorkerQueue {
@@ -29,9 +30,9 @@ class WorkerQueue {
 
  public:
   /// Its attempt must be newer than all that are here.
-  void push(Task task, std::uint32_t sequence) {
+  void push(Task task, std::uint32_t sequence, bool gathers = false) {
     FANMILL_ASSERT(list_.empty() || list_.back().task.attempt < task.attempt, task.attempt);
-    list_.push_back({std::move(task), sequence});
+    list_.push_back({.task = std::move(task), .sequence = sequence, .gathers = gathers});
     size_ += 1;
   }
   [[nodiscard]] bool empty() const { return size_ == 0; }

@@ -58,7 +58,9 @@ void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
                 task.group, out);
     return;
   }
-  queue.push(std::move(task), tasks_taken);
+  // With so many before it no slot was free for it when it was sent.
+  const bool gathers = queue.size() >= options.slots;
+  queue.push(std::move(task), tasks_taken, gathers);
 }
 
 std::string WorkerState::reason_to_reject(const Task& task) const {
@@ -137,8 +139,10 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
   } else {
     ahead.push_back(slots, slot);
   }
-  out.emplace_back(
-      StartTask{.slot = slot, .task = std::move(task), .passes_output = passes_output});
+  out.emplace_back(StartTask{.slot = slot,
+                             .task = std::move(task),
+                             .passes_output = passes_output,
+                             .gathers = next.gathers});
 }
 
 void WorkerState::set_started(Instant now, std::uint32_t slot) {

@@ -31,6 +31,8 @@ struct Invocation {
   // What it writes to its standard output is wanted as it comes, with so many bytes at most beyond
   // those that were taken; 0: it is not.
   std::uint64_t output_window = 0;
+  // Its completion may wait for others (Executor::flush).
+  bool gathers = false;
 };
 
 struct FunctionResult {
@@ -92,8 +94,10 @@ class Executor {
   /// It begins with the next `flush` at the latest.
   virtual void start(std::uint32_t slot, Invocation invocation) = 0;
   /// The turn is over, and the loop has let go of it: all that it asked for leaves together. Only a
-  /// stop does not wait for it.
-  virtual void flush() {}
+  /// stop does not wait for it. `looks_soon`: until the next flush the loop calls `take` soon, told or
+  /// not; so a completion that gathers need not be told while enough tasks wait here. Returns whether
+  /// the executor counts on that.
+  virtual bool flush(bool /*looks_soon*/) { return false; }
   /// Ends the slot's task as far as this executor can. Nothing happens if the slot is idle.
   virtual void stop(std::uint32_t slot) = 0;
   /// If the slot's task has not begun it never will, and its completion says revoked. Else nothing

@@ -191,7 +191,7 @@ void ProcessExecutor::stop(std::uint32_t index) {
   if (!place.busy || std::exchange(place.stopped, true)) return;
   if (place.keeper) {
     send_about(index, {.kind = Order::Kind::stop, .attempt = place.invocation.attempt});
-    return flush();
+    return send_orders();
   }
   std::erase(queue_, index);
   complete(index, {.kind = Completion::Kind::died, .error_text = "stopped"});
@@ -289,7 +289,7 @@ void ProcessExecutor::take(std::vector<Completion>& out) {
   take_events(0);
   take_reports();  // also of a keeper that had no time to ring
   dispatch();
-  flush();
+  send_orders();
   std::move(completions_.begin(), completions_.end(), std::back_inserter(out));
   completions_.clear();
 }
@@ -338,7 +338,7 @@ bool ProcessExecutor::may_gather(const Slot& slot) const {
   return !options_.programs && !slot.is_urgent && slot.sent > slot.given.size() - slot.sent;
 }
 
-void ProcessExecutor::flush() {
+void ProcessExecutor::send_orders() {
   std::erase_if(unsent_, [this](std::uint32_t index) {
     Slot& slot = slots_[index];
     if (slot.keeper && may_gather(slot)) return false;
@@ -349,6 +349,11 @@ void ProcessExecutor::flush() {
     update_watch(*slot.keeper, first_slot_tag + index);
     return true;
   });
+}
+
+bool ProcessExecutor::flush(bool /*looks_soon*/) {
+  send_orders();
+  return false;
 }
 
 bool ProcessExecutor::wait_idle(Duration limit) {
@@ -423,7 +428,7 @@ void ProcessExecutor::take_events(int limit_ms) {
   }
   if (spare_spoke) take_from_spare();  // last: it may be a slot's by now
   if (count > 0) dispatch();
-  flush();
+  send_orders();
 }
 
 void ProcessExecutor::take_reports() {

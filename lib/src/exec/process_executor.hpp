@@ -62,7 +62,7 @@ class ProcessExecutor final : public Executor {
   [[nodiscard]] std::uint32_t ahead_count() const override;
   [[nodiscard]] bool tells_begun() const override { return true; }
   void start(std::uint32_t slot, Invocation invocation) override;
-  void flush() override;
+  bool flush(bool looks_soon) override;
   void stop(std::uint32_t slot) override;
   void revoke(std::uint32_t slot) override;
   [[nodiscard]] int completions_fd() const override { return events_.get(); }
@@ -120,6 +120,7 @@ class ProcessExecutor final : public Executor {
   void give(std::uint32_t slot, std::uint32_t place);
   [[nodiscard]] std::uint32_t ahead_each() const;
   [[nodiscard]] bool may_gather(const Slot& slot) const;
+  void send_orders();
   void take_back(Slot& slot, std::deque<std::uint32_t>::iterator which);
   void note_begun(const Slot& slot);
   void ask_back(std::uint32_t place);

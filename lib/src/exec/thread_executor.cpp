@@ -39,7 +39,7 @@ struct ThreadExecutor::Shared {
   void run_thread();
   void await_work(std::unique_lock<std::mutex>& lock);
   void run_stopper();
-  void complete(std::unique_lock<std::mutex>& lock, Completion completion);
+  void complete(std::unique_lock<std::mutex>& lock, Completion completion, bool gathers = false);
   Helped offer(std::unique_lock<std::mutex>& lock, Completion& completion);
   bool revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index);
   void request_stop(std::stop_source stop);
@@ -66,6 +66,9 @@ struct ThreadExecutor::Shared {
   std::condition_variable idle_changed;
   std::uint32_t busy_count = 0;
   std::vector<Completion> completions;  // at most one for each slot
+  bool is_told = false;                 // that there are some, since they were last taken
+  bool looks_soon = false;              // the loop takes them soon by itself
+  std::size_t few_waiting = 0;          // with no more in the queue the loop is told all the same
   std::shared_ptr<const Helper> helper;
   std::uint32_t threads_left = 0;  // not yet ended
   std::condition_variable stopper_changed;
@@ -96,16 +99,18 @@ ThreadExecutor::Helped ThreadExecutor::Shared::offer(std::unique_lock<std::mutex
   return helped;
 }
 
-/// Lets go of the lock for the system call that wakes the loop up.
-void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Completion completion) {
+/// Lets go of the lock for the system call that wakes the loop up. That costs more than a short task,
+/// so it is put off while there is enough to do and the loop will look.
+void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Completion completion,
+                                      bool gathers) {
   Slot& slot = slots[completion.slot];
   slot.state = Slot::State::idle;
-  const bool was_empty = completions.empty();
   FANMILL_ASSERT(completions.size() < slots.size(), completion.slot, completion.attempt);
   completions.push_back(std::move(completion));
   busy_count -= 1;
   if (busy_count == 0) idle_changed.notify_all();
-  if (!was_empty) return;
+  if (is_told || (gathers && looks_soon && queue.size() > few_waiting)) return;
+  is_told = true;
   lock.unlock();
   wakeup.signal();
   lock.lock();
@@ -148,9 +153,10 @@ void ThreadExecutor::Shared::run_thread() {
     lock.unlock();
     Completion completion = invoke(functions, invocation, stop);
     completion.slot = next.slot;
+    const bool gathers = invocation.gathers;
     invocation = {};
     lock.lock();
-    if (offer(lock, completion) == Helped::no) complete(lock, std::move(completion));
+    if (offer(lock, completion) == Helped::no) complete(lock, std::move(completion), gathers);
   }
   threads_left -= 1;
   idle_changed.notify_all();
@@ -239,19 +245,27 @@ void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
     shared_->busy_count += 1;
     if (shared_->idle_threads > shared_->wakes_due) shared_->wakes_due += 1;
     shared_->is_unbegun = true;
+    shared_->few_waiting = shared_->queue.size() / 2;
     if (shared_->helper) return;
   }
-  flush();
+  flush(false);
 }
 
-void ThreadExecutor::flush() {
+bool ThreadExecutor::flush(bool looks_soon) {
   std::uint32_t wakes = 0;
+  bool tells = false;
   {
     const std::lock_guard lock(shared_->mutex);
     wakes = std::exchange(shared_->wakes_due, 0);
     if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
+    looks_soon = looks_soon && !shared_->queue.empty();
+    shared_->looks_soon = looks_soon;
+    if (!looks_soon && !shared_->completions.empty())
+      tells = !std::exchange(shared_->is_told, true);
   }
   for (; wakes > 0; --wakes) shared_->work_came.notify_one();
+  if (tells) shared_->wakeup.signal();
+  return looks_soon;
 }
 
 void ThreadExecutor::stop(std::uint32_t index) {
@@ -282,6 +296,7 @@ void ThreadExecutor::take(std::vector<Completion>& out) {
   const std::lock_guard lock(shared_->mutex);
   for (Completion& completion : shared_->completions) out.push_back(std::move(completion));
   shared_->completions.clear();
+  shared_->is_told = false;
 }
 
 bool ThreadExecutor::wait_idle(Duration limit) {

@@ -37,7 +37,7 @@ class ThreadExecutor final : public Executor {
   [[nodiscard]] std::uint32_t slot_count() const override;
   [[nodiscard]] std::uint32_t ahead_count() const override;
   void start(std::uint32_t slot, Invocation invocation) override;
-  void flush() override;
+  bool flush(bool looks_soon) override;
   /// One that waits is revoked.
   void stop(std::uint32_t slot) override;
   void revoke(std::uint32_t slot) override;

@@ -169,8 +169,9 @@ class WorkerLoop {
   codec::HeaderBuffer header_;
   ReceivedFrames received_;
   Instant now_{};
-  Instant planned_{};       // when the coming turn is to begin at the latest
-  Instant sleeps_until_{};  // what was planned when the loop fell asleep
+  Instant planned_{};        // when the coming turn is to begin at the latest
+  Instant sleeps_until_{};   // what was planned when the loop fell asleep
+  Instant gathers_until_{};  // until then tasks that end are many, and need not wake the loop each
   bool socket_empty_ = true;
   bool has_completions_ = false;
   bool spins_ = false;      // there was something to do: more may come
@@ -215,8 +216,10 @@ void WorkerLoop::wait() {
     if (has_input()) limit = Duration::zero();
   }
   sleeps_until_ = planned_;
+  const bool gathers = now_ < gathers_until_;
   turn_.unlock();
-  executor_.flush();
+  const bool looks_soon = executor_.flush(gathers);
+  if (looks_soon) limit = std::min(limit, limits::gather_time);
   spins_ = spin_and_poll(items, limit, spins_ ? spin_ : Duration::zero());
   turn_.lock();
   if (dealer_.is_open()) {
@@ -225,7 +228,7 @@ void WorkerLoop::wait() {
         {.socket = items[socket].revents == 0 && dealer_.watch().is_quiet(),
          .monitor = items[monitor].revents == 0 && dealer_.monitor_watch().is_quiet()});
   }
-  has_completions_ = items[completions].revents != 0;
+  has_completions_ = looks_soon || items[completions].revents != 0;
   if (items[signal].revents != 0) {
     signals_->clear();
     stop_seen_ = true;
@@ -268,6 +271,7 @@ void WorkerLoop::take_facts() {
           .slot = chunk.slot, .attempt = chunk.attempt, .bytes = std::move(chunk.bytes)});
     }
     for (exec::Completion& completion : completions_) step(event_of(std::move(completion)));
+    if (!completions_.empty()) gathers_until_ = now_ + 2 * limits::gather_time;
     begun_.clear();
     executor_.take_begun(begun_);
     for (const exec::Begun& each : begun_)
@@ -376,7 +380,8 @@ void WorkerLoop::perform(core::StartTask&& start) {
                    .number = task.number,
                    .time_limit = task.time_limit,
                    .payload = std::move(task.payload),
-                   .output_window = start.passes_output ? limits::output_window_bytes : 0});
+                   .output_window = start.passes_output ? limits::output_window_bytes : 0,
+                   .gathers = start.gathers});
 }
 
 void WorkerLoop::perform(core::EndWorker&& end) {
@@ -408,7 +413,7 @@ int WorkerLoop::leave() {
   // Often the reason was noted when it arose.
   if (!end_->words.empty() && end_->words != last_note_) log(1, end_->words);
   if (end_->at_once && end_->status != core::ExitStatus::do_not_restart) return status;
-  executor_.flush();  // what is started ends
+  executor_.flush(false);  // what is started ends
   dealer_.close(end_->at_once ? linger_at_once : linger_at_end);
   // The core has waited for stopped functions already; one that has just returned is told by the
   // executor in no time.
