@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/assert.hpp"
+#include "base/block_pool.hpp"
 #include "base/growing_bytes.hpp"
 
 namespace fanmill::inline v0 {
@@ -16,6 +17,9 @@ namespace {
 constexpr std::uint64_t slice_bit = std::uint64_t{1} << 63;
 constexpr std::uint64_t borrowed_bit = std::uint64_t{1} << 62;
 constexpr std::uint64_t elsewhere_bits = slice_bit | borrowed_bit;
+// The block is the pool's; else malloc's, because what grows is to be moved by realloc.
+constexpr std::uint64_t pooled_bit = std::uint64_t{1} << 61;
+constexpr std::uint64_t size_bits = pooled_bit - 1;
 // The first memory of bytes that grow; most that do have more.
 constexpr std::size_t growing_bytes_min = 64U << 10;
 
@@ -31,7 +35,12 @@ struct Bytes::Block {
   [[nodiscard]] bool is_slice() const { return (size & slice_bit) != 0; }
   [[nodiscard]] bool is_borrowed() const { return (size & borrowed_bit) != 0; }
   [[nodiscard]] bool is_elsewhere() const { return (size & elsewhere_bits) != 0; }
+  [[nodiscard]] bool is_pooled() const { return (size & pooled_bit) != 0; }
   char* data() { return reinterpret_cast<char*>(this + 1); }
+  /// The bytes are elsewhere, and so many.
+  void lies_elsewhere(std::uint64_t where, std::uint64_t count) {
+    size = (size & pooled_bit) | where | count;
+  }
 };
 
 struct Bytes::Elsewhere {
@@ -47,14 +56,15 @@ struct Bytes::Borrowed : Elsewhere {
   void (*give_back)(void* owner);
 };
 
-// malloc, because what grows is to be moved by realloc.
 Bytes Bytes::allocate(std::size_t size) {
   Bytes bytes;
   if (size == 0) return bytes;
   static_assert(sizeof(Block) % 8 == 0);
-  void* memory = std::malloc(sizeof(Block) + size);
+  const std::size_t total = sizeof(Block) + size;
+  const bool is_pooled = total <= pooled_block_bytes_max;
+  void* memory = is_pooled ? allocate_block(total) : std::malloc(total);
   if (memory == nullptr) throw std::bad_alloc();
-  bytes.block_ = new (memory) Block{.size = size};
+  bytes.block_ = new (memory) Block{.size = size | (is_pooled ? pooled_bit : 0)};
   return bytes;
 }
 
@@ -74,7 +84,7 @@ Bytes Bytes::borrow(std::string_view bytes, void* owner, void (*give_back)(void*
   }
   FANMILL_ASSERT(reinterpret_cast<std::uintptr_t>(bytes.data()) % 8 == 0, bytes.size());
   Bytes borrowed = allocate(sizeof(Borrowed));
-  borrowed.block_->size = bytes.size() | borrowed_bit;
+  borrowed.block_->lies_elsewhere(borrowed_bit, bytes.size());
   new (borrowed.block_->data()) Borrowed{{bytes.data()}, owner, give_back};
   return borrowed;
 }
@@ -91,7 +101,7 @@ Bytes Bytes::slice(std::size_t offset, std::size_t size) const {
     outer->whole->owners.fetch_add(1, std::memory_order_relaxed);
     whole = adopt(outer->whole);
   }
-  bytes.block_->size = size | slice_bit;
+  bytes.block_->lies_elsewhere(slice_bit, size);
   new (bytes.block_->data()) Slice{{data() + offset}, static_cast<Block*>(whole.detach())};
   return bytes;
 }
@@ -108,7 +118,7 @@ const char* Bytes::data() const noexcept {
   return block_->data();
 }
 std::size_t Bytes::size() const noexcept {
-  return block_ == nullptr ? 0 : block_->size & ~elsewhere_bits;
+  return block_ == nullptr ? 0 : block_->size & size_bits;
 }
 char* Bytes::mutable_data() noexcept { return block_->data(); }
 
@@ -118,13 +128,22 @@ void Bytes::release() noexcept {
   // the locked instruction.
   if (block_->owners.load(std::memory_order_acquire) == 1 ||
       block_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    if (block_->is_slice()) adopt(reinterpret_cast<const Slice*>(block_->data())->whole).release();
-    if (block_->is_borrowed()) {
+    std::size_t beside = block_->size & size_bits;  // what follows the block
+    if (block_->is_slice()) {
+      adopt(reinterpret_cast<const Slice*>(block_->data())->whole).release();
+      beside = sizeof(Slice);
+    } else if (block_->is_borrowed()) {
       const auto* borrowed = reinterpret_cast<const Borrowed*>(block_->data());
       borrowed->give_back(borrowed->owner);
+      beside = sizeof(Borrowed);
     }
+    const bool is_pooled = block_->is_pooled();
     block_->~Block();
-    std::free(block_);
+    if (is_pooled) {
+      free_block(block_, sizeof(Block) + beside);
+    } else {
+      std::free(block_);
+    }
   }
   block_ = nullptr;
 }
