@@ -269,6 +269,44 @@ TEST_CASE("a value written by hand is what encode makes of the same value", "[un
   CHECK((payload == encode(shop::Point{3, 0.5})));
 }
 
+TEST_CASE("a number alone is written and read as any other value", "[unit][object]") {
+  for (const std::int64_t number : {std::int64_t{0}, std::int64_t{-1}, INT64_MIN, INT64_MAX}) {
+    const Payload by_hand = write_object(0, [&](const ObjectWriter& root) { root.int64(number); });
+    CHECK(encode(number) == by_hand);
+    CHECK(decode<std::int64_t>(by_hand) == number);
+    CHECK(ObjectView(by_hand).int64() == number);
+  }
+  for (const double number : {0.0, -0.5, HUGE_VAL}) {
+    const Payload by_hand =
+        write_object(0, [&](const ObjectWriter& root) { root.floating(number); });
+    CHECK(encode(number) == by_hand);
+    CHECK(decode<double>(by_hand) == number);
+  }
+  CHECK(encode(0.5F) == encode(0.5));
+  CHECK(decode<double>(encode(3)) == 3.0);
+  CHECK(decode<BigInteger>(encode(-3)).to_int64() == -3);
+  CHECK_THROWS_AS(decode<std::int8_t>(encode(128)), FarmError);
+  CHECK_THROWS_AS(decode<int>(encode(0.5)), FarmError);
+  CHECK_THROWS_AS(decode<std::string>(encode(7)), FarmError);
+}
+
+TEST_CASE("a number that another writer laid out otherwise is read all the same",
+          "[unit][object]") {
+  const auto changed = [](const Payload& payload, std::size_t at, char value) {
+    std::string bytes = payload.bytes.str();
+    bytes.at(at) = value;
+    return Payload{Bytes(bytes), payload.encoding};
+  };
+  const Payload seven = encode(7);
+  CHECK(decode<int>(changed(seven, 10, 1)) == 7);  // the bit of another member
+  std::string later = seven.bytes.str();
+  later.at(0) = 4;  // a word between the root and its value
+  later.insert(8, 8, '\0');
+  CHECK(decode<int>(Payload{Bytes(later), Encoding::object}) == 7);
+  CHECK_THROWS_AS(decode<int>(changed(seven, 8, 99)), FarmError);  // no such member
+  CHECK_THROWS_AS(decode<int>(changed(seven, 0, 4)), FarmError);   // its value is beyond the end
+}
+
 TEST_CASE("the bytes are those of version 1", "[unit][object]") {
   CHECK(hex(encode(-2)) == "00000000020001000200000000000000feffffffffffffff0000000000000000");
   CHECK(hex(encode("hi")) ==

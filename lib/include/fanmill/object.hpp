@@ -86,6 +86,10 @@ Payload encode(const T& value) {
     return {};
   } else if constexpr (requires { detail::Codec<T>::to_raw(value); }) {
     return {detail::Codec<T>::to_raw(value), Encoding::raw};
+  } else if constexpr (detail::Float64<T>) {
+    return detail::write_floating(static_cast<double>(value));
+  } else if constexpr (detail::Number64<T> && std::signed_integral<T>) {
+    return detail::write_integer(static_cast<std::int64_t>(value));
   } else {
     return write_object(detail::Codec<T>::words(value, 0),
                         [&](const ObjectWriter& root) { detail::Codec<T>::write(value, root); });

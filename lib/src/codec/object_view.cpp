@@ -5,6 +5,7 @@
 #include <kj/exception.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <fanmill/detail/object_codec.hpp>
 #include <fanmill/detail/struct_names.hpp>
@@ -15,6 +16,7 @@
 #include <type_traits>
 
 #include "base/assert.hpp"
+#include "codec/lone_number.hpp"
 
 #include "object.capnp.h"
 
@@ -45,6 +47,18 @@ struct ObjectAccess {
     view.form_ = ObjectView::Form::stored;
     view.keeper_ = std::move(keeper);
     view.elements_max_ = static_cast<std::uint32_t>(words);
+    return view;
+  }
+  static ObjectView integer(std::int64_t value) {
+    ObjectView view;
+    put(view, value);
+    view.form_ = ObjectView::Form::integer;
+    return view;
+  }
+  static ObjectView floating(double value) {
+    ObjectView view;
+    put(view, value);
+    view.form_ = ObjectView::Form::floating;
     return view;
   }
 };
@@ -124,6 +138,19 @@ Bytes object_bytes(const Payload& payload) {
   }
 }
 
+// Nothing for all that is not exactly that.
+std::optional<ObjectView> lone_number(const Payload& payload) {
+  LoneNumber number;
+  if (payload.encoding != Encoding::object || payload.bytes.size() != sizeof(number)) return {};
+  std::memcpy(&number, payload.bytes.data(), sizeof(number));
+  if (number.root != LoneNumber::root_word || number.pointer != 0) return {};
+  if (number.member == schema::Value::INT)
+    return ObjectAccess::integer(static_cast<std::int64_t>(number.bits));
+  if (number.member == schema::Value::FLOAT)
+    return ObjectAccess::floating(std::bit_cast<double>(number.bits));
+  return {};
+}
+
 }  // namespace
 
 ObjectView::ObjectView(const Payload& payload) {
@@ -142,6 +169,7 @@ ObjectView::ObjectView(const Payload& payload) {
 
 void detail::read_object(const Payload& payload, void* context, ReadCall call) {
   if (payload.encoding == Encoding::none) return call(context, ObjectView());
+  if (const std::optional<ObjectView> number = lone_number(payload)) return call(context, *number);
   Bytes bytes = object_bytes(payload);
   const std::uint64_t words = words_read_max(bytes);
   Message message(std::move(bytes), words);

@@ -12,6 +12,7 @@
 
 #include "base/assert.hpp"
 #include "base/utf8.hpp"
+#include "codec/lone_number.hpp"
 #include "object.capnp.h"
 
 namespace fanmill::inline v0 {
@@ -78,6 +79,12 @@ std::span<T> memory(typename capnp::List<T>::Builder list) {
   FANMILL_ASSERT(raw.size() == list.size() * sizeof(T), "object: packed list of", raw.size(),
                  "bytes");
   return {reinterpret_cast<T*>(const_cast<kj::byte*>(raw.begin())), list.size()};
+}
+
+Payload lone_number(std::uint64_t member, std::uint64_t bits) {
+  const LoneNumber number{.member = member, .bits = bits};
+  return {Bytes::make(sizeof(number), [&](char* to) { std::memcpy(to, &number, sizeof(number)); }),
+          Encoding::object};
 }
 
 }  // namespace
@@ -148,6 +155,14 @@ ObjectWriter ObjectListWriter::operator[](std::size_t index) const {
   ListBuilder list = ObjectWriterAccess::list(*this);
   FANMILL_ASSERT(index < list.size(), "object: place", index, "of", list.size());
   return ObjectWriterAccess::value(list[static_cast<unsigned>(index)]);
+}
+
+Payload detail::write_integer(std::int64_t value) {
+  return lone_number(schema::Value::INT, static_cast<std::uint64_t>(value));
+}
+
+Payload detail::write_floating(double value) {
+  return lone_number(schema::Value::FLOAT, std::bit_cast<std::uint64_t>(value));
 }
 
 Payload detail::write_object(std::size_t words, const void* context, WriteCall call) {
