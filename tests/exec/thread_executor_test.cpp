@@ -300,6 +300,31 @@ TEST_CASE("what waits is revoked or stopped without being run") {
   CHECK(gate.begun == std::vector<std::uint64_t>{0, 3, 9});
 }
 
+TEST_CASE("what was started in a turn that is not over is revoked or stopped without being run") {
+  using Helped = Executor::Helped;
+  Gate gate;
+  ThreadExecutor executor({.functions = {[&](const Invocation& invocation, const std::stop_token&) {
+                             return gate.pass(invocation);
+                           }},
+                           .ahead = 3});
+  executor.set_helper([](Completion&) { return Helped::no; });
+  for (std::uint32_t slot = 0; slot < 3; ++slot)
+    executor.start(slot, {.attempt = AttemptId{slot + 1}, .item = slot});
+  gate.let_go(0);
+  SECTION("revoked") { executor.revoke(2); }
+  SECTION("stopped") { executor.stop(2); }
+  executor.start(3, {.attempt = AttemptId{4}, .item = 3});
+  executor.flush();
+  for (const std::uint64_t item : {1, 3}) gate.let_go(item);
+  const auto back = take_at_least(executor, 4);
+  const auto revoked = std::find_if(back.begin(), back.end(), [](const Completion& each) {
+    return each.kind == Completion::Kind::revoked;
+  });
+  REQUIRE(revoked != back.end());
+  CHECK(revoked->attempt == AttemptId{3});
+  CHECK(gate.begun == std::vector<std::uint64_t>{0, 1, 3});
+}
+
 TEST_CASE("an executor that goes does not begin what waits") {
   std::atomic<int> begun = 0;
   {

@@ -29,6 +29,10 @@ struct ThreadExecutor::Shared {
     std::uint32_t slot = 0;
     std::uint32_t serial = 0;
   };
+  struct Started {
+    std::uint32_t slot = 0;
+    Invocation invocation;
+  };
 
   explicit Shared(ThreadExecutorOptions&& options)
       : functions(std::move(options.functions)),
@@ -38,6 +42,8 @@ struct ThreadExecutor::Shared {
 
   void run_thread();
   void await_work(std::unique_lock<std::mutex>& lock);
+  void publish(const std::unique_lock<std::mutex>& lock);
+  void enqueue(Started&& one);
   void run_stopper();
   void complete(std::unique_lock<std::mutex>& lock, Completion completion, bool gathers = false);
   Helped offer(std::unique_lock<std::mutex>& lock, Completion& completion);
@@ -56,7 +62,13 @@ struct ThreadExecutor::Shared {
       0;  // how often there was something new; looked at while spinning
 
   Wakeup wakeup;
+  // What was started in a turn and waits for its end. The threads don't ask for this lock, of which a turn
+  // needs one for each task; for the other it needs one in all.
+  std::mutex started_mutex;
+  std::vector<Started> started;
+
   std::mutex mutex;  // for all below
+  std::vector<Started> publishing;
   std::vector<Slot> slots;
   std::deque<Waiting> queue;  // also what was revoked meanwhile
   std::uint32_t idle_threads = 0;
@@ -88,6 +100,7 @@ ThreadExecutor::Helped ThreadExecutor::Shared::offer(std::unique_lock<std::mutex
   const Helped helped = (*mine)(completion);
   if (helped == Helped::yes_and_wake) wakeup.signal();
   lock.lock();
+  publish(lock);
   idle_threads -= 1;
   if (helped == Helped::no) return helped;
   busy_count -= 1;
@@ -97,6 +110,36 @@ ThreadExecutor::Helped ThreadExecutor::Shared::offer(std::unique_lock<std::mutex
   for (; wakes > 1; --wakes) work_came.notify_one();
   if (std::exchange(is_unbegun, false)) begun += 1;
   return helped;
+}
+
+/// What was started is the threads' from here on.
+void ThreadExecutor::Shared::publish(const std::unique_lock<std::mutex>& lock) {
+  FANMILL_ASSERT(lock.owns_lock());
+  {
+    const std::lock_guard started_lock(started_mutex);
+    publishing.swap(started);
+  }
+  for (Started& one : publishing) enqueue(std::move(one));
+  publishing.clear();
+}
+
+void ThreadExecutor::Shared::enqueue(Started&& one) {
+  Slot& slot = slots[one.slot];
+  FANMILL_ASSERT(slot.state == Slot::State::idle, one.slot, one.invocation.attempt);
+  slot.state = Slot::State::waiting;
+  slot.serial += 1;
+  // A fresh one only where the last was used: making one allocates.
+  if (std::exchange(slot.stop_given, false) || !slot.stop.stop_possible())
+    slot.stop = std::stop_source();
+  slot.invocation = std::move(one.invocation);
+  queue.push_back({.slot = one.slot, .serial = slot.serial});
+  // Behind a task that lasts, what was revoked could pile up.
+  if (queue.size() > 2 * slots.size())
+    std::erase_if(queue, [&](const auto& each) { return !waits(each); });
+  busy_count += 1;
+  if (idle_threads > wakes_due) wakes_due += 1;
+  is_unbegun = true;
+  few_waiting = queue.size() / 2;
 }
 
 /// Lets go of the lock for the system call that wakes the loop up. That costs more than a short task,
@@ -229,33 +272,18 @@ std::uint32_t ThreadExecutor::ahead_count() const {
 void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
   {
-    const std::lock_guard lock(shared_->mutex);
-    Shared::Slot& slot = shared_->slots[index];
-    FANMILL_ASSERT(slot.state == Shared::Slot::State::idle, index, invocation.attempt);
-    slot.state = Shared::Slot::State::waiting;
-    slot.serial += 1;
-    // A fresh one only where the last was used: making one allocates.
-    if (std::exchange(slot.stop_given, false) || !slot.stop.stop_possible())
-      slot.stop = std::stop_source();
-    slot.invocation = std::move(invocation);
-    shared_->queue.push_back({.slot = index, .serial = slot.serial});
-    // Behind a task that lasts, what was revoked could pile up.
-    if (shared_->queue.size() > 2 * shared_->slots.size())
-      std::erase_if(shared_->queue, [&](const auto& each) { return !shared_->waits(each); });
-    shared_->busy_count += 1;
-    if (shared_->idle_threads > shared_->wakes_due) shared_->wakes_due += 1;
-    shared_->is_unbegun = true;
-    shared_->few_waiting = shared_->queue.size() / 2;
-    if (shared_->helper) return;
+    const std::lock_guard lock(shared_->started_mutex);
+    shared_->started.push_back({.slot = index, .invocation = std::move(invocation)});
   }
-  flush(false);
+  if (!has_helper_) flush(false);
 }
 
 bool ThreadExecutor::flush(bool looks_soon) {
   std::uint32_t wakes = 0;
   bool tells = false;
   {
-    const std::lock_guard lock(shared_->mutex);
+    std::unique_lock lock(shared_->mutex);
+    shared_->publish(lock);
     wakes = std::exchange(shared_->wakes_due, 0);
     if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
     looks_soon = looks_soon && !shared_->queue.empty();
@@ -271,6 +299,7 @@ bool ThreadExecutor::flush(bool looks_soon) {
 void ThreadExecutor::stop(std::uint32_t index) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
   std::unique_lock lock(shared_->mutex);
+  shared_->publish(lock);
   Shared::Slot& slot = shared_->slots[index];
   if (shared_->revoke(lock, index)) return;
   if (slot.state == Shared::Slot::State::idle || slot.stop_given) return;
@@ -281,12 +310,14 @@ void ThreadExecutor::stop(std::uint32_t index) {
 void ThreadExecutor::revoke(std::uint32_t index) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
   std::unique_lock lock(shared_->mutex);
+  shared_->publish(lock);
   shared_->revoke(lock, index);
 }
 
 int ThreadExecutor::completions_fd() const { return shared_->wakeup.fd(); }
 
 void ThreadExecutor::set_helper(Helper helper) {
+  has_helper_ = true;
   const std::lock_guard lock(shared_->mutex);
   shared_->helper = std::make_shared<const Helper>(std::move(helper));
 }
@@ -294,12 +325,14 @@ void ThreadExecutor::set_helper(Helper helper) {
 void ThreadExecutor::take(std::vector<Completion>& out) {
   shared_->wakeup.clear();
   const std::lock_guard lock(shared_->mutex);
+  if (out.empty()) out.swap(shared_->completions);
   for (Completion& completion : shared_->completions) out.push_back(std::move(completion));
   shared_->completions.clear();
   shared_->is_told = false;
 }
 
 bool ThreadExecutor::wait_idle(Duration limit) {
+  flush(false);
   std::unique_lock lock(shared_->mutex);
   return shared_->idle_changed.wait_for(lock, limit, [&] { return shared_->busy_count == 0; });
 }

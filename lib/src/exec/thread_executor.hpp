@@ -50,6 +50,7 @@ class ThreadExecutor final : public Executor {
   struct Shared;
   std::shared_ptr<Shared> shared_;  // with the threads, which may outlive this object
   Duration leave_grace_;
+  bool has_helper_ = false;  // and so a loop that calls `flush` at the end of each turn
 };
 
 }  // namespace fanmill::exec
