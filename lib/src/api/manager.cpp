@@ -324,9 +324,9 @@ void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings)
   api::RunEngine engine(
       {.inbox = impl.inbox,
        .post =
-           [&](std::vector<core::ManagerEvent>&& events, bool waits) {
+           [&](std::vector<core::ManagerEvent>& events, bool waits) {
              using Poster = net::ManagerLoop::Poster;
-             impl.loop->post(std::move(events), waits ? Poster::waits : Poster::goes_on);
+             impl.loop->post_all(events, waits ? Poster::waits : Poster::goes_on);
            },
        .check_workers = [&] { impl.check_workers(); },
        .worker_name = [&](std::uint64_t session) { return impl.worker_name(session); },

@@ -42,17 +42,17 @@ core::TaskSpecs specs_of(std::vector<detail::TaskToSend>&& tasks) {
   return specs;
 }
 
-detail::GroupEnd end_of(core::GroupResult&& result) {
-  detail::GroupEnd end{
-      .decided = result.decided, .answers = {}, .errors = std::move(result.errors)};
-  end.answers.reserve(result.answers.size());
+/// Into `end`, whose list keeps its memory.
+void put(core::GroupResult&& result, detail::GroupEnd& end) {
+  end.decided = result.decided;
+  end.errors = std::move(result.errors);
+  end.answers.clear();
   for (core::Answer& answer : result.answers) {
     end.answers.push_back({.task = answer.task,
                            .nothing = answer.nothing,
                            .payload = std::move(answer.payload),
                            .session = answer.session.value});
   }
-  return end;
 }
 
 }  // namespace
@@ -139,8 +139,9 @@ void RunEngine::guarded(const Call& call) {
   }
 }
 
-void RunEngine::step(core::ClientEvent event) {
-  client_.step(std::move(event), actions_);
+template <typename Fact>
+void RunEngine::step(Fact&& fact) {
+  client_.step(std::forward<Fact>(fact), actions_);
   perform();
 }
 
@@ -150,11 +151,12 @@ void RunEngine::perform() {
   // lost.
   if (performing_) return;
   performing_ = true;
-  for (std::size_t i = 0; i < actions_.size(); ++i) {
-    core::ClientAction action = std::move(actions_[i]);
-    std::visit([&](auto&& one) { perform(std::forward<decltype(one)>(one)); }, std::move(action));
+  while (!actions_.empty()) {
+    performed_.swap(actions_);
+    for (core::ClientAction& action : performed_)
+      std::visit([&](auto& one) { perform(std::move(one)); }, action);
+    performed_.clear();
   }
-  actions_.clear();
   performing_ = false;
 }
 
@@ -179,7 +181,8 @@ void RunEngine::perform(core::CallUpdate&& action) {
 void RunEngine::perform(core::CallConclude&& action) {
   if (error_) return;
   std::size_t bytes = 0;
-  guarded([&] { bytes = runner_.conclude(action.item, end_of(std::move(action.result))); });
+  put(std::move(action.result), end_);
+  guarded([&] { bytes = runner_.conclude(action.item, end_); });
   input_paused_ = false;
   if (error_) return;
   step(core::ItemConcluded{.item = action.item, .bytes = bytes});
@@ -241,8 +244,7 @@ void RunEngine::take_output(const core::DeliverOutput& output) {
 
 void RunEngine::flush(bool waits) {
   if (events_.empty()) return;
-  ports_.post(std::move(events_), waits);
-  events_.clear();
+  ports_.post(events_, waits);
   flushed_ = std::chrono::steady_clock::now();
 }
 

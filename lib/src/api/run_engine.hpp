@@ -22,8 +22,9 @@ namespace fanmill::api {
 /// What the engine needs of the manager.
 struct RunPorts {
   Inbox& inbox;
-  /// Hands events to the loop. `waits`: this thread will now wait for what comes of them.
-  std::function<void(std::vector<core::ManagerEvent>&&, bool waits)> post;
+  /// Hands events to the loop, and leaves none. `waits`: this thread will now wait for what comes of
+  /// them.
+  std::function<void(std::vector<core::ManagerEvent>&, bool waits)> post;
   /// Started workers will not come back: throws FarmError (launch_failed) if no other is there.
   std::function<void()> check_workers;
   /// The name of the worker with this session; empty if it has gone.
@@ -45,7 +46,8 @@ class RunEngine {
   void look_ahead();
   void pull_some();
   void pull_one();
-  void step(core::ClientEvent event);
+  template <typename Fact>
+  void step(Fact&& fact);
   void perform();
   void perform(core::TellManager&& action);
   void perform(core::CallUpdate&& action);
@@ -67,7 +69,9 @@ class RunEngine {
   detail::Runner& runner_;
   core::Client client_;
   core::ClientActions actions_;
+  core::ClientActions performed_;           // of which one is being carried out
   detail::PulledItem pulled_;               // the latest: its list keeps its memory
+  detail::GroupEnd end_;                    // likewise
   std::vector<core::ManagerEvent> events_;  // not yet posted
   std::chrono::steady_clock::time_point flushed_;
   std::exception_ptr error_;

@@ -70,6 +70,13 @@ struct ClientState {
   std::size_t bytes_open = 0;
   std::size_t result_bytes_waiting = 0;
 
+  template <typename Fact>
+  void take(Fact&& fact, ClientActions& out) {
+    FANMILL_ASSERT(opened, options.job);
+    if (finished) return;
+    on(std::forward<Fact>(fact), out);
+    finish_if_done(out);
+  }
   void on(ItemPulled&& event, ClientActions& out);
   void on(InputEnded&& event, ClientActions& out);
   void on(TaskEndReceived&& event, ClientActions& out);
@@ -93,8 +100,9 @@ struct ClientState {
   [[nodiscard]] Asked& asked_of(const Item& item) { return asked[item.asked]; }
   void abandon();
   void finish_if_done(ClientActions& out);
-  void tell(ManagerEvent event, ClientActions& out) {
-    out.emplace_back(TellManager{std::move(event)});
+  template <typename Order>
+  void tell(Order&& order, ClientActions& out) {
+    out.emplace_back(std::in_place_type<TellManager>, std::forward<Order>(order));
   }
   /// The item in this phase, or null: late answers and ends are normal after an item is over.
   [[nodiscard]] Item* find(std::uint64_t index, Item::Phase phase);
@@ -119,10 +127,14 @@ void Client::open(ClientActions& out) {
 }
 
 void Client::step(ClientEvent event, ClientActions& out) {
-  FANMILL_ASSERT(state_->opened, state_->options.job);
-  if (state_->finished) return;
-  std::visit([&](auto& fact) { state_->on(std::move(fact), out); }, event);
-  state_->finish_if_done(out);
+  std::visit([&](auto& fact) { state_->take(std::move(fact), out); }, event);
+}
+void Client::step(ItemPulled&& event, ClientActions& out) { state_->take(std::move(event), out); }
+void Client::step(GroupEndReceived&& event, ClientActions& out) {
+  state_->take(std::move(event), out);
+}
+void Client::step(ItemConcluded&& event, ClientActions& out) {
+  state_->take(std::move(event), out);
 }
 
 bool Client::may_pull() const {

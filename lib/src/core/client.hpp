@@ -7,8 +7,10 @@
 // events, so an embedded manager takes them as they are.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -79,6 +81,9 @@ using ClientEvent =
 
 /// For the manager.
 struct TellManager {
+  template <typename Order>
+  requires std::constructible_from<ManagerEvent, Order&&>
+  explicit TellManager(Order&& order) : event(std::forward<Order>(order)) {}
   ManagerEvent event;
 };
 /// A task of a group with Policy::client has ended: ask the user's function, answer with
@@ -127,6 +132,12 @@ class Client {
   /// Takes in one fact. No time: a client waits for others only. O(1). Nothing is kept of items
   /// that are gone, even behind one that takes for ever (which keeps the memory of its neighbours).
   void step(ClientEvent event, ClientActions& out);
+  ///@{
+  /// The same, for what comes once for each item.
+  void step(ItemPulled&& event, ClientActions& out);
+  void step(GroupEndReceived&& event, ClientActions& out);
+  void step(ItemConcluded&& event, ClientActions& out);
+  ///@}
 
   /// Whether the next item should be pulled now.
   [[nodiscard]] bool may_pull() const;

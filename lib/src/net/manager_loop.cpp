@@ -49,6 +49,12 @@ void empty(std::vector<Each>& list) {
   if (list.capacity() > kept_max) list.shrink_to_fit();
 }
 
+// Most often there is nothing before them, and no record has to move.
+void append(std::vector<core::ManagerEvent>& events, std::vector<core::ManagerEvent>& to) {
+  if (to.empty()) return to.swap(events);
+  std::move(events.begin(), events.end(), std::back_inserter(to));
+}
+
 }  // namespace
 
 class ManagerLoop::Impl {
@@ -66,7 +72,7 @@ class ManagerLoop::Impl {
   void start() {
     thread_ = std::thread([this] { run(); });
   }
-  void post(std::vector<core::ManagerEvent> events, Poster poster);
+  void post(std::vector<core::ManagerEvent>& events, Poster poster);
   void call(const std::function<void()>& body);
   void recheck();
   void stop(Duration linger);
@@ -99,7 +105,7 @@ class ManagerLoop::Impl {
   void tell_turned_back();
   void carry_out();
   void tell_delivered();
-  void perform(core::ManagerAction&& action);
+  bool perform(core::ManagerAction& action);
   void plan();
   [[nodiscard]] std::optional<Duration> stop_linger();
   void leave(Duration linger);
@@ -116,7 +122,6 @@ class ManagerLoop::Impl {
   // Of whoever has that mutex.
   const Switchboard::EventSink take_;
   core::ManagerActions actions_;
-  core::ManagerActions deliveries_;
   std::vector<core::ManagerEvent> taken_;  // from posted_
   Instant now_{};
   Instant planned_{};       // when the coming turn is to begin at the latest
@@ -149,15 +154,16 @@ class ManagerLoop::Impl {
   std::thread thread_;
 };
 
-void ManagerLoop::Impl::post(std::vector<core::ManagerEvent> events, Poster poster) {
+void ManagerLoop::Impl::post(std::vector<core::ManagerEvent>& events, Poster poster) {
   const bool is_within = turn_thread_ == std::this_thread::get_id();  // from within `deliver`
   // Much to do is done beside the poster.
   const bool helps = poster == Poster::waits && !is_within && events.size() <= helped_events_max;
   bool is_asleep = false;
   {
     const std::lock_guard lock(mutex_);
+    if (!stop_linger_) append(events, posted_);
+    events.clear();
     if (stop_linger_) return;
-    std::move(events.begin(), events.end(), std::back_inserter(posted_));
     is_asleep = asleep_;
   }
   // A loop that is awake looks by itself before it sleeps, and so does whoever is in its place.
@@ -402,7 +408,7 @@ void ManagerLoop::Impl::tell_turned_back() {
   broken_off_told_ = counters.handshake_failures;
   keys_refused_told_ = counters.keys_refused;
   if (core_.options().observe_level < 1) return;
-  deliveries_.push_back(core::Observation{
+  actions_.emplace_back(core::Observation{
       .kind = core::Observation::Kind::warning,
       .text = "connections that did not get in: " + std::to_string(broken_off) +
               " ended in the handshake, " + std::to_string(refused) +
@@ -410,18 +416,25 @@ void ManagerLoop::Impl::tell_turned_back() {
               std::to_string(counters.handshake_failures + counters.keys_refused) + " in all)"});
 }
 
+// What is to be delivered stays in the core's list, which is handed over as it is: messages mostly stand
+// behind it there, so nothing has to move.
 void ManagerLoop::Impl::carry_out() {
-  for (core::ManagerAction& action : actions_) perform(std::move(action));
-  empty(actions_);
+  auto kept = actions_.begin();
+  for (core::ManagerAction& action : actions_) {
+    if (perform(action)) continue;
+    if (&*kept != &action) *kept = std::move(action);
+    ++kept;
+  }
+  actions_.erase(kept, actions_.end());
   for (std::string& text : switchboard_.take_warnings()) {
-    deliveries_.push_back(core::Observation{
+    actions_.emplace_back(core::Observation{
         .kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
   }
-  if (deliveries_.empty()) return;
-  core::ManagerActions batch = std::exchange(deliveries_, {});
+  if (actions_.empty()) return;
+  core::ManagerActions batch = std::exchange(actions_, {});
   if (deliver_) deliver_(std::move(batch));
   empty(batch);  // it is another's by now, most often, and has its memory
-  deliveries_ = std::move(batch);
+  actions_ = std::move(batch);
   is_delivered_told_ = false;
 }
 
@@ -429,14 +442,15 @@ void ManagerLoop::Impl::tell_delivered() {
   if (!std::exchange(is_delivered_told_, true) && delivered_) delivered_();
 }
 
-void ManagerLoop::Impl::perform(core::ManagerAction&& action) {
+// False if it is another's.
+bool ManagerLoop::Impl::perform(core::ManagerAction& action) {
   if (auto* send = std::get_if<core::Send>(&action)) {
     switchboard_.send(std::move(*send));
-  } else if (const auto* forget = std::get_if<core::ForgetPeer>(&action)) {
-    switchboard_.forget(forget->peer);
-  } else {
-    deliveries_.push_back(std::move(action));
+    return true;
   }
+  const auto* forget = std::get_if<core::ForgetPeer>(&action);
+  if (forget != nullptr) switchboard_.forget(forget->peer);
+  return forget != nullptr;
 }
 
 void ManagerLoop::Impl::plan() {
@@ -506,7 +520,11 @@ Result<std::unique_ptr<ManagerLoop>> ManagerLoop::start(ManagerLoopOptions optio
 }
 
 void ManagerLoop::post(std::vector<core::ManagerEvent> events, Poster poster) {
-  impl_->post(std::move(events), poster);
+  impl_->post(events, poster);
+}
+
+void ManagerLoop::post_all(std::vector<core::ManagerEvent>& events, Poster poster) {
+  impl_->post(events, poster);
 }
 
 const std::vector<std::string>& ManagerLoop::endpoints() const { return impl_->endpoints; }

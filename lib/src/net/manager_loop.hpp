@@ -55,6 +55,8 @@ class ManagerLoop {
   /// its turn is made on this thread, `deliver` included, which saves the loop's thread a wake-up.
   enum class Poster : std::uint8_t { goes_on, waits };
   void post(std::vector<core::ManagerEvent> events, Poster poster = Poster::goes_on);
+  /// The same. Leaves no events but memory for the next, which need not be had anew.
+  void post_all(std::vector<core::ManagerEvent>& events, Poster poster);
   /// As bound, with ports filled in, in the order of the options.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
   /// Runs `ask` on the loop's thread between two turns and waits for it; any thread. After `stop`

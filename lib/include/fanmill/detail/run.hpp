@@ -89,8 +89,8 @@ class FANMILL_EXPORT Runner {
   /// A task's attempt has written `chunk` to its standard output. Only if the settings want that.
   virtual void output(std::uint64_t /*item*/, std::uint32_t /*task*/, std::uint32_t /*attempt*/,
                       std::string_view /*chunk*/) {}
-  /// Makes the item's result; returns about how many bytes it takes.
-  virtual std::size_t conclude(std::uint64_t item, GroupEnd end) = 0;
+  /// Makes the item's result; returns about how many bytes it takes. Takes of `end` what it likes.
+  virtual std::size_t conclude(std::uint64_t item, GroupEnd& end) = 0;
   virtual void release(std::uint64_t item) = 0;
 
   /// Larger payloads can't be sent. Set by the engine before the first pull.

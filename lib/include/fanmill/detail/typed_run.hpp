@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <fanmill/detail/item_slots.hpp>
 #include <fanmill/detail/item_source.hpp>
 #include <fanmill/detail/job_types.hpp>
 #include <fanmill/detail/run.hpp>
@@ -14,7 +15,6 @@
 #include <string_view>
 #include <tuple>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -90,19 +90,17 @@ class TypedRun final : public Runner {
               [[maybe_unused]] std::uint32_t attempt,
               [[maybe_unused]] std::string_view chunk) override {
     if constexpr (Types::takes_output) {
-      const auto found = slots_.find(item);
+      const Slot* const slot = slots_.find(item);
       // Written before its task was ended, as the item was finished without it.
-      if (found == slots_.end() || found->second.result || !has_task(found->second, task)) return;
-      const Slot& slot = found->second;
-      std::invoke(part<part_task_output>(), *slot.item, task_of(slot, task), attempt, chunk);
+      if (slot == nullptr || slot->result || !has_task(*slot, task)) return;
+      std::invoke(part<part_task_output>(), *slot->item, task_of(*slot, task), attempt, chunk);
     }
   }
 
-  std::size_t conclude(std::uint64_t item, GroupEnd end) override {
+  std::size_t conclude(std::uint64_t item, GroupEnd& end) override {
     std::size_t bytes = sizeof(Result);
     for (const GroupAnswer& answer : end.answers) bytes += answer.payload.bytes.size();
-    const auto found = slots_.find(item);
-    Slot* slot = found == slots_.end() ? nullptr : &found->second;
+    Slot* const slot = slots_.find(item);
     std::optional<Result> result;
     if (slot == nullptr || slot->too_large.empty()) {
       if constexpr (Types::updates_group) {
@@ -208,8 +206,8 @@ class TypedRun final : public Runner {
         send_all(index, slot, std::move(group), pulled.tasks);
       }
     }
-    const auto found = slots_.find(index);
-    if (found != slots_.end() && !found->second.too_large.empty()) pulled.tasks.clear();
+    const Slot* const kept = slots_.find(index);
+    if (kept != nullptr && !kept->too_large.empty()) pulled.tasks.clear();
   }
 
   void send_all(std::uint64_t index, [[maybe_unused]] Slot* slot, std::vector<Task> tasks,
@@ -442,7 +440,7 @@ class TypedRun final : public Runner {
   RunSettings settings_;
   std::remove_cvref_t<decltype(std::declval<JobType>().parts())> parts_;
   std::uint64_t pulled_ = 0;
-  std::unordered_map<std::uint64_t, Slot> slots_;
+  ItemSlots<Slot> slots_;
   std::vector<ItemOutcome<Result>> outcomes_;       // of run_outcomes
   std::vector<std::optional<Result>> collected_;    // of run without update_results
   std::optional<typename Types::Results> results_;  // of run with it
