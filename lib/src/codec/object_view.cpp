@@ -49,17 +49,13 @@ struct ObjectAccess {
     view.elements_max_ = static_cast<std::uint32_t>(words);
     return view;
   }
-  static ObjectView integer(std::int64_t value) {
-    ObjectView view;
+  static void set(ObjectView& view, std::int64_t value) {
     put(view, value);
     view.form_ = ObjectView::Form::integer;
-    return view;
   }
-  static ObjectView floating(double value) {
-    ObjectView view;
+  static void set(ObjectView& view, double value) {
     put(view, value);
     view.form_ = ObjectView::Form::floating;
-    return view;
   }
 };
 
@@ -138,17 +134,20 @@ Bytes object_bytes(const Payload& payload) {
   }
 }
 
-// Nothing for all that is not exactly that.
-std::optional<ObjectView> lone_number(const Payload& payload) {
+// Whether it is exactly that; else nothing is read. Into the view itself, since a copy of one that was just
+// written waits for the writing.
+bool read_lone_number(const Payload& payload, ObjectView& view) {
   LoneNumber number;
-  if (payload.encoding != Encoding::object || payload.bytes.size() != sizeof(number)) return {};
+  if (payload.encoding != Encoding::object || payload.bytes.size() != sizeof(number)) return false;
   std::memcpy(&number, payload.bytes.data(), sizeof(number));
-  if (number.root != LoneNumber::root_word || number.pointer != 0) return {};
-  if (number.member == schema::Value::INT)
-    return ObjectAccess::integer(static_cast<std::int64_t>(number.bits));
-  if (number.member == schema::Value::FLOAT)
-    return ObjectAccess::floating(std::bit_cast<double>(number.bits));
-  return {};
+  if (number.root != LoneNumber::root_word || number.pointer != 0) return false;
+  if (number.member == schema::Value::INT) {
+    ObjectAccess::set(view, static_cast<std::int64_t>(number.bits));
+    return true;
+  }
+  if (number.member != schema::Value::FLOAT) return false;
+  ObjectAccess::set(view, std::bit_cast<double>(number.bits));
+  return true;
 }
 
 }  // namespace
@@ -168,8 +167,9 @@ ObjectView::ObjectView(const Payload& payload) {
 }
 
 void detail::read_object(const Payload& payload, void* context, ReadCall call) {
-  if (payload.encoding == Encoding::none) return call(context, ObjectView());
-  if (const std::optional<ObjectView> number = lone_number(payload)) return call(context, *number);
+  ObjectView view;
+  if (payload.encoding == Encoding::none || read_lone_number(payload, view))
+    return call(context, view);
   Bytes bytes = object_bytes(payload);
   const std::uint64_t words = words_read_max(bytes);
   Message message(std::move(bytes), words);
