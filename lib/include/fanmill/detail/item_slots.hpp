@@ -2,7 +2,7 @@
 // Machinery of manager.hpp, not for users.
 //
 // Neighbours share a chunk, so that most look-ups are a comparison, and no item costs an allocation. A
-// chunk goes with its last item: one that stays keeps its neighbours' memory, and no more.
+// chunk goes after its last item: one that stays keeps its neighbours' memory, and no more.
 #pragma once
 
 #include <array>
@@ -49,7 +49,6 @@ class ItemSlots {
     if (chunk == nullptr || !chunk->slots[item % chunk_size]) return;
     chunk->slots[item % chunk_size].reset();
     chunk->count -= 1;
-    if (chunk->count == 0) close(item);
   }
 
  private:
@@ -63,27 +62,29 @@ class ItemSlots {
     const std::uint64_t number = item / chunk_size;
     if (latest_ != nullptr && number == latest_number_) return latest_;
     const auto found = chunks_.find(number);
-    if (found == chunks_.end()) return nullptr;
-    latest_number_ = number;
-    return latest_ = found->second.get();
+    return found == chunks_.end() ? nullptr : turn_to(number, found->second.get());
   }
   Chunk* open(std::uint64_t item) {
-    std::unique_ptr<Chunk> chunk = std::move(spare_);
-    if (chunk == nullptr) chunk = std::make_unique<Chunk>();
-    latest_number_ = item / chunk_size;
-    latest_ = chunk.get();
-    chunks_.emplace(latest_number_, std::move(chunk));
-    return latest_;
+    std::unique_ptr<Chunk> made = std::move(spare_);
+    if (made == nullptr) made = std::make_unique<Chunk>();
+    Chunk* const chunk = made.get();
+    chunks_.emplace(item / chunk_size, std::move(made));
+    return turn_to(item / chunk_size, chunk);
   }
-  void close(std::uint64_t item) {
-    const auto found = chunks_.find(item / chunk_size);
-    spare_ = std::move(found->second);
-    chunks_.erase(found);
-    latest_ = nullptr;
+  // One that has become empty is left standing until another is turned to: most often its next item
+  // comes first.
+  Chunk* turn_to(std::uint64_t number, Chunk* chunk) {
+    if (latest_ != nullptr && latest_->count == 0) {
+      const auto empty = chunks_.find(latest_number_);
+      spare_ = std::move(empty->second);
+      chunks_.erase(empty);
+    }
+    latest_number_ = number;
+    return latest_ = chunk;
   }
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Chunk>> chunks_;
-  std::unique_ptr<Chunk> spare_;     // the last that was closed: its slots are empty
+  std::unique_ptr<Chunk> spare_;     // the last that went: its slots are empty
   Chunk* latest_ = nullptr;          // the last that was asked for
   std::uint64_t latest_number_ = 0;  // its key
 };
