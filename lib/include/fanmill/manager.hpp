@@ -74,9 +74,9 @@ struct ManagerOptions {
 
   /// Tasks per slot that a worker holds beside the running one, up to 4096, unless it asks for a
   /// number of its own. Nothing: one, and more where they are short: as many as take 5 ms (10 ms where
-  /// tasks run in processes of their own), by what the worker's latest took. 0 so that no task waits
-  /// at a worker whose task takes its time; more for tiny ones over long ways. What waits at a busy
-  /// worker is taken back when another is idle.
+  /// tasks run in processes of their own), by what the worker's latest took, and at most 1024. 0 so
+  /// that no task waits at a worker whose task takes its time; more for tiny ones over long ways. What
+  /// waits at a busy worker is taken back when another is idle.
   std::optional<std::uint32_t> prefetch;
   /// Bytes of task inputs that one worker may hold unanswered; at least 1 MiB, which one task may
   /// have; a larger one is given to a worker that has nothing else, or less than this.

@@ -115,7 +115,7 @@ core::ManagerOptions core_options(const ManagerOptions& options) {
                             .grace_same_host = options.grace_same_host,
                             .grace_remote = options.grace_remote,
                             .prefetch = options.prefetch.value_or(limits::prefetch_default),
-                            .prefetch_most = options.prefetch ? 0 : limits::prefetch_max,
+                            .prefetch_most = options.prefetch ? 0 : limits::prefetch_most,
                             .credit_bytes = options.credit_bytes,
                             .payload_bytes_max = options.payload_bytes_max};
   if (core.farm == 0) core.farm = 1;

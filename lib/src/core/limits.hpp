@@ -136,6 +136,10 @@ static_assert(prefetch_patience >= 2 * prefetch_time_processes);
 // What waits at a worker for less is not worth asking back for one that is idle.
 inline constexpr Duration recall_worth = 1ms;
 inline constexpr std::uint32_t prefetch_max = 4096;
+// However short tasks are, unless somebody asks for more: what is under way must be found in a cache when
+// its result comes (some 450 bytes of records for each), and of tasks shorter than 5 us so many are
+// enough for milliseconds of batches on their way.
+inline constexpr std::uint32_t prefetch_most = 1024;
 inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered
 // A worker whose tasks are short hands its executor the next ones ahead, as many as take so long: far
