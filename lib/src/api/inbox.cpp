@@ -1,19 +1,14 @@
 #include "api/inbox.hpp"
 
-#include <iterator>
 #include <utility>
 
 #include "base/spin.hpp"
 
 namespace fanmill::api {
 
-void Inbox::deliver(core::ManagerActions&& deliveries) {
+void Inbox::deliver(core::Deliveries& deliveries) {
   const std::lock_guard lock(mutex_);
-  if (contents_.deliveries.empty()) {
-    contents_.deliveries.swap(deliveries);
-  } else {
-    std::move(deliveries.begin(), deliveries.end(), std::back_inserter(contents_.deliveries));
-  }
+  contents_.deliveries.append(deliveries);
 }
 
 void Inbox::wake_reader() {

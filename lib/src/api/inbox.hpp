@@ -11,7 +11,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "core/manager_actions.hpp"
+#include "core/hand_over.hpp"
 
 namespace fanmill::api {
 
@@ -20,7 +20,7 @@ class Inbox {
   explicit Inbox(Duration spin = {}) : spin_(spin) {}
 
   struct Contents {
-    core::ManagerActions deliveries;
+    core::Deliveries deliveries;
     std::optional<Error> error;  // the run must end for it
     bool drain = false;          // the run must end when what has begun is finished
     bool nudged = false;         // the input has something to take, or has ended
@@ -28,9 +28,9 @@ class Inbox {
         false;  // started workers will not come back; whether others are there must be looked at
   };
 
-  /// From the thread that has the loop's turn: its deliveries. What is no delivery may be among them;
-  /// the reader skips it. Whoever waits is woken by `wake_reader`.
-  void deliver(core::ManagerActions&& deliveries);
+  /// From the thread that has the loop's turn: its deliveries; leaves none but memory for the next.
+  /// Whoever waits is woken by `wake_reader`.
+  void deliver(core::Deliveries& deliveries);
   void wake_reader();
   /// From any thread; kept for the next run if none is under way.
   void fail(Error error);
@@ -38,7 +38,7 @@ class Inbox {
   void workers_ended();
   void nudge();
 
-  /// Moves all there is into `contents`, whose vector keeps its memory. With `block`: waits until
+  /// Moves all there is into `contents`, whose list keeps its memory. With `block`: waits until
   /// there is something, first for `spin` without sleeping.
   void take(Contents& contents, bool block);
 

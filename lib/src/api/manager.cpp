@@ -101,6 +101,7 @@ struct __attribute__((visibility("hidden"))) Manager::Impl {
   std::optional<net::SocketFolder> sockets;
   api::Entrance entrance;
   api::Inbox inbox;
+  core::Deliveries deliveries;  // of one turn
   api::ChangeCounter workers_changed;
   std::unique_ptr<api::Reporter> reporter;
   // These have threads that use what stands above them.
@@ -189,12 +190,11 @@ void Manager::Impl::warn_of_plaintext() const {
 
 /// On the thread that has the loop's turn.
 void Manager::Impl::take(core::ManagerActions&& actions) {
-  bool deliveries = false;
   bool workers = false;
   for (core::ManagerAction& action : actions) {
     auto* observation = std::get_if<core::Observation>(&action);
     if (observation == nullptr) {
-      deliveries = true;
+      deliveries.push_back(std::move(action));
       continue;
     }
     if (observation->level == 1) {
@@ -203,7 +203,7 @@ void Manager::Impl::take(core::ManagerActions&& actions) {
     }
     reporter->tell(std::move(*observation));
   }
-  if (deliveries) inbox.deliver(std::move(actions));
+  if (!deliveries.empty()) inbox.deliver(deliveries);
   // A run that has read as far ahead as it may reads further for more of them.
   if (workers) inbox.nudge();
 }
@@ -324,7 +324,7 @@ void Manager::drive(detail::Runner& runner, const detail::RunSettings& settings)
   api::RunEngine engine(
       {.inbox = impl.inbox,
        .post =
-           [&](std::vector<core::ManagerEvent>& events, bool waits) {
+           [&](core::PostedEvents& events, bool waits) {
              using Poster = net::ManagerLoop::Poster;
              impl.loop->post_all(events, waits ? Poster::waits : Poster::goes_on);
            },

@@ -217,10 +217,18 @@ void RunEngine::take_in(Inbox::Contents& contents) {
   }
   if (contents.workers_ended && !error_) guarded(ports_.check_workers);
   if (contents.nudged) input_paused_ = false;
-  for (core::ManagerAction& delivery : contents.deliveries) {
-    take_in(std::move(delivery));
+  const auto take = [this](auto&& delivery) {
+    take_in(std::forward<decltype(delivery)>(delivery));
     flush_if_due();
-  }
+  };
+  const auto foresee = [](const core::DeliverGroupEnd& end) {
+    if (!end.result.answers.empty()) end.result.answers.front().payload.bytes.prefetch();
+  };
+  contents.deliveries.take_all(take, take, foresee, core::handed_over_kept_max);
+}
+
+void RunEngine::take_in(core::DeliverGroupEnd&& group_end) {
+  if (group_end.job == job_) step(core::GroupEndReceived{.end = std::move(group_end)});
 }
 
 void RunEngine::take_in(core::ManagerAction&& delivery) {
@@ -228,8 +236,6 @@ void RunEngine::take_in(core::ManagerAction&& delivery) {
     if (task_end->job == job_) step(core::TaskEndReceived{.end = std::move(*task_end)});
   } else if (auto* output = std::get_if<core::DeliverOutput>(&delivery)) {
     if (output->job == job_) take_output(*output);
-  } else if (auto* group_end = std::get_if<core::DeliverGroupEnd>(&delivery)) {
-    if (group_end->job == job_) step(core::GroupEndReceived{.end = std::move(*group_end)});
   } else if (auto* job_end = std::get_if<core::DeliverJobEnd>(&delivery)) {
     if (job_end->job == job_) step(core::JobEndReceived{});
   }
@@ -238,8 +244,8 @@ void RunEngine::take_in(core::ManagerAction&& delivery) {
 void RunEngine::take_output(const core::DeliverOutput& output) {
   if (error_) return;  // the job is cancelled, and with it all that writes
   guarded([&] { runner_.output(output.item, output.task, output.number, output.bytes.view()); });
-  events_.emplace_back(core::OutputConsumed{.attempt = output.attempt,
-                                            .offset = output.offset + output.bytes.size()});
+  events_.push_back(core::OutputConsumed{.attempt = output.attempt,
+                                         .offset = output.offset + output.bytes.size()});
 }
 
 void RunEngine::flush(bool waits) {

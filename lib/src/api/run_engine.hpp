@@ -15,7 +15,7 @@
 
 #include "api/inbox.hpp"
 #include "core/client.hpp"
-#include "core/manager_events.hpp"
+#include "core/hand_over.hpp"
 
 namespace fanmill::api {
 
@@ -24,7 +24,7 @@ struct RunPorts {
   Inbox& inbox;
   /// Hands events to the loop, and leaves none. `waits`: this thread will now wait for what comes of
   /// them.
-  std::function<void(std::vector<core::ManagerEvent>&, bool waits)> post;
+  std::function<void(core::PostedEvents&, bool waits)> post;
   /// Started workers will not come back: throws FarmError (launch_failed) if no other is there.
   std::function<void()> check_workers;
   /// The name of the worker with this session; empty if it has gone.
@@ -55,6 +55,7 @@ class RunEngine {
   void perform(const core::ReleaseItem& action);
   void perform(const core::RunFinished& action);
   void take_in(Inbox::Contents& contents);
+  void take_in(core::DeliverGroupEnd&& group_end);
   void take_in(core::ManagerAction&& delivery);
   void take_output(const core::DeliverOutput& output);
   void flush(bool waits = false);
@@ -69,10 +70,10 @@ class RunEngine {
   detail::Runner& runner_;
   core::Client client_;
   core::ClientActions actions_;
-  core::ClientActions performed_;           // of which one is being carried out
-  detail::PulledItem pulled_;               // the latest: its list keeps its memory
-  detail::GroupEnd end_;                    // likewise
-  std::vector<core::ManagerEvent> events_;  // not yet posted
+  core::ClientActions performed_;  // of which one is being carried out
+  detail::PulledItem pulled_;      // the latest: its list keeps its memory
+  detail::GroupEnd end_;           // likewise
+  core::PostedEvents events_;      // not yet posted
   std::chrono::steady_clock::time_point flushed_;
   std::exception_ptr error_;
   bool performing_ = false;

@@ -27,7 +27,7 @@ Manager::~Manager() = default;
 Manager::Manager(Manager&&) noexcept = default;
 Manager& Manager::operator=(Manager&&) noexcept = default;
 
-void Manager::step(Instant now, ManagerEvent event, ManagerActions& out) {
+void Manager::step(Instant now, ManagerEvent&& event, ManagerActions& out) {
   ManagerState& state = *state_;
   state.out = &out;
   state.turn += 1;

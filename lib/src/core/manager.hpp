@@ -93,7 +93,10 @@ class Manager {
   Manager& operator=(Manager&&) noexcept;
 
   /// Takes in one fact. Appends to `out`. `now` must not go backwards.
-  void step(Instant now, ManagerEvent event, ManagerActions& out);
+  void step(Instant now, ManagerEvent&& event, ManagerActions& out);
+  void step(Instant now, const ManagerEvent& event, ManagerActions& out) {
+    step(now, ManagerEvent(event), out);
+  }
   /// Once per turn, after the facts: passed deadlines and the hand-out of ready tasks.
   void tick(Instant now, ManagerActions& out);
   /// When `tick` next has something to do even if nothing happens; nothing if no deadline is

@@ -25,7 +25,7 @@ Worker::~Worker() = default;
 Worker::Worker(Worker&&) noexcept = default;
 Worker& Worker::operator=(Worker&&) noexcept = default;
 
-void Worker::step(Instant now, WorkerEvent event, WorkerActions& out) {
+void Worker::step(Instant now, WorkerEvent&& event, WorkerActions& out) {
   if (state_->ended) return;
   std::visit([&](auto& fact) { state_->on(now, fact, out); }, event);
   state_->settle(now, out);

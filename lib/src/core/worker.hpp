@@ -232,7 +232,10 @@ class Worker {
 
   /// Takes in one fact. Appends to `out`. `now` must not go backwards. After EndWorker nothing more
   /// is answered. O(log n) in the tasks and results that the worker holds.
-  void step(Instant now, WorkerEvent event, WorkerActions& out);
+  void step(Instant now, WorkerEvent&& event, WorkerActions& out);
+  void step(Instant now, const WorkerEvent& event, WorkerActions& out) {
+    step(now, WorkerEvent(event), out);
+  }
   /// Once per turn, after the facts: passed deadlines.
   void tick(Instant now, WorkerActions& out);
   /// When `tick` next has something to do even if nothing happens; nothing before the start and

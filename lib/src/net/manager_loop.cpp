@@ -49,12 +49,6 @@ void empty(std::vector<Each>& list) {
   if (list.capacity() > kept_max) list.shrink_to_fit();
 }
 
-// Most often there is nothing before them, and no record has to move.
-void append(std::vector<core::ManagerEvent>& events, std::vector<core::ManagerEvent>& to) {
-  if (to.empty()) return to.swap(events);
-  std::move(events.begin(), events.end(), std::back_inserter(to));
-}
-
 }  // namespace
 
 class ManagerLoop::Impl {
@@ -72,7 +66,7 @@ class ManagerLoop::Impl {
   void start() {
     thread_ = std::thread([this] { run(); });
   }
-  void post(std::vector<core::ManagerEvent>& events, Poster poster);
+  void post(core::PostedEvents& events, Poster poster);
   void call(const std::function<void()>& body);
   void recheck();
   void stop(Duration linger);
@@ -122,7 +116,7 @@ class ManagerLoop::Impl {
   // Of whoever has that mutex.
   const Switchboard::EventSink take_;
   core::ManagerActions actions_;
-  std::vector<core::ManagerEvent> taken_;  // from posted_
+  core::PostedEvents taken_;  // from posted_
   Instant now_{};
   Instant planned_{};       // when the coming turn is to begin at the latest
   Instant sleeps_until_{};  // what was planned when the loop fell asleep
@@ -143,7 +137,7 @@ class ManagerLoop::Impl {
 
   std::mutex mutex_;  // for all below
   std::condition_variable call_done_;
-  std::vector<core::ManagerEvent> posted_;
+  core::PostedEvents posted_;
   std::vector<Call*> calls_;
   std::optional<Duration> stop_linger_;  // set: leave
   bool gate_changed_ = false;
@@ -154,14 +148,14 @@ class ManagerLoop::Impl {
   std::thread thread_;
 };
 
-void ManagerLoop::Impl::post(std::vector<core::ManagerEvent>& events, Poster poster) {
+void ManagerLoop::Impl::post(core::PostedEvents& events, Poster poster) {
   const bool is_within = turn_thread_ == std::this_thread::get_id();  // from within `deliver`
   // Much to do is done beside the poster.
   const bool helps = poster == Poster::waits && !is_within && events.size() <= helped_events_max;
   bool is_asleep = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!stop_linger_) append(events, posted_);
+    if (!stop_linger_) posted_.append(events);
     events.clear();
     if (stop_linger_) return;
     is_asleep = asleep_;
@@ -392,11 +386,15 @@ void ManagerLoop::Impl::drain_after_stall() {
 void ManagerLoop::Impl::take_posted() {
   {
     const std::lock_guard lock(mutex_);
-    taken_.swap(posted_);
+    taken_.append(posted_);
     recheck_due_ = std::exchange(gate_changed_, false) || recheck_due_;
   }
-  for (core::ManagerEvent& event : taken_) take(std::move(event));
-  empty(taken_);
+  const auto foresee = [](const core::GroupSubmitted& group) {
+    if (!group.tasks.empty()) group.tasks.front().payload.bytes.prefetch();
+  };
+  taken_.take_all([this](core::GroupSubmitted&& group) { take(std::move(group)); },
+                  [this](core::ManagerEvent&& event) { take(std::move(event)); }, foresee,
+                  core::handed_over_kept_max);
 }
 
 void ManagerLoop::Impl::tell_turned_back() {
@@ -520,10 +518,12 @@ Result<std::unique_ptr<ManagerLoop>> ManagerLoop::start(ManagerLoopOptions optio
 }
 
 void ManagerLoop::post(std::vector<core::ManagerEvent> events, Poster poster) {
-  impl_->post(events, poster);
+  core::PostedEvents list;
+  for (core::ManagerEvent& event : events) list.push_back(std::move(event));
+  impl_->post(list, poster);
 }
 
-void ManagerLoop::post_all(std::vector<core::ManagerEvent>& events, Poster poster) {
+void ManagerLoop::post_all(core::PostedEvents& events, Poster poster) {
   impl_->post(events, poster);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "core/hand_over.hpp"
 #include "core/manager.hpp"
 #include "net/gate.hpp"
 #include "net/loop_counters.hpp"
@@ -56,7 +57,7 @@ class ManagerLoop {
   enum class Poster : std::uint8_t { goes_on, waits };
   void post(std::vector<core::ManagerEvent> events, Poster poster = Poster::goes_on);
   /// The same. Leaves no events but memory for the next, which need not be had anew.
-  void post_all(std::vector<core::ManagerEvent>& events, Poster poster);
+  void post_all(core::PostedEvents& events, Poster poster);
   /// As bound, with ports filled in, in the order of the options.
   [[nodiscard]] const std::vector<std::string>& endpoints() const;
   /// Runs `ask` on the loop's thread between two turns and waits for it; any thread. After `stop`

@@ -120,7 +120,7 @@ class WorkerLoop {
   void take_facts();
   void take_messages();
   void tell_trouble();
-  void step(core::WorkerEvent event) { core_.step(now_, std::move(event), actions_); }
+  void step(core::WorkerEvent&& event) { core_.step(now_, std::move(event), actions_); }
   void carry_out();
   void perform(core::OpenConnection&&) { dealer_.open(); }
   void perform(core::WorkerSend&& send);
