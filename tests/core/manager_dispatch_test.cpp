@@ -85,6 +85,21 @@ TEST_CASE("a worker is not sent more bytes than its credit", "[unit][manager]") 
   CHECK(farm.take() == "item 0 decided by 0, 1: task 3 (sixsix)");
 }
 
+TEST_CASE("of its credit in bytes a worker has a quarter beyond its slots, on this host an eighth",
+          "[unit][manager]") {
+  ManagerOptions options = with_prefetch(8);
+  options.credit_bytes = 64;
+  ManagerFixture farm(options);
+  const bool is_here = GENERATE(true, false);
+  const auto slots = GENERATE(as<std::uint16_t>(), 1, 3);
+  farm.join(1, {.slots = slots, .same_host = is_here});
+  for (int i = 0; i < 16; ++i) farm.submit({task_of(Payload::raw("eight by"))});
+  CHECK(farm.manager.workers()[0].held == slots + (is_here ? 1U : 2U));
+  farm.say(1, result_of(1));
+  CHECK(farm.manager.workers()[0].held == slots + (is_here ? 1U : 2U));
+  farm.take();
+}
+
 TEST_CASE("a payload larger than all credit goes to a worker that holds nothing else",
           "[unit][manager]") {
   ManagerOptions options = bench_options();

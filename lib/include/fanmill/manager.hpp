@@ -79,7 +79,9 @@ struct ManagerOptions {
   /// waits at a busy worker is taken back when another is idle.
   std::optional<std::uint32_t> prefetch;
   /// Bytes of task inputs that one worker may hold unanswered; at least 1 MiB, which one task may
-  /// have; a larger one is given to a worker that has nothing else, or less than this.
+  /// have; a larger one is given to a worker that has nothing else, or less than this. A quarter of it
+  /// may wait there for a free slot, an eighth on this host, and one task in any case: more for large
+  /// inputs over long ways.
   std::size_t credit_bytes = 8U << 20;
   /// Bytes that one task or one result may have: 1 MiB to 1 GiB. More than 1 MiB goes in parts, to and
   /// from workers that take them: those of this library do.

@@ -142,6 +142,11 @@ inline constexpr std::uint32_t prefetch_max = 4096;
 inline constexpr std::uint32_t prefetch_most = 1024;
 inline constexpr std::size_t credit_bytes =
     8U << 20;  // of payloads sent to one worker and not yet answered
+// Of those, so much waits at it beyond its slots, but for one task: 2 MiB, so that a line is never idle
+// while a task runs. On the manager's own host sending takes processors, not a line: there more than 1 MiB would
+// only leave the caches.
+inline constexpr std::size_t credit_ahead_share = 4;
+inline constexpr std::size_t credit_ahead_share_same_host = 8;
 // A worker whose tasks are short hands its executor the next ones ahead, as many as take so long: far
 // more than it takes to wake a thread up, and short beside what anybody waits for.
 inline constexpr Duration ahead_time = 1ms;

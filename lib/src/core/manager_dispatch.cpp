@@ -426,13 +426,25 @@ void ManagerState::refresh_room(std::uint32_t index) {
   }
   // A payload may be larger than the whole credit: it is sent to a worker that holds nothing else.
   const bool bytes_used_up = session.active > 0 && session.active_bytes >= options.credit_bytes;
-  if (bytes_used_up && !FANMILL_PLANTED(bytes_unlimited)) room = Room::none;
+  if ((bytes_used_up || (room == Room::spare && is_far_ahead(session))) &&
+      !FANMILL_PLANTED(bytes_unlimited))
+    room = Room::none;
   if (room == session.room) return;
   if (session.room == Room::idle) profile.idle.erase(sessions, index);
   if (session.room == Room::spare) profile.spare.erase(sessions, index);
   if (room == Room::idle) profile.idle.push_back(sessions, index);
   if (room == Room::spare) profile.spare.push_back(sessions, index);
   session.room = room;
+}
+
+/// Large payloads that wait at a worker leave the caches before they are used. What waits there is taken to have
+/// its share of the bytes that the worker holds.
+bool ManagerState::is_far_ahead(const SessionRecord& session) const {
+  if (session.active <= session.slots) return false;
+  const std::size_t ahead = session.active_bytes * (session.active - session.slots);
+  const std::size_t share =
+      session.same_host ? limits::credit_ahead_share_same_host : limits::credit_ahead_share;
+  return ahead > 0 && ahead >= options.credit_bytes / share * session.active;
 }
 
 /// Counts a task that is sent ahead. So many in a row, in one message, are worth little beside what the

@@ -220,6 +220,7 @@ struct ManagerState {
   void set_running(std::uint32_t attempt);
   void refresh_room(std::uint32_t session);
   [[nodiscard]] bool row_is_over(SessionRecord& session) const;
+  [[nodiscard]] bool is_far_ahead(const SessionRecord& session) const;
   static void adapt_credit(SessionRecord& session, Duration busy);
   [[nodiscard]] bool is_held_up(const SessionRecord& session, Duration patience) const;
   void refresh_backlog(std::uint32_t session);
