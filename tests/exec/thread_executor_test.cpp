@@ -314,7 +314,7 @@ TEST_CASE("what was started in a turn that is not over is revoked or stopped wit
   SECTION("revoked") { executor.revoke(2); }
   SECTION("stopped") { executor.stop(2); }
   executor.start(3, {.attempt = AttemptId{4}, .item = 3});
-  executor.flush();
+  executor.flush(false);
   for (const std::uint64_t item : {1, 3}) gate.let_go(item);
   const auto back = take_at_least(executor, 4);
   const auto revoked = std::find_if(back.begin(), back.end(), [](const Completion& each) {
