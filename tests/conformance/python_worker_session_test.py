@@ -59,6 +59,15 @@ class Greeting(WorkerTest):
         self.welcome()
         self.expect_result(self.task(6), 6)
 
+    def test_who_has_greeted_again_meanwhile_is_told_all_once_more(self):
+        """No claim about the worker: the other tests would fail whenever this host stalls, if the rig did not do this."""
+        self.start(welcome=False)
+        self.assertTrue(self.something_there(1000 * PATIENCE))  # its second Hello; nobody reads the first socket any more
+        self.welcome()
+        self.expect_result(self.task(6), 6)
+        self.assertEqual(self.repeated, 1)
+        self.who(2, {self.attempt_next - 1: ENDED})
+
     def test_ignores_a_welcome_of_another_greeting_and_a_second_one(self):
         self.start(welcome=False)
         self.welcome(session=77, greeting=2)
