@@ -1,9 +1,10 @@
 """Plays the manager for examples/workers/python/collatz_worker.py, so that tests prove that it keeps docs/protocol.md.
 
 The messages are packed and read here by the tables of the document, apart from the worker's own code. No test sleeps:
-to know that the worker has read all that it was told, the manager sends a Heartbeat with flagEcho, as the messages of one
-connection keep their order. A worker that gets no Welcome in time greets again, on a fresh socket: then the rig repeats
-what it has sent since the first greeting, so that no test depends on how fast it is. $FANMILL_SOURCE is the root of the source; status 77 skips.
+to know that the worker has read all that it was told, the manager sends a Heartbeat with flagEcho, as the messages of
+one connection keep their order. A worker that gets no Welcome in time greets again, on a fresh socket: then the rig
+repeats what it has sent since the first greeting, so that no test depends on how fast it is. $FANMILL_SOURCE is the
+root of the source; status 77 skips.
 """
 import json
 import os
