@@ -526,9 +526,12 @@ TEST_CASE("a loop that does not look any more is told of what has ended") {
 }
 
 TEST_CASE("the loop need not look where nothing waits") {
-  ThreadExecutor executor({.functions = {wait_for_stop}});
+  Gate gate;
+  ThreadExecutor executor(
+      {.functions = {[&](const Invocation& in, const std::stop_token&) { return gate.pass(in); }}});
   executor.start(0, {.attempt = AttemptId{1}, .gathers = true});
+  gate.wait_for_begun(1);
   CHECK_FALSE(executor.flush(true));
-  executor.stop(0);
+  gate.let_go(0);
   CHECK(take_at_least(executor, 1).size() == 1);
 }
