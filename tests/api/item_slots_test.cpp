@@ -1,5 +1,6 @@
 #include <fanmill/detail/item_slots.hpp>
 
+#include <array>
 #include <map>
 #include <memory>
 #include <random>
@@ -12,11 +13,19 @@ namespace {
 struct Kept {
   std::shared_ptr<int> value;
 };
+/// Of which a few share a chunk, or none.
+struct Larger : Kept {
+  std::array<char, 1500> more;
+};
+struct Huge : Kept {
+  std::array<char, 5000> more;
+};
 
 }  // namespace
 
-TEST_CASE("slots of items agree with a map, for items in order and some that stay", "[unit][api]") {
-  detail::ItemSlots<Kept> slots;
+TEMPLATE_TEST_CASE("slots of items agree with a map, for items in order and some that stay",
+                   "[unit][api]", Kept, Larger, Huge) {
+  detail::ItemSlots<TestType> slots;
   std::map<std::uint64_t, std::weak_ptr<int>> expected;
   std::mt19937_64 random(11);
   for (std::uint64_t item = 0; item < 5000; ++item) {

@@ -506,6 +506,18 @@ TEST_CASE("while the loop looks by itself it is only told when little waits") {
   CHECK(rig.take() == 2);
 }
 
+// They stay in the queue until they come to its front.
+TEST_CASE("what was revoked is none that waits behind a task that ends") {
+  GatheringRig rig;
+  REQUIRE(rig.executor.flush(true));
+  rig.gate.wait_for_begun(1);
+  for (const std::uint32_t slot : {1U, 2U, 3U, 4U}) rig.executor.revoke(slot);
+  REQUIRE(rig.take() == 4);
+  rig.gate.let_go(0);
+  CHECK(is_readable(rig.executor.completions_fd(), 60'000));
+  CHECK(rig.take() == 1);
+}
+
 TEST_CASE("the end of a task that does not gather is told at once") {
   GatheringRig rig(false);
   REQUIRE(rig.executor.flush(true));

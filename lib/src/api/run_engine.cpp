@@ -183,6 +183,7 @@ void RunEngine::perform(core::CallConclude&& action) {
   std::size_t bytes = 0;
   put(std::move(action.result), end_);
   guarded([&] { bytes = runner_.conclude(action.item, end_); });
+  end_.answers.clear();  // large ones are not kept for the next
   input_paused_ = false;
   if (error_) return;
   step(core::ItemConcluded{.item = action.item, .bytes = bytes});

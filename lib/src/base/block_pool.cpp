@@ -45,17 +45,18 @@ void drop(std::unique_ptr<Magazine> magazine) {
   for (std::uint32_t i = 0; i < magazine->count; ++i) std::free(magazine->blocks[i]);
 }
 
-/// Full magazines of one class, for whoever has run out.
+/// Full magazines of one class, for whoever has run out. Nobody waits for another, who may not be there
+/// any more: in a process that was forked while a thread had the lock.
 class Depot {
  public:
   [[nodiscard]] std::unique_ptr<Magazine> take() {
-    const std::lock_guard lock(mutex_);
-    return count_ == 0 ? nullptr : std::move(full_[--count_]);
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    return !lock || count_ == 0 ? nullptr : std::move(full_[--count_]);
   }
   void put(std::unique_ptr<Magazine> magazine) {
     {
-      const std::lock_guard lock(mutex_);
-      if (count_ < full_.size()) full_[count_++] = std::move(magazine);
+      const std::unique_lock lock(mutex_, std::try_to_lock);
+      if (lock && count_ < full_.size()) full_[count_++] = std::move(magazine);
     }
     drop(std::move(magazine));
   }
@@ -67,11 +68,12 @@ class Depot {
   std::array<std::unique_ptr<Magazine>, 32> full_;
 };
 
-/// Lives as long as any thread does.
-Depot& depot(std::size_t which) {
-  static auto* const depots = new std::array<Depot, class_count>;
-  return (*depots)[which];
-}
+union Depots {
+  std::array<Depot, class_count> of;
+  constexpr Depots() : of{} {}
+  ~Depots() {}  // they live as long as any thread does
+};
+constinit Depots depots;
 
 /// What one thread has of one class.
 class Shelf {
@@ -99,14 +101,14 @@ class Shelf {
 
   void refill(std::size_t which) {
     if (other_ != nullptr && other_->count > 0) return std::swap(current_, other_);
-    std::unique_ptr<Magazine> full = depot(which).take();
+    std::unique_ptr<Magazine> full = depots.of[which].take();
     if (full == nullptr) return;
     // What was empty is of no use; a magazine is made again where one is needed.
     other_ = std::exchange(current_, std::move(full));
   }
   void make_room(std::size_t which) {
     if (other_ != nullptr && other_->count == 0) return std::swap(current_, other_);
-    if (other_ != nullptr) depot(which).put(std::move(other_));
+    if (other_ != nullptr) depots.of[which].put(std::move(other_));
     other_ = std::exchange(current_, std::unique_ptr<Magazine>(new (std::nothrow) Magazine));
   }
 

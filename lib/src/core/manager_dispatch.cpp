@@ -441,10 +441,11 @@ void ManagerState::refresh_room(std::uint32_t index) {
 /// its share of the bytes that the worker holds.
 bool ManagerState::is_far_ahead(const SessionRecord& session) const {
   if (session.active <= session.slots) return false;
-  const std::size_t ahead = session.active_bytes * (session.active - session.slots);
+  const std::size_t ahead =
+      session.active_bytes * (session.active - session.slots) / session.active;
   const std::size_t share =
       session.same_host ? limits::credit_ahead_share_same_host : limits::credit_ahead_share;
-  return ahead > 0 && ahead >= options.credit_bytes / share * session.active;
+  return ahead > 0 && ahead >= options.credit_bytes / share;
 }
 
 /// Counts a task that is sent ahead. So many in a row, in one message, are worth little beside what the

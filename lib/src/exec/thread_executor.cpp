@@ -70,7 +70,8 @@ struct ThreadExecutor::Shared {
   std::mutex mutex;  // for all below
   std::vector<Started> publishing;
   std::vector<Slot> slots;
-  std::deque<Waiting> queue;  // also what was revoked meanwhile
+  std::deque<Waiting> queue;      // also what was revoked meanwhile
+  std::size_t waiting_count = 0;  // of those in the queue that were not
   std::uint32_t idle_threads = 0;
   std::uint32_t wakes_due = 0;  // of idle threads, for what was started
   bool is_unbegun = false;      // started, and nobody told
@@ -139,7 +140,8 @@ void ThreadExecutor::Shared::enqueue(Started&& one) {
   busy_count += 1;
   if (idle_threads > wakes_due) wakes_due += 1;
   is_unbegun = true;
-  few_waiting = queue.size() / 2;
+  waiting_count += 1;
+  few_waiting = waiting_count / 2;
 }
 
 /// Lets go of the lock for the system call that wakes the loop up. That costs more than a short task,
@@ -152,7 +154,7 @@ void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Comple
   completions.push_back(std::move(completion));
   busy_count -= 1;
   if (busy_count == 0) idle_changed.notify_all();
-  if (is_told || (gathers && looks_soon && queue.size() > few_waiting)) return;
+  if (is_told || (gathers && looks_soon && waiting_count > few_waiting)) return;
   is_told = true;
   lock.unlock();
   wakeup.signal();
@@ -165,6 +167,7 @@ bool ThreadExecutor::Shared::revoke(std::unique_lock<std::mutex>& lock, std::uin
   if (slot.state != Slot::State::waiting) return false;
   const AttemptId attempt = slot.invocation.attempt;
   slot.invocation = {};
+  waiting_count -= 1;
   complete(lock, {.slot = index, .attempt = attempt, .kind = Completion::Kind::revoked});
   return true;
 }
@@ -189,6 +192,7 @@ void ThreadExecutor::Shared::run_thread() {
     const Waiting next = queue.front();
     queue.pop_front();
     if (!waits(next)) continue;
+    waiting_count -= 1;
     Slot& slot = slots[next.slot];
     slot.state = Slot::State::running;
     Invocation invocation = std::move(slot.invocation);
@@ -286,7 +290,7 @@ bool ThreadExecutor::flush(bool looks_soon) {
     shared_->publish(lock);
     wakes = std::exchange(shared_->wakes_due, 0);
     if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
-    looks_soon = looks_soon && !shared_->queue.empty();
+    looks_soon = looks_soon && shared_->waiting_count > 0;
     shared_->looks_soon = looks_soon;
     if (!looks_soon && !shared_->completions.empty())
       tells = !std::exchange(shared_->is_told, true);

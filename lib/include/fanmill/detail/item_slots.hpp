@@ -5,7 +5,9 @@
 // chunk goes after its last item: one that stays keeps its neighbours' memory, and no more.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,6 +21,10 @@ namespace fanmill::inline v0::detail {
 template <typename T>
 class ItemSlots {
  public:
+  ItemSlots() = default;
+  ItemSlots(const ItemSlots&) = delete;
+  ItemSlots& operator=(const ItemSlots&) = delete;
+
   /// Null if nothing is kept of the item. Valid until it is erased.
   T* find(std::uint64_t item) {
     Chunk* const chunk = chunk_of(item);
@@ -52,7 +58,9 @@ class ItemSlots {
   }
 
  private:
-  static constexpr std::uint64_t chunk_size = 32;
+  // Of large ones fewer, as one that stays keeps all of them.
+  static constexpr std::uint64_t chunk_size =
+      std::bit_floor(std::clamp<std::uint64_t>(4096 / sizeof(std::optional<T>), 1, 32));
   struct Chunk {
     std::uint32_t count = 0;
     std::array<std::optional<T>, chunk_size> slots;
@@ -66,7 +74,7 @@ class ItemSlots {
   }
   Chunk* open(std::uint64_t item) {
     std::unique_ptr<Chunk> made = std::move(spare_);
-    if (made == nullptr) made = std::make_unique<Chunk>();
+    if (made == nullptr) made.reset(new Chunk);  // make_unique would write zeros first
     Chunk* const chunk = made.get();
     chunks_.emplace(item / chunk_size, std::move(made));
     return turn_to(item / chunk_size, chunk);
