@@ -263,7 +263,7 @@ constexpr bool is_sanitized = true;
 constexpr bool is_sanitized = false;
 #endif
 // And need more address space than a limit of memory leaves.
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t memory_limit = 0;
 #else
 constexpr std::uint64_t memory_limit = 1U << 30;
