@@ -71,7 +71,7 @@ class Depot {
 union Depots {
   std::array<Depot, class_count> of;
   constexpr Depots() : of{} {}
-  ~Depots() {}  // they live as long as any thread does
+  ~Depots() {}  // NOLINT: they live as long as any thread does
 };
 constinit Depots depots;
 

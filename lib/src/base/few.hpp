@@ -23,7 +23,7 @@ class Few {
  public:
   using value_type = T;
 
-  Few() noexcept {}
+  Few() noexcept {}  // NOLINT: a union has no other
   Few(std::initializer_list<T> from) : Few() { copy(from.begin(), from.size()); }
   Few(const std::vector<T>& from) : Few() { copy(from.data(), from.size()); }  // NOLINT: as a list
   Few(const Few& from) : Few() { copy(from.data(), from.size()); }

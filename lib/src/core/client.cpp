@@ -134,7 +134,7 @@ void Client::step(GroupEndReceived&& event, ClientActions& out) {
   state_->take(std::move(event), out);
 }
 void Client::step(ItemConcluded&& event, ClientActions& out) {
-  state_->take(std::move(event), out);
+  state_->take(std::move(event), out);  // NOLINT(performance-move-const-arg): as the others
 }
 
 bool Client::may_pull() const {

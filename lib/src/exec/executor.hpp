@@ -112,7 +112,7 @@ class Executor {
   /// Before the first `start`: a thread that has nothing more to do offers its completion to `helper`,
   /// which takes it if the loop sleeps, and may call `start`. That saves a wake-up. For executors that
   /// have such threads.
-  virtual void set_helper(Helper /*helper*/) {}
+  virtual void set_helper(Helper /*helper*/) {}  // NOLINT: kept by who has such threads
   /// Appends all completions that wait to `out`; also some of which the descriptor has not told yet, so
   /// whoever is about to judge a task by the clock asks first.
   virtual void take(std::vector<Completion>& out) = 0;

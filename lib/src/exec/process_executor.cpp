@@ -255,7 +255,7 @@ void ProcessExecutor::give(std::uint32_t index, std::uint32_t which) {
   send_about(which, order);
 }
 
-void ProcessExecutor::take_back(Slot& slot, std::deque<std::uint32_t>::iterator which) {
+void ProcessExecutor::take_back(Slot& slot, const std::deque<std::uint32_t>::iterator& which) {
   slot.given_bytes -= places_[*which].invocation.payload.bytes.size();
   if (which - slot.given.begin() < static_cast<std::ptrdiff_t>(slot.sent)) slot.sent -= 1;
   slot.given.erase(which);

@@ -121,7 +121,7 @@ class ProcessExecutor final : public Executor {
   [[nodiscard]] std::uint32_t ahead_each() const;
   [[nodiscard]] bool may_gather(const Slot& slot) const;
   void send_orders();
-  void take_back(Slot& slot, std::deque<std::uint32_t>::iterator which);
+  void take_back(Slot& slot, const std::deque<std::uint32_t>::iterator& which);
   void note_begun(const Slot& slot);
   void ask_back(std::uint32_t place);
   void ask_back_for_idle();

@@ -243,7 +243,7 @@ ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(opt
     thread.detach();
   };
   try {
-    for (std::uint32_t i = 0; i < options.slots; ++i)
+    for (std::uint32_t i = 0; i < shared_->thread_count; ++i)
       launch([shared = shared_] { shared->run_thread(); });
     launch([shared = shared_] { shared->run_stopper(); });
   } catch (const std::system_error& error) {
