@@ -83,8 +83,8 @@ using ClientEvent =
 struct TellManager {
   template <typename Order>
   requires std::constructible_from<ManagerEvent, Order&&>
-  explicit TellManager(Order&& order)
-      : event(std::forward<Order>(order)) {}  // NOLINT: no TellManager
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): of no TellManager
+  explicit TellManager(Order&& order) : event(std::forward<Order>(order)) {}
   ManagerEvent event;
 };
 /// A task of a group with Policy::client has ended: ask the user's function, answer with
