@@ -410,16 +410,24 @@ TEST_CASE("a worker that is to give up soon waits longer where there is a connec
   WorkerRig rig(options);
   rig.start();
   rig.step(WorkerConnected{});
+  const Instant begun = rig.now;
   SECTION("as long as that stands") {
     rig.pass(1s);
     rig.lose_connection();
     rig.pass(2s);
     CHECK(rig.worker.ended());
   }
+  SECTION("not where the next ones don't come about: its host is gone") {
+    while (!rig.worker.ended()) {
+      rig.pass_to_deadline();
+      REQUIRE(rig.now - begun < 20s);
+    }
+  }
   SECTION("as any other") {
     for (int second = 1; second < 60; ++second) {
       rig.pass(1s);  // and greets again by new ones
       CHECK_FALSE(rig.worker.ended());
+      rig.step(WorkerConnected{});
     }
     rig.pass(1s);
     CHECK(rig.worker.ended());

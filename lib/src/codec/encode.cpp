@@ -264,12 +264,18 @@ Result<Frames> write(const core::Output& output, std::uint16_t version, HeaderBu
   return header.finish(output.bytes, true);
 }
 
-Result<Frames> write(const core::OutputTaken& taken, std::uint16_t version, HeaderBuffer& buffer) {
+template <typename Schema, typename Taken>
+Result<Frames> write_taken(const Taken& taken, std::uint16_t kind, std::uint16_t version,
+                           HeaderBuffer& buffer) {
   FANMILL_ASSERT(taken.attempt.valid(), taken.attempt);
-  HeaderWriter<schema::OutputTaken> header(buffer, schema::KIND_OUTPUT_TAKEN, version);
+  HeaderWriter<Schema> header(buffer, kind, version);
   header->setAttempt(taken.attempt.value);
   header->setOffset(taken.offset);
   return header.finish();
+}
+
+Result<Frames> write(const core::OutputTaken& taken, std::uint16_t version, HeaderBuffer& buffer) {
+  return write_taken<schema::OutputTaken>(taken, schema::KIND_OUTPUT_TAKEN, version, buffer);
 }
 
 Result<Frames> write(const core::Tasks& tasks, std::uint16_t version, HeaderBuffer& buffer) {
@@ -302,11 +308,7 @@ Result<Frames> write(const core::Part& part, std::uint16_t version, HeaderBuffer
 }
 
 Result<Frames> write(const core::PartTaken& taken, std::uint16_t version, HeaderBuffer& buffer) {
-  FANMILL_ASSERT(taken.attempt.valid(), taken.attempt);
-  HeaderWriter<schema::PartTaken> header(buffer, schema::KIND_PART_TAKEN, version);
-  header->setAttempt(taken.attempt.value);
-  header->setOffset(taken.offset);
-  return header.finish();
+  return write_taken<schema::PartTaken>(taken, schema::KIND_PART_TAKEN, version, buffer);
 }
 
 // Nobody sends these but tests and the simulator's newer peers; the prefix is all that is known of

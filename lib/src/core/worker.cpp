@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "core/plant.hpp"
@@ -48,6 +49,8 @@ void Worker::tick(Instant now, WorkerActions& out) {
   if (passed(state.manager_lost_deadline())) {
     state.end(ExitStatus::manager_lost, true, "the manager was lost while a task ran", out);
   }
+  // A fresh connection will take the place of the one that stands.
+  if (passed(state.hello_at)) state.was_connected = std::exchange(state.is_connected, false);
   if (passed(state.give_up_deadline())) {
     state.close_session(out);
     state.link = Link::closed;
@@ -100,7 +103,7 @@ void WorkerState::on(Instant /*now*/, WorkerConnected&, WorkerActions& /*out*/) 
 }
 
 void WorkerState::on(Instant now, WorkerConnectionLost&, WorkerActions& out) {
-  is_connected = false;
+  is_connected = was_connected = false;
   if (link == Link::open) {
     lose_session(now, "the connection was lost", out);
   } else if (link == Link::greeting) {

@@ -360,9 +360,11 @@ std::optional<Instant> WorkerState::heartbeat_deadline() const {
 std::optional<Instant> WorkerState::give_up_deadline() const {
   // Whoever was told to come back later does so once, however long that is.
   if (!seeks_session() || told_to_wait || intent == Intent::leave) return std::nullopt;
-  // A manager to which there is a connection lives, but its host may be too busy for an answer.
-  const Duration patience =
-      is_connected ? std::max(options.give_up_after, limits::give_up_after) : options.give_up_after;
+  // A manager to which there is a connection lives, but its host may be too busy for an answer. A fresh
+  // one that takes a former's place has until the next to come about.
+  const Duration patience = is_connected || was_connected
+                                ? std::max(options.give_up_after, limits::give_up_after)
+                                : options.give_up_after;
   const Instant deadline = after(heard_at, patience);
   if (deadline == Instant::max()) return std::nullopt;
   return deadline;

@@ -96,8 +96,9 @@ struct WorkerState {
   std::uint32_t repeats = 0;      // hellos in a row whose welcome did not come in time
   std::uint32_t losses = 0;       // connections in a row that were lost at once
   std::optional<Instant> hello_at;
-  bool is_connected = false;  // to somebody, when last heard of
-  bool told_to_wait = false;  // by a refusal: until `hello_at` nobody gives up
+  bool is_connected = false;   // the connection that was opened last stands
+  bool was_connected = false;  // the one before it stood until then
+  bool told_to_wait = false;   // by a refusal: until `hello_at` nobody gives up
   std::optional<Instant>
       lost_at;  // when the session's connection was lost; nothing once welcomed again
   Instant opened_at;

@@ -44,9 +44,8 @@ constexpr Duration turned_back_interval = 10s;
 // allocator. But not that of a flood.
 template <typename Each>
 void empty(std::vector<Each>& list) {
-  constexpr std::size_t kept_max = 16384;
   list.clear();
-  if (list.capacity() > kept_max) list.shrink_to_fit();
+  if (list.capacity() > core::handed_over_kept_max) list.shrink_to_fit();
 }
 
 }  // namespace
@@ -428,7 +427,7 @@ void ManagerLoop::Impl::carry_out() {
     actions_.emplace_back(core::Observation{
         .kind = core::Observation::Kind::warning, .level = 0, .text = std::move(text)});
   }
-  if (actions_.empty()) return;
+  if (actions_.empty()) return empty(actions_);
   core::ManagerActions batch = std::exchange(actions_, {});
   if (deliver_) deliver_(std::move(batch));
   empty(batch);  // it is another's by now, most often, and has its memory
