@@ -52,4 +52,35 @@ TEST_CASE("a number is in a sequence map once, or not at all", "[unit][base]") {
   CHECK(map.empty());
 }
 
+// It remembers where it looked last.
+TEST_CASE("what is gone with its neighbours is not found any more", "[unit][base]") {
+  const test::AssertTrap trap;
+  SequenceMap<int> map;
+  map.insert(5, 1);
+  map.insert(6, 2);
+  map.erase(5);
+  map.erase(6);
+  CHECK(map.find(5) == nullptr);
+  CHECK_THROWS_AS(map.erase(6), test::AssertionFailed);
+  map.insert(700, 3);  // may take the memory of the others
+  CHECK(map.find(5) == nullptr);
+  SECTION("moved") {
+    SequenceMap<int> other = std::move(map);
+    CHECK(*other.find(700) == 3);
+    map = {};
+    CHECK(map.find(700) == nullptr);
+    CHECK(map.empty());
+    map.insert(700, 4);
+    CHECK(*other.find(700) == 3);
+    CHECK(*map.find(700) == 4);
+  }
+  SECTION("replaced by an empty one") {
+    CHECK(*map.find(700) == 3);
+    map = {};
+    CHECK(map.find(700) == nullptr);
+    map.insert(700, 4);
+    CHECK(*map.find(700) == 4);
+  }
+}
+
 }  // namespace fanmill

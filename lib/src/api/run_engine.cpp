@@ -72,7 +72,7 @@ RunEngine::RunEngine(RunPorts ports, JobId job, detail::Runner& runner,
 void RunEngine::run() {
   Inbox::Contents contents;
   runner_.listen([&inbox = ports_.inbox] { inbox.nudge(); });
-  client_.open(actions_);
+  client_.open(actions());
   perform();
   while (!client_.finished()) {
     look_ahead();
@@ -134,28 +134,29 @@ void RunEngine::guarded(const Call& call) {
     call();
   } catch (...) {
     error_ = std::current_exception();
-    client_.step(core::RunCancelled{}, actions_);
+    client_.step(core::RunCancelled{}, actions());
     perform();
   }
 }
 
 template <typename Fact>
 void RunEngine::step(Fact&& fact) {
-  client_.step(std::forward<Fact>(fact), actions_);
+  client_.step(std::forward<Fact>(fact), actions());
   perform();
 }
 
-/// Carries out `actions_`, and those that follow from them, in order.
+/// Carries out `actions()`, and those that follow from them, in order.
 void RunEngine::perform() {
   // An action's own steps come back here; the outermost call does the work, or the order would be
   // lost.
   if (performing_) return;
   performing_ = true;
-  while (!actions_.empty()) {
-    performed_.swap(actions_);
-    for (core::ClientAction& action : performed_)
+  while (!actions().empty()) {
+    core::ClientActions& performed = actions();
+    filling_ ^= 1;
+    for (core::ClientAction& action : performed)
       std::visit([&](auto& one) { perform(std::move(one)); }, action);
-    performed_.clear();
+    performed.clear();
   }
   performing_ = false;
 }
@@ -220,7 +221,6 @@ void RunEngine::take_in(Inbox::Contents& contents) {
   if (contents.nudged) input_paused_ = false;
   const auto take = [this](auto&& delivery) {
     take_in(std::forward<decltype(delivery)>(delivery));
-    flush_if_due();
   };
   const auto foresee = [](const core::DeliverGroupEnd& end) {
     if (!end.result.answers.empty()) end.result.answers.front().payload.bytes.prefetch();
@@ -247,6 +247,7 @@ void RunEngine::take_output(const core::DeliverOutput& output) {
   guarded([&] { runner_.output(output.item, output.task, output.number, output.bytes.view()); });
   events_.push_back(core::OutputConsumed{.attempt = output.attempt,
                                          .offset = output.offset + output.bytes.size()});
+  flush_if_due();
 }
 
 void RunEngine::flush(bool waits) {

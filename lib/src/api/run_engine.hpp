@@ -7,7 +7,9 @@
 // can run the next list at once.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <fanmill/detail/run.hpp>
 #include <functional>
@@ -48,6 +50,7 @@ class RunEngine {
   void pull_one();
   template <typename Fact>
   void step(Fact&& fact);
+  [[nodiscard]] core::ClientActions& actions() { return action_lists_[filling_]; }
   void perform();
   void perform(core::TellManager&& action);
   void perform(core::CallUpdate&& action);
@@ -69,11 +72,13 @@ class RunEngine {
   std::size_t lookahead_ = 0;  // as it was set last
   detail::Runner& runner_;
   core::Client client_;
-  core::ClientActions actions_;
-  core::ClientActions performed_;  // of which one is being carried out
-  detail::PulledItem pulled_;      // the latest: its list keeps its memory
-  detail::GroupEnd end_;           // likewise
-  core::PostedEvents events_;      // not yet posted
+  // One takes actions while those of the other are carried out. Not swapped: what was just written to one
+  // would be read at once in larger pieces, which waits for all writes before.
+  std::array<core::ClientActions, 2> action_lists_;
+  std::size_t filling_ = 0;
+  detail::PulledItem pulled_;  // the latest: its list keeps its memory
+  detail::GroupEnd end_;       // likewise
+  core::PostedEvents events_;  // not yet posted
   std::chrono::steady_clock::time_point flushed_;
   std::exception_ptr error_;
   bool performing_ = false;

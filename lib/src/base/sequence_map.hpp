@@ -18,43 +18,43 @@ namespace fanmill {
 template <typename T>
 class SequenceMap {
  public:
+  SequenceMap() = default;
+  SequenceMap(SequenceMap&& other) noexcept { swap(other); }
+  SequenceMap& operator=(SequenceMap other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~SequenceMap() = default;
+
   /// What is filed under `number`, or null. Valid until it is erased.
   [[nodiscard]] T* find(std::uint64_t number) {
     return const_cast<T*>(std::as_const(*this).find(number));
   }
   [[nodiscard]] const T* find(std::uint64_t number) const {
-    const std::uint32_t found = chunk_of_number_.find(key(number));
-    if (found == no_index) return nullptr;
-    const Chunk& chunk = chunks_[found];
-    return (chunk.present & bit(number)) == 0 ? nullptr : &chunk.values[number % chunk_size];
+    const Chunk* const chunk = chunk_of(number);
+    if (chunk == nullptr || (chunk->present & bit(number)) == 0) return nullptr;
+    return &chunk->values[number % chunk_size];
   }
 
   /// `number` must not be in the map.
   T& insert(std::uint64_t number, T value) {
-    std::uint32_t index = chunk_of_number_.find(key(number));
-    if (index == no_index) {
-      index = chunks_.insert(Chunk{});
-      chunk_of_number_.insert(key(number), index);
-    }
-    Chunk& chunk = chunks_[index];
-    FANMILL_ASSERT((chunk.present & bit(number)) == 0, "already in the map", number);
-    chunk.present |= bit(number);
+    Chunk* chunk = chunk_of(number);
+    if (chunk == nullptr) chunk = open(number);
+    FANMILL_ASSERT((chunk->present & bit(number)) == 0, "already in the map", number);
+    chunk->present |= bit(number);
     size_ += 1;
-    return chunk.values[number % chunk_size] = std::move(value);
+    return chunk->values[number % chunk_size] = std::move(value);
   }
 
   /// `number` must be in the map.
   void erase(std::uint64_t number) {
-    const std::uint32_t index = chunk_of_number_.find(key(number));
-    FANMILL_ASSERT(index != no_index, "not in the map", number);
-    Chunk& chunk = chunks_[index];
-    FANMILL_ASSERT((chunk.present & bit(number)) != 0, "not in the map", number);
-    chunk.present &= ~bit(number);
-    chunk.values[number % chunk_size] = T{};
+    Chunk* const chunk = chunk_of(number);
+    FANMILL_ASSERT(chunk != nullptr && (chunk->present & bit(number)) != 0, "not in the map",
+                   number);
+    chunk->present &= ~bit(number);
+    chunk->values[number % chunk_size] = T{};
     size_ -= 1;
-    if (chunk.present != 0) return;
-    chunks_.erase(index);
-    chunk_of_number_.erase(key(number));
+    if (chunk->present == 0) close(number);
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -73,9 +73,39 @@ class SequenceMap {
     return std::uint64_t{1} << (number % chunk_size);
   }
 
+  /// Null if there is none.
+  Chunk* chunk_of(std::uint64_t number) const {
+    if (key(number) == latest_key_) return latest_;
+    const std::uint32_t index = chunk_of_number_.find(key(number));
+    if (index == no_index) return nullptr;
+    latest_key_ = key(number);
+    return latest_ = const_cast<Chunk*>(&chunks_[index]);
+  }
+  Chunk* open(std::uint64_t number) {
+    const std::uint32_t index = chunks_.insert(Chunk{});
+    chunk_of_number_.insert(key(number), index);
+    latest_key_ = key(number);
+    return latest_ = &chunks_[index];
+  }
+  void close(std::uint64_t number) {
+    chunks_.erase(chunk_of_number_.find(key(number)));
+    chunk_of_number_.erase(key(number));
+    latest_key_ = 0;
+  }
+  void swap(SequenceMap& other) noexcept {
+    std::swap(chunk_of_number_, other.chunk_of_number_);
+    std::swap(chunks_, other.chunks_);
+    std::swap(size_, other.size_);
+    std::swap(latest_key_, other.latest_key_);
+    std::swap(latest_, other.latest_);
+  }
+
   FlatMap chunk_of_number_;
   Slab<Chunk> chunks_;
   std::size_t size_ = 0;
+  // The last that was asked for; most often the next is in it, too.
+  mutable std::uint64_t latest_key_ = 0;
+  mutable Chunk* latest_ = nullptr;
 };
 
 /// From ids to indexes, as FlatMap, for ids that are given out in order.
