@@ -1,4 +1,5 @@
 // One run over one list of items.
+#include <algorithm>
 #include <functional>
 
 #include "catch.hpp"
@@ -465,6 +466,49 @@ TEST_CASE("every fact in every state is handled or ignored by a client", "[clien
     INFO(row.fact);
     CHECK(what_happens == row.expected);
   }
+}
+
+TEST_CASE("what is returned at once is what would be appended", "[client]") {
+  const auto all_of = [](bool at_once) {
+    std::string told;
+    const auto tell = [&](const ClientAction& action) { told += in_short(action) + ", "; };
+    Client client({.job = job, .ordered = true});
+    ClientActions actions;
+    client.open(actions);
+    const auto flush = [&] {
+      std::for_each(actions.begin(), actions.end(), tell);
+      actions.clear();
+    };
+    const auto pull = [&](ItemPulled item) {
+      if (!at_once) return client.step(std::move(item), actions), flush();
+      if (auto order = client.take(std::move(item), actions)) tell(TellManager(std::move(*order)));
+      flush();
+    };
+    const auto end = [&](DeliverGroupEnd group_end) {
+      if (!at_once) return client.step(GroupEndReceived{std::move(group_end)}, actions), flush();
+      if (auto call = client.take(std::move(group_end), actions)) tell(std::move(*call));
+      flush();
+    };
+    flush();
+    pull({.policy = Policy::first(), .tasks = {TaskSpec{}}});
+    pull({.policy = {Policy::Kind::client, 1}});  // no task, so its call comes at once
+    pull({.policy = Policy::first(), .tasks = {TaskSpec{}}});
+    pull({.policy = Policy::first(), .tasks = {TaskSpec{}}});
+    end({.job = JobId{2}, .item = 2});  // another's
+    end({.job = job, .item = 2, .result = {.decided = true}});
+    end({.job = job, .item = 2, .result = {.decided = true}});  // late
+    client.step(ItemConcluded{.item = 2}, actions);
+    client.step(ItemConcluded{.item = 1}, actions);
+    client.step(RunDrained{}, actions);
+    end({.job = job, .item = 0, .result = {.withdrawn = true}});  // those behind it go
+    client.step(JobEndReceived{}, actions);
+    end({.job = job, .item = 3, .result = {.decided = true}});  // its job was over before
+    return told;
+  };
+  CHECK(all_of(true) == all_of(false));
+  CHECK(all_of(true) ==
+        "open, submit 0, conclude 1, submit 2, submit 3, conclude 2 decided, drain, release 1, "
+        "release 2, cut off, ");
 }
 
 }  // namespace

@@ -155,20 +155,30 @@ TEST_CASE("an item costs its client no allocation", "[unit][client]") {
   const Payload payload = Payload::raw("8 bytes.");
   std::uint64_t next = 0;
   std::size_t sum = 0;
-  const auto step = [&](ClientEvent event) {
+  const auto counted = [&](const auto& call) {
     const Counting count;
-    client.step(std::move(event), actions);
+    call();
     sum += allocations;
   };
   const auto round = [&] {
-    actions.clear();
-    for (int i = 0; i < 1000; ++i)
-      step(ItemPulled{.policy = Policy::first(), .tasks = {TaskSpec{.payload = payload}}});
+    for (int i = 0; i < 1000; ++i) {
+      counted([&] {
+        TaskSpecs tasks;
+        tasks.push_back({.payload = payload});
+        const auto order =
+            client.take(ItemPulled{.policy = Policy::first(), .tasks = std::move(tasks)}, actions);
+        REQUIRE(order.has_value());
+      });
+    }
     actions.clear();
     for (int i = 0; i < 1000; ++i, ++next) {
-      GroupResult result{.decided = true, .answers = {Answer{.payload = payload}}};
-      step(GroupEndReceived{{.job = job, .item = next, .result = std::move(result)}});
-      step(ItemConcluded{.item = next, .bytes = 8});
+      DeliverGroupEnd end{.job = job, .item = next, .result = {.decided = true}};
+      end.result.answers.push_back({.payload = payload});
+      counted([&] {
+        const auto call = client.take(std::move(end), actions);
+        REQUIRE(call.has_value());
+        client.step(ItemConcluded{.item = next, .bytes = 8}, actions);
+      });
     }
   };
   round();

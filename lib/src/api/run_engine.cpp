@@ -1,6 +1,7 @@
 #include "api/run_engine.hpp"
 
 #include <fanmill/error.hpp>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -113,7 +114,11 @@ void RunEngine::pull_one() {
   guarded([&] { said = runner_.pull(pulled); });
   if (error_) return;
   if (said == detail::Pull::item) {
-    step(core::ItemPulled{.policy = pulled.policy, .tasks = specs_of(std::move(pulled.tasks))});
+    std::optional<core::GroupSubmitted> order = client_.take(
+        core::ItemPulled{.policy = pulled.policy, .tasks = specs_of(std::move(pulled.tasks))},
+        actions());
+    if (order) events_.push_back(std::move(*order));
+    perform();
     return;
   }
   // Only callbacks bring more, and only open items have callbacks; or another thread does, and says
@@ -149,7 +154,7 @@ void RunEngine::step(Fact&& fact) {
 void RunEngine::perform() {
   // An action's own steps come back here; the outermost call does the work, or the order would be
   // lost.
-  if (performing_) return;
+  if (performing_ || actions().empty()) return;
   performing_ = true;
   while (!actions().empty()) {
     core::ClientActions& performed = actions();
@@ -229,7 +234,10 @@ void RunEngine::take_in(Inbox::Contents& contents) {
 }
 
 void RunEngine::take_in(core::DeliverGroupEnd&& group_end) {
-  if (group_end.job == job_) step(core::GroupEndReceived{.end = std::move(group_end)});
+  if (group_end.job != job_) return;
+  if (std::optional<core::CallConclude> call = client_.take(std::move(group_end), actions()))
+    perform(std::move(*call));
+  perform();
 }
 
 void RunEngine::take_in(core::ManagerAction&& delivery) {

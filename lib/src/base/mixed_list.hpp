@@ -17,12 +17,15 @@ namespace fanmill {
 template <typename Common, typename Any>
 class MixedList {
  public:
+  void push_back(Common&& common) {
+    // The memory was another thread's before, and whatever is written there waits for it.
+    if (common_.capacity() - common_.size() > ahead)
+      __builtin_prefetch(common_.data() + common_.size() + ahead, 1);
+    common_.push_back(std::move(common));
+  }
   void push_back(Any&& any) {
     if (auto* common = std::get_if<Common>(&any)) {
-      // The memory was another thread's before, and whatever is written there waits for it.
-      if (common_.capacity() - common_.size() > ahead)
-        __builtin_prefetch(common_.data() + common_.size() + ahead, 1);
-      common_.push_back(std::move(*common));
+      push_back(std::move(*common));
     } else {
       others_.push_back({common_.size(), std::move(any)});
     }

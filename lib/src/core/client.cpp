@@ -87,12 +87,14 @@ struct ClientState {
   void on(RunCancelled&& event, ClientActions& out);
   void on(RunDrained&& event, ClientActions& out);
 
+  std::optional<GroupSubmitted> pull(ItemPulled&& event, ClientActions& out);
+  std::optional<CallConclude> end_group(DeliverGroupEnd&& end, ClientActions& out);
   void open_tasks(Item& item, const TaskSpecs& tasks);
   void end_task(Item& item, std::uint32_t task);
   void end_all_tasks(Item& item);
   void update_group(Item& item, UpdateAnswered&& answer, ClientActions& out);
   void call_or_conclude(std::uint64_t index, Item& item, ClientActions& out);
-  void conclude(std::uint64_t index, Item& item, GroupResult&& result, ClientActions& out);
+  [[nodiscard]] CallConclude conclude(std::uint64_t index, Item& item, GroupResult&& result);
   void withdraw(std::uint64_t index, Item& item);
   void release_in_turn(ClientActions& out);
   void release(std::uint64_t index, const Item& item, ClientActions& out);
@@ -129,9 +131,17 @@ void Client::open(ClientActions& out) {
 void Client::step(ClientEvent event, ClientActions& out) {
   std::visit([&](auto& fact) { state_->take(std::move(fact), out); }, event);
 }
-void Client::step(ItemPulled&& event, ClientActions& out) { state_->take(std::move(event), out); }
-void Client::step(GroupEndReceived&& event, ClientActions& out) {
-  state_->take(std::move(event), out);
+std::optional<GroupSubmitted> Client::take(ItemPulled&& event, ClientActions& out) {
+  FANMILL_ASSERT(state_->opened, state_->options.job);
+  if (state_->finished) return std::nullopt;
+  return state_->pull(std::move(event), out);
+}
+std::optional<CallConclude> Client::take(DeliverGroupEnd&& end, ClientActions& out) {
+  FANMILL_ASSERT(state_->opened, state_->options.job);
+  if (state_->finished) return std::nullopt;
+  std::optional<CallConclude> call = state_->end_group(std::move(end), out);
+  if (!call) state_->finish_if_done(out);
+  return call;
 }
 void Client::step(ItemConcluded&& event, ClientActions& out) {
   state_->take(std::move(event), out);  // NOLINT(performance-move-const-arg): as the others
@@ -163,8 +173,13 @@ std::uint64_t Client::items_released() const { return state_->released; }
 std::uint64_t Client::items_withdrawn() const { return state_->withdrawn; }
 
 void ClientState::on(ItemPulled&& event, ClientActions& out) {
+  if (std::optional<GroupSubmitted> order = pull(std::move(event), out))
+    tell(std::move(*order), out);
+}
+
+std::optional<GroupSubmitted> ClientState::pull(ItemPulled&& event, ClientActions& out) {
   FANMILL_ASSERT(!input_ended, "an item after the end of the input", options.job);
-  if (cancelled || job_ended) return;
+  if (cancelled || job_ended) return std::nullopt;
   const std::uint64_t index = pulled++;
   Item& item = items.insert(index, Item{});
   const bool is_asked = event.policy.kind == Policy::Kind::client;
@@ -174,14 +189,11 @@ void ClientState::on(ItemPulled&& event, ClientActions& out) {
   open_tasks(item, event.tasks);
   if (is_asked && event.tasks.empty()) {
     // No end of a task would ever name the manager's group, so it is given none.
-    conclude(index, item, {}, out);
-    return;
+    out.emplace_back(conclude(index, item, {}));
+    return std::nullopt;
   }
-  tell(GroupSubmitted{.job = options.job,
-                      .item = index,
-                      .policy = event.policy,
-                      .tasks = std::move(event.tasks)},
-       out);
+  return GroupSubmitted{
+      .job = options.job, .item = index, .policy = event.policy, .tasks = std::move(event.tasks)};
 }
 
 void ClientState::on(InputEnded&&, ClientActions& out) {
@@ -208,17 +220,21 @@ void ClientState::on(TaskEndReceived&& event, ClientActions& out) {
 }
 
 void ClientState::on(GroupEndReceived&& event, ClientActions& out) {
-  DeliverGroupEnd& end = event.end;
-  if (end.job != options.job) return;
+  if (std::optional<CallConclude> call = end_group(std::move(event.end), out))
+    out.emplace_back(std::move(*call));
+}
+
+std::optional<CallConclude> ClientState::end_group(DeliverGroupEnd&& end, ClientActions& out) {
+  if (end.job != options.job) return std::nullopt;
   Item* item = find(end.item, Item::Phase::submitted);
-  if (item == nullptr) return;
+  if (item == nullptr) return std::nullopt;
   if (end.result.withdrawn) {
     withdraw(end.item, *item);
     release_in_turn(out);
-    return;
+    return std::nullopt;
   }
-  if (item->asked != no_index) return;
-  conclude(end.item, *item, std::move(end.result), out);
+  if (item->asked != no_index) return std::nullopt;
+  return conclude(end.item, *item, std::move(end.result));
 }
 
 void ClientState::on(JobEndReceived&&, ClientActions&) {
@@ -234,7 +250,7 @@ void ClientState::on(UpdateAnswered&& event, ClientActions& out) {
   asked_of(*item).calling = false;
   if (event.done) {
     tell(GroupUpdated{.group = asked_of(*item).group, .done = true}, out);
-    conclude(event.item, *item, {.decided = true}, out);
+    out.emplace_back(conclude(event.item, *item, {.decided = true}));
     return;
   }
   const std::uint64_t index = event.item;
@@ -338,16 +354,15 @@ void ClientState::call_or_conclude(std::uint64_t index, Item& item, ClientAction
   }
   if (item.tasks_open > (FANMILL_PLANTED(concluded_early) ? 1 : 0)) return;
   tell(GroupUpdated{.group = mine.group, .done = true}, out);
-  conclude(index, item, {}, out);
+  out.emplace_back(conclude(index, item, {}));
 }
 
-void ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result,
-                           ClientActions& out) {
+CallConclude ClientState::conclude(std::uint64_t index, Item& item, GroupResult&& result) {
   end_all_tasks(item);
   if (item.asked != no_index) asked_of(item).uncalled.clear();
   items_submitted -= 1;
   item.phase = Item::Phase::concluding;
-  out.emplace_back(CallConclude{.item = index, .result = std::move(result)});
+  return {.item = index, .result = std::move(result)};
 }
 
 void ClientState::withdraw(std::uint64_t index, Item& item) {

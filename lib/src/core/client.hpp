@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -134,9 +135,10 @@ class Client {
   /// that are gone, even behind one that takes for ever (which keeps the memory of its neighbours).
   void step(ClientEvent event, ClientActions& out);
   ///@{
-  /// The same, for what comes once for each item.
-  void step(ItemPulled&& event, ClientActions& out);
-  void step(GroupEndReceived&& event, ClientActions& out);
+  /// The same for what comes once for each item. What comes of it as a rule is returned, not appended: an
+  /// order for the manager (TellManager), a call. It stands before what is appended.
+  [[nodiscard]] std::optional<GroupSubmitted> take(ItemPulled&& event, ClientActions& out);
+  [[nodiscard]] std::optional<CallConclude> take(DeliverGroupEnd&& end, ClientActions& out);
   void step(ItemConcluded&& event, ClientActions& out);
   ///@}
 
