@@ -1,5 +1,6 @@
 #include "load.hpp"
 
+#include <fanmill.capnp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fanmill/join.hpp>
 #include <memory>
 #include <random>
@@ -27,6 +29,28 @@ using namespace fanmill;        // NOLINT: a program of its own
 using namespace fanmill::core;  // NOLINT
 using core::Result;             // not the one of base/
 using namespace std::chrono_literals;
+
+/// Writes the header of a Result over that of a Task: as long, of the same attempt. False if it is none.
+/// The offsets are those of docs/protocol.md; a Result of 5 words has no memoryBytes and no texts.
+bool turn_into_result(zmq::message_t& header) {
+  constexpr std::size_t task_bytes = 64;
+  constexpr std::uint64_t root = 5ULL << 32U | 2ULL << 48U;
+  constexpr std::uint64_t busy_us = 1;
+  auto* const at = static_cast<char*>(header.data());
+  std::uint16_t kind = 0;
+  if (header.size() != task_bytes) return false;
+  std::memcpy(&kind, at + 12, sizeof kind);
+  if (kind != schema::KIND_TASK) return false;
+  kind = schema::KIND_RESULT;
+  std::memcpy(at, &root, sizeof root);
+  std::memcpy(at + 12, &kind, sizeof kind);
+  std::memcpy(at + 26, at + 34, 2);  // encoding
+  std::memset(at + 24, 0, 2);        // outcome: ok
+  std::memset(at + 28, 0, 4);        // detail
+  std::memcpy(at + 32, &busy_us, sizeof busy_us);
+  std::memset(at + 40, 0, task_bytes - 40);
+  return true;
+}
 
 /// One simulated worker: a session, and an answer to everything.
 class LoadPeer {
@@ -54,7 +78,7 @@ class LoadPeer {
   }
   /// The same, waiting for each message: for a process that has nothing else to do.
   void serve_forever() {
-    while (receive(zmq::recv_flags::none) && answer()) {
+    while (receive(zmq::recv_flags::none) && (answer_in_place() || answer())) {
     }
   }
 
@@ -72,6 +96,15 @@ class LoadPeer {
     has_payload_ = false;
     if (!socket_.recv(header_, flags)) return false;
     if (header_.more()) has_payload_ = socket_.recv(payload_).has_value();
+    return true;
+  }
+
+  // As a thrifty worker in C does it: the Task's frames go back as the Result's. False if it is no task.
+  bool answer_in_place() {
+    if (!turn_into_result(header_)) return false;
+    started_ += 1;
+    socket_.send(header_, has_payload_ ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    if (has_payload_) socket_.send(payload_, zmq::send_flags::none);
     return true;
   }
 

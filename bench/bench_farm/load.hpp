@@ -12,7 +12,8 @@ namespace bench {
 int run_load(int count, int slots);
 
 /// `bench_farm plain-peer WINDOW [plain]`: one worker without the feature `batch`, in a simple loop that
-/// waits for a message and answers it, with keys unless `plain`.
+/// waits for a message and answers it, with keys unless `plain`. It answers a Task as a thrifty worker in
+/// C would, in the frames in which it came: what the bare workers do, and a few stores.
 int run_plain_peer(int window, bool plain);
 
 }  // namespace bench

@@ -34,6 +34,7 @@ const std::vector<Row>& all_rows() {
       {"alone-computing", "the same with tasks of 100 us", bench::computing_alone},
       {"alone-trip", "one task at a time on one core", bench::trips_alone},
       {"alone-plain-peers", "two workers without batches in plaintext", bench::plain_peers_alone},
+      {"alone-bare-frames", "the bare sockets beside those", bench::bare_frames_alone},
       {"alone-many", "1,000 workers at empty tasks", bench::many_alone},
       {"alone-idle", "4,000 workers and nothing to do", bench::idle_alone},
       {"alone-fan-in", "2,000 slots behind 2,000 connections, and behind 20", bench::fan_in},

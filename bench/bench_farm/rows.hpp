@@ -33,6 +33,7 @@ void payloads(const Settings& settings);
 void keys(const Settings& settings);
 void alone(const Settings& settings);
 void large_alone(const Settings& settings);
+void bare_frames_alone(const Settings& settings);
 void plain_peers_alone(const Settings& settings);
 void many_alone(const Settings& settings);
 void idle_alone(const Settings& settings);

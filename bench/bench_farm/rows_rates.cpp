@@ -86,6 +86,12 @@ void plain_peers_alone(const Settings& settings) {
     sample("plain-peers/alone", "fanmill", farm.run(settings.tasks(400'000)).rate);
 }
 
+void bare_frames_alone(const Settings& settings) {
+  BareFarm bare(settings.scratch.endpoint(true), workers, {.frames = 2});
+  for (int round = 0; round < settings.rounds; ++round)
+    sample("plain-peers/alone", "bare", bare.run(settings.tasks(400'000), window).rate);
+}
+
 void payloads(const Settings& settings) {
   for (const bool encrypted : {false, true}) {
     compare_payloads(settings, "8B", 8, settings.tasks(400'000), window, encrypted);
