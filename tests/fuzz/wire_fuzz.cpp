@@ -14,8 +14,20 @@ bool is_of_another_version(const core::Message& message) {
          (hello->protocol_max < limits::protocol_min || hello->protocol_min > limits::protocol_max);
 }
 
+// What the short way reads the long one reads as the same.
+void try_lone(const InputFrames& frames, const Result<codec::Decoded>& decoded) {
+  Bytes payload = frames.payload() == nullptr ? Bytes() : *frames.payload();
+  core::Result lone;
+  if (!codec::decode_lone(frames.header(), frames.payload() == nullptr ? nullptr : &payload, lone))
+    return;
+  must(decoded.ok(), "read as a lone result, but refused");
+  const auto* result = std::get_if<core::Result>(&decoded.value().message);
+  must(result != nullptr && *result == lone, "means something else as a lone result");
+}
+
 void try_frames(const InputFrames& frames) {
   const Result<codec::Decoded> first = codec::decode(frames.header(), frames.payload());
+  try_lone(frames, first);
   if (!first.ok()) {
     must(first.error().code == ErrorCode::malformed_message, "an error of another code");
     must(!first.error().message.empty(), "an error without words");

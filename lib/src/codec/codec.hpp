@@ -29,6 +29,8 @@ class HeaderBuffer {
  private:
   template <typename Schema>
   friend class HeaderWriter;
+  friend std::string_view encode_header(const core::Task& task, std::uint16_t version,
+                                        HeaderBuffer& buffer);
   alignas(8) std::array<std::uint64_t, limits::header_bytes_max / 8> words_{};
   std::size_t words_used_ = 0;  // everything behind them is zero
 };
@@ -51,6 +53,12 @@ struct Frames {
 [[nodiscard]] Result<Frames> encode(const core::Message& message, std::uint16_t version,
                                     HeaderBuffer& buffer);
 
+/// The header of a Task, in the buffer until its next use; its payload, if it has one, is the second
+/// frame as it is. What `encode` makes, without a share in the payload: a task alone is what peers
+/// without batches get for each task.
+[[nodiscard]] std::string_view encode_header(const core::Task& task, std::uint16_t version,
+                                             HeaderBuffer& buffer);
+
 struct Decoded {
   core::Message message;
   std::uint16_t version = 0;  ///< word 0's; for Hello the highest that the peer speaks
@@ -64,6 +72,12 @@ struct Decoded {
 /// newer Hello may lack what ours must have), and its texts and holdings are left empty: look at
 /// the range first and refuse it.
 [[nodiscard]] Result<Decoded> decode(std::string_view header, const Bytes* payload);
+
+/// Reads a Result as most are, which says nothing in words and whose payload is whole, for a
+/// fraction of the time: what peers without batches send for each task. Takes the payload then;
+/// null if there was no second frame. False for all else, sound or not, which is for `decode`; the
+/// payload is as it was then, and `result` of no use.
+[[nodiscard]] bool decode_lone(std::string_view header, Bytes* payload, core::Result& result);
 
 /// "Hello" and so on; "kind 200" for one that this build doesn't know.
 [[nodiscard]] std::string kind_name(std::uint16_t kind);

@@ -170,22 +170,9 @@ Result<Frames> write(const core::Who& who, std::uint16_t, HeaderBuffer& buffer) 
 }
 
 Result<Frames> write(const core::Task& task, std::uint16_t version, HeaderBuffer& buffer) {
-  FANMILL_ASSERT(task.attempt.valid() && task.group.valid() && task.task.valid(), task.attempt);
-  FANMILL_ASSERT(
-      !task.in_parts || (task.payload.bytes.empty() && task.payload.encoding != Encoding::none),
-      task.attempt);
-  HeaderWriter<schema::Task> header(buffer, schema::KIND_TASK, version,
-                                    flag_if(task.in_parts, schema::FLAG_TASK_PARTS));
-  header->setAttempt(task.attempt.value);
-  header->setGroup(task.group.value);
-  header->setFunction(task.function);
-  header->setEncoding(static_cast<std::uint16_t>(task.payload.encoding));
-  header->setAcknowledged(task.acknowledged);
-  header->setTimeLimitMs(milliseconds_of(task.time_limit));
-  header->setNumber(task.number);
-  header->setItem(task.item);
-  header->setTask(task.task.value);
-  return task.in_parts ? header.finish() : header.finish(task.payload);
+  const std::string_view header = encode_header(task, version, buffer);
+  const bool has_payload = !task.in_parts && task.payload.encoding != Encoding::none;
+  return Frames{header, has_payload ? task.payload.bytes : Bytes(), has_payload};
 }
 
 Result<Frames> write(const core::Result& result, std::uint16_t version, HeaderBuffer& buffer) {

@@ -38,6 +38,7 @@ struct Connection {
   int fd = -1;
   std::uint64_t cookie = 0;  // of the connection that had the descriptor then (accepted.hpp)
   std::string user;          // whom the gate let in
+  bool has_own_id = false;   // its routing id is no other connection's, now or ever
   core::Uuid worker;         // as its hello named it (name_worker); not valid() before
 
   // Of the session that was last opened on it; not valid() for a stranger.

@@ -192,19 +192,16 @@ Status Router::prove_gate(Duration limit) {
 Router::Sent Router::send(std::string_view routing_id, std::string_view header,
                           const Bytes* payload) {
   watch_.used();
-  zmq::message_t first = frame_of(routing_id);
-  const int failure = send_frame(socket_, first, true);
+  const int failure = send_frame(socket_, routing_id, true);
   if (failure == EAGAIN) return Sent::full;
   if (failure == EHOSTUNREACH) return Sent::gone;
   FANMILL_ASSERT(failure == 0, zmq_strerror(failure));
   // Once a ROUTER has taken the routing id it takes the rest; it drops it if the peer goes
   // meanwhile.
-  zmq::message_t second = frame_of(header);
-  const int header_failure = send_frame(socket_, second, payload != nullptr);
+  const int header_failure = send_frame(socket_, header, payload != nullptr);
   FANMILL_ASSERT(header_failure == 0, zmq_strerror(header_failure));
   if (payload == nullptr) return Sent::yes;
-  zmq::message_t third = frame_of(*payload);
-  const int payload_failure = send_frame(socket_, third, false);
+  const int payload_failure = send_frame(socket_, *payload, false);
   FANMILL_ASSERT(payload_failure == 0, zmq_strerror(payload_failure));
   return Sent::yes;
 }

@@ -53,6 +53,20 @@ int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more) {
   return 0;
 }
 
+int send_frame(zmq::socket_t& socket, std::string_view bytes, bool more) {
+  const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+  while (zmq_send(socket.handle(), bytes.data(), bytes.size(), flags) < 0) {
+    if (zmq_errno() != EINTR) return zmq_errno();
+  }
+  return 0;
+}
+
+int send_frame(zmq::socket_t& socket, const Bytes& bytes, bool more) {
+  if (bytes.size() <= copied_bytes_max) return send_frame(socket, bytes.view(), more);
+  zmq::message_t frame = frame_of(bytes);
+  return send_frame(socket, frame, more);
+}
+
 bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
   while (zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) {
     if (zmq_errno() == EINTR) continue;
@@ -70,12 +84,11 @@ bool receive_frames(zmq::socket_t& socket, ReceivedFrames& into) {
   if (!receive_frame(socket, into.header)) return false;
   into.count = 1;
   bool more = into.header.more();
-  zmq::message_t frame;
-  while (more && receive_frame(socket, frame)) {
+  while (more && receive_frame(socket, into.other)) {
     into.count += 1;
-    more = frame.more();
+    more = into.other.more();
     if (into.count != 2) continue;
-    into.payload = bytes_of(frame);
+    into.payload = bytes_of(into.other);
     into.has_payload = true;
   }
   return true;

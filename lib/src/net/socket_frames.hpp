@@ -29,12 +29,18 @@ inline constexpr std::size_t received_copied_bytes_max = 8192;
 
 /// 0, or the errno: EAGAIN if the queue is full, EHOSTUNREACH if a ROUTER's peer is gone.
 [[nodiscard]] int send_frame(zmq::socket_t& socket, zmq::message_t& frame, bool more);
+///@{
+/// The same with `frame_of` these bytes.
+[[nodiscard]] int send_frame(zmq::socket_t& socket, std::string_view bytes, bool more);
+[[nodiscard]] int send_frame(zmq::socket_t& socket, const Bytes& bytes, bool more);
+///@}
 /// Whether there was one.
 [[nodiscard]] bool receive_frame(zmq::socket_t& socket, zmq::message_t& frame);
 
 /// What a DEALER reads, or a ROUTER behind the routing id. Keep one per loop.
 struct ReceivedFrames {
   zmq::message_t header;
+  zmq::message_t other;  // the latest behind it
   Bytes payload;
   bool has_payload = false;
   std::size_t count = 0;  // of frames; those beyond the second were read and dropped

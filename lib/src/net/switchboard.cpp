@@ -87,7 +87,7 @@ void Switchboard::on_monitor_event(const SocketMonitor::Event& event) {
 bool Switchboard::receive(std::size_t messages_max, const EventSink& take) {
   for (std::size_t i = 0; i < messages_max; ++i) {
     if (!router_->receive(received_)) return true;
-    if (auto event = read_message(take)) take(std::move(*event));
+    read_message(take);
   }
   return false;
 }
@@ -98,18 +98,39 @@ Connection& Switchboard::sender(const EventSink& take) {
   Connection* connection = connections_.find(routing_id);
   if (connection == nullptr) return admit(routing_id, received_.fd());
   // A routing id that a peer chose may have been another's before.
-  if (identities_.has_gate() && received_.user() != connection->user)
+  if (identities_.has_gate() && !connection->has_own_id && received_.user() != connection->user)
     return admit_again(*connection, received_.fd(), take);
   return *connection;
 }
 
-std::optional<core::ManagerEvent> Switchboard::read_message(const EventSink& take) {
+void Switchboard::read_message(const EventSink& take) {
   const ReceivedFrames& frames = received_.frames;
   counters_.messages_in += 1;
   counters_.bytes_in += frames.header.size() + frames.payload.size();
 
-  Connection* connection = &sender(take);
-  accepted_.delivered(connection->fd);
+  Connection& from = sender(take);
+  accepted_.delivered(from.fd);
+  if (read_lone_result(from, take)) return;
+  if (auto event = event_of(from, take)) take(std::move(*event));
+}
+
+/// What would come of it in `event_of`, too. False if the message is another.
+bool Switchboard::read_lone_result(const Connection& sender, const EventSink& take) {
+  ReceivedFrames& frames = received_.frames;
+  if (!sender.session.valid() || frames.count > limits::frames_max) return false;
+  auto& received = std::get<core::MessageReceived>(lone_result_);
+  received.peer = sender.peer;
+  auto& result = received.message.emplace<core::Result>();
+  if (!codec::decode_lone(view(frames.header), frames.has_payload ? &frames.payload : nullptr,
+                          result))
+    return false;
+  take(std::move(lone_result_));
+  return true;
+}
+
+std::optional<core::ManagerEvent> Switchboard::event_of(Connection& sender, const EventSink& take) {
+  const ReceivedFrames& frames = received_.frames;
+  Connection* connection = &sender;
   if (identities_.has_gate() && !connection->session.valid() &&
       !identities_.is_known(connection->user)) {
     // Its key was revoked since it came in. Not even its hello is looked at.
@@ -189,7 +210,7 @@ void Switchboard::turn_away(Connection& connection, core::Refuse refuse, const E
   const Result<codec::Frames> frames =
       codec::encode(core::Message{std::move(refuse)}, limits::protocol_max, header_);
   FANMILL_ASSERT(frames.ok(), connection.peer);
-  transmit(connection, frames.value(), true);
+  transmit(connection, frames.value().header, nullptr, true);
   close_later(connection);
   if (!connection.session.valid()) return;
   counters_.peers_lost += 1;
@@ -225,6 +246,7 @@ Connection& Switchboard::admit(std::string_view routing_id, int fd) {
   Connection& connection = connections_.add(
       routing_id, fd, identities_.has_gate() ? received_.user() : std::string_view());
   connection.cookie = accepted_.cookie(fd);
+  connection.has_own_id = router_->has_named(routing_id);
   return connection;
 }
 

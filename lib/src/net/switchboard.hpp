@@ -94,7 +94,10 @@ class Switchboard {
  private:
   void on_monitor_event(const SocketMonitor::Event& event);
   void read_monitor();
-  [[nodiscard]] std::optional<core::ManagerEvent> read_message(const EventSink& take);
+  void read_message(const EventSink& take);
+  bool read_lone_result(const Connection& sender, const EventSink& take);
+  [[nodiscard]] std::optional<core::ManagerEvent> event_of(Connection& sender,
+                                                           const EventSink& take);
   Connection& sender(const EventSink& take);
   [[nodiscard]] std::optional<core::Refuse> refusal_of(const Connection& connection,
                                                        const core::Message& message);
@@ -109,7 +112,9 @@ class Switchboard {
   [[nodiscard]] std::optional<std::string> fault_of(core::Task& task,
                                                     std::optional<Encoding> convert_to) const;
   void answer_unsent(Connection& connection, AttemptId attempt, const std::string& words);
-  void transmit(Connection& connection, const codec::Frames& frames, bool expendable);
+  void send_task(Connection& connection, core::Send& order, core::Task& task);
+  void transmit(Connection& connection, std::string_view header, const Bytes* payload,
+                bool expendable);
   bool flush(Connection& connection);
   void flush_outboxes(Instant now);
   void take_accepted(int fd);
@@ -130,6 +135,8 @@ class Switchboard {
   LoopCounters counters_;
   codec::HeaderBuffer header_;
   Router::Received received_;
+  // What comes most often from peers without batches, made in place: to move it costs more than to read it.
+  core::ManagerEvent lone_result_{core::MessageReceived{}};
 
   std::vector<int> closed_descriptors_;  // as the monitor told; handled once the socket was empty
   std::vector<PeerId> suspects_;         // their descriptor was closed, or is another peer's now

@@ -33,10 +33,8 @@ void Switchboard::send(core::Send order) {
     return;
   }
   if (auto* task = std::get_if<core::Task>(&order.message)) {
-    if (const auto fault = fault_of(*task, order.convert_to)) {
-      answer_unsent(*connection, task->attempt, *fault);
-      return;
-    }
+    send_task(*connection, order, *task);
+    return;
   }
   prepare(*connection, order.message);
   const Result<codec::Frames> frames = codec::encode(order.message, order.version, header_);
@@ -47,16 +45,27 @@ void Switchboard::send(core::Send order) {
   if (std::holds_alternative<core::Welcome>(order.message) &&
       !may_welcome(*connection, frames.value().payload.size()))
     return;
-  transmit(*connection, frames.value(), is_expendable(order.message));
+  transmit(*connection, frames.value().header,
+           frames.value().has_payload ? &frames.value().payload : nullptr,
+           is_expendable(order.message));
+}
+
+void Switchboard::send_task(Connection& connection, core::Send& order, core::Task& task) {
+  if (const auto fault = fault_of(task, order.convert_to)) {
+    answer_unsent(connection, task.attempt, *fault);
+    return;
+  }
+  connection.unsent_tasks.sent();
+  task.acknowledged = connection.unsent_tasks.acknowledged(task.acknowledged);
+  connection.acknowledged = task.acknowledged;
+  const std::string_view header = codec::encode_header(task, order.version, header_);
+  const bool has_payload = !task.in_parts && task.payload.encoding != Encoding::none;
+  transmit(connection, header, has_payload ? &task.payload.bytes : nullptr, false);
 }
 
 void Switchboard::prepare(Connection& connection, core::Message& message) {
   if (const auto* welcome = std::get_if<core::Welcome>(&message)) {
     connections_.open_session(connection, welcome->session, welcome->version);
-  } else if (auto* task = std::get_if<core::Task>(&message)) {
-    connection.unsent_tasks.sent();
-    task->acknowledged = connection.unsent_tasks.acknowledged(task->acknowledged);
-    connection.acknowledged = task->acknowledged;
   } else if (auto* tasks = std::get_if<core::Tasks>(&message)) {
     // None of them can be what `fault_of` looks for: they are small, and sent as they are.
     for (std::size_t i = 0; i < tasks->tasks.size(); ++i) connection.unsent_tasks.sent();
@@ -95,13 +104,13 @@ void Switchboard::answer_unsent(Connection& connection, AttemptId attempt,
                                      .error_text = "the task could not be sent: " + words});
 }
 
-void Switchboard::transmit(Connection& connection, const codec::Frames& frames, bool expendable) {
-  const Bytes* payload = frames.has_payload ? &frames.payload : nullptr;
+void Switchboard::transmit(Connection& connection, std::string_view header, const Bytes* payload,
+                           bool expendable) {
   if (connection.outbox.empty()) {
-    switch (router_->send(connection.routing_id, frames.header, payload)) {
+    switch (router_->send(connection.routing_id, header, payload)) {
       case Router::Sent::yes:
         counters_.messages_out += 1;
-        counters_.bytes_out += frames.header.size() + frames.payload.size();
+        counters_.bytes_out += header.size() + (payload == nullptr ? 0 : payload->size());
         return;
       case Router::Sent::gone:
         depart(connection);
@@ -115,7 +124,8 @@ void Switchboard::transmit(Connection& connection, const codec::Frames& frames, 
     counters_.sends_dropped += 1;
     return;
   }
-  connections_.put(connection, {std::string(frames.header), frames.payload, frames.has_payload});
+  connections_.put(connection, {std::string(header), payload == nullptr ? Bytes() : *payload,
+                                payload != nullptr});
   if (!outboxes_due_) outboxes_due_ = Instant{};
 }
 
