@@ -59,8 +59,8 @@ TEST_CASE("a record may be in several lists, once in each", "[unit][base]") {
   columns.push_back(slab, record);
   CHECK_THROWS_AS(rows.push_front(slab, record), test::AssertionFailed);
   rows.erase(slab, record);
-  CHECK_FALSE(slab[record].row.linked);
-  CHECK(slab[record].column.linked);
+  CHECK_FALSE(slab[record].row.linked());
+  CHECK(slab[record].column.linked());
   CHECK_THROWS_AS(rows.erase(slab, record), test::AssertionFailed);
   columns.erase(slab, record);
 }

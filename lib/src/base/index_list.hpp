@@ -11,9 +11,12 @@
 namespace fanmill {
 
 struct Links {
-  std::uint32_t previous = no_index;
-  std::uint32_t next = no_index;
-  bool linked = false;
+  /// In no list. No slab has so many records.
+  static constexpr std::uint32_t nowhere = no_index - 1;
+
+  std::uint32_t previous = nowhere;
+  std::uint32_t next = nowhere;
+  [[nodiscard]] bool linked() const { return next != nowhere; }
 };
 
 template <typename T, Links T::*links>
@@ -24,7 +27,7 @@ class IndexList {
 
   void erase(Slab<T>& slab, std::uint32_t index) {
     Links& mine = slab[index].*links;
-    FANMILL_ASSERT(mine.linked, index);
+    FANMILL_ASSERT(mine.linked(), index);
     (mine.previous == no_index ? head_ : (slab[mine.previous].*links).next) = mine.next;
     (mine.next == no_index ? tail_ : (slab[mine.next].*links).previous) = mine.previous;
     mine = Links{};
@@ -47,8 +50,8 @@ class IndexList {
  private:
   void insert(Slab<T>& slab, std::uint32_t index, std::uint32_t previous, std::uint32_t next) {
     Links& mine = slab[index].*links;
-    FANMILL_ASSERT(!mine.linked, index);
-    mine = Links{.previous = previous, .next = next, .linked = true};
+    FANMILL_ASSERT(!mine.linked(), index);
+    mine = Links{.previous = previous, .next = next};
     (previous == no_index ? head_ : (slab[previous].*links).next) = index;
     (next == no_index ? tail_ : (slab[next].*links).previous) = index;
     size_ += 1;

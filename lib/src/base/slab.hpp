@@ -23,19 +23,14 @@ class Slab {
  public:
   template <typename Value = T>
   std::uint32_t insert(Value&& value) {
-    std::uint32_t index;
-    if (free_.empty()) {
-      index = static_cast<std::uint32_t>(used_);
-      if (used_ == chunks_.size() * chunk_size) {
-        chunks_.push_back(std::make_unique<std::optional<T>[]>(chunk_size));
-      }
-      used_ += 1;
-    } else {
-      index = free_.back();
-      free_.pop_back();
-    }
+    const std::uint32_t index = take_slot();
     slot(index).emplace(std::forward<Value>(value));
-    size_ += 1;
+    return index;
+  }
+  /// A record as it is made without arguments, in its place.
+  std::uint32_t insert() {
+    const std::uint32_t index = take_slot();
+    slot(index).emplace();
     return index;
   }
 
@@ -47,7 +42,7 @@ class Slab {
   }
 
   [[nodiscard]] bool contains(std::uint32_t index) const {
-    return index < used_ && chunks_[index / chunk_size][index % chunk_size].has_value();
+    return index < used_ && chunks_[index / chunk_size][index % chunk_size].record.has_value();
   }
   T& operator[](std::uint32_t index) {
     std::optional<T>& found = slot(index);
@@ -56,7 +51,7 @@ class Slab {
   }
   const T& operator[](std::uint32_t index) const {
     FANMILL_ASSERT(index < used_, index, used_);
-    const std::optional<T>& found = chunks_[index / chunk_size][index % chunk_size];
+    const std::optional<T>& found = chunks_[index / chunk_size][index % chunk_size].record;
     FANMILL_ASSERT(found.has_value(), index);
     return *found;
   }
@@ -78,15 +73,35 @@ class Slab {
   }
 
  private:
+  // Of the processor's cache.
+  static constexpr std::size_t line = 64;
+  // What is as large as some lines together begins with one, so that it touches no more of them.
+  struct alignas(sizeof(std::optional<T>) % line == 0 ? line : alignof(std::optional<T>)) Slot {
+    std::optional<T> record;
+  };
   // Some 16 KiB, so that a slab with a few large records is no large one.
   static constexpr std::size_t chunk_size =
-      std::bit_floor(std::clamp<std::size_t>((16U << 10) / sizeof(std::optional<T>), 8, 256));
+      std::bit_floor(std::clamp<std::size_t>((16U << 10) / sizeof(Slot), 8, 256));
+
   std::optional<T>& slot(std::uint32_t index) {
     FANMILL_ASSERT(index < used_, index, used_);
-    return chunks_[index / chunk_size][index % chunk_size];
+    return chunks_[index / chunk_size][index % chunk_size].record;
   }
 
-  std::vector<std::unique_ptr<std::optional<T>[]>> chunks_;
+  std::uint32_t take_slot() {
+    size_ += 1;
+    if (!free_.empty()) {
+      const std::uint32_t index = free_.back();
+      free_.pop_back();
+      return index;
+    }
+    if (used_ == chunks_.size() * chunk_size)
+      chunks_.push_back(std::make_unique<Slot[]>(chunk_size));
+    used_ += 1;
+    return static_cast<std::uint32_t>(used_ - 1);
+  }
+
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
   std::vector<std::uint32_t> free_;
   std::size_t used_ = 0;
   std::size_t size_ = 0;

@@ -163,7 +163,7 @@ void ManagerState::make_ready(std::uint32_t index, bool front) {
 void ManagerState::has_one_more(std::uint32_t index) {
   KindRecord& kind = kinds[index];
   ready_total += 1;
-  if (kind.with_ready.linked) return;
+  if (kind.with_ready.linked()) return;
   if (kind.profiles.empty()) kind.unserved_since = now;
   kinds_with_ready.push_back(kinds, index);
 }
@@ -307,12 +307,11 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
   const std::uint32_t index = attempts.insert(
       AttemptRecord{.id = attempt_ids.next(),
                     .task = task_index,
-                    .worker = session.worker,
                     .sequence = session.tasks_sent,
-                    .number = task.attempts_made,
                     .bytes = static_cast<std::uint32_t>(task.payload.bytes.size()),
                     .in_parts = task.payload.bytes.size() > options.frame_bytes_max});
   AttemptRecord& attempt = attempts[index];
+  if (task.attempts_made > 1) make_extra(attempt).number = task.attempts_made;
   attempt_of_id.insert(attempt.id.value, index);
   task.attempts.push_back(attempts, index);
   task.live = index;
@@ -341,7 +340,7 @@ void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index)
                  .function = serves->function,
                  .acknowledged = session.results_recorded,
                  .time_limit = task.time_limit,
-                 .number = attempt.number,
+                 .number = task.attempts_made,
                  .item = groups[task.group].item,
                  .task = task.id,
                  .payload = std::move(payload),
@@ -376,7 +375,7 @@ void ManagerState::set_running(std::uint32_t index) {
   if (attempt.task == no_index) return;
   const Duration limit = tasks[attempt.task].time_limit;
   if (limit > Duration::zero() && !FANMILL_PLANTED(time_limit_never)) {
-    attempt.time_limit =
+    make_extra(attempt).time_limit =
         timers.add(now + limit + limits::time_limit_slack, {Timer::Kind::time_limit, index});
   }
 }
@@ -481,7 +480,7 @@ void ManagerState::refresh_backlog(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   ProfileRecord& profile = profiles[session.profile];
   const bool has = !session.waiting.empty() && !session.lost;
-  if (has == session.with_waiting.linked) return;
+  if (has == session.with_waiting.linked()) return;
   if (has) {
     profile.backlog.push_back(sessions, index);
     backlog_total += 1;
@@ -497,9 +496,9 @@ void ManagerState::owe_acknowledgement(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   const bool is_first = session.results_acknowledged == session.results_recorded;
   session.results_recorded += 1;
-  if (is_first || !session.owing.linked) {
+  if (is_first || !session.owing.linked()) {
     // It may still stand there for those that a task has acknowledged since.
-    if (session.owing.linked) sessions_owing.erase(sessions, index);
+    if (session.owing.linked()) sessions_owing.erase(sessions, index);
     session.owing_until = now + options.acknowledge_wait;
     sessions_owing.push_back(sessions, index);
   }

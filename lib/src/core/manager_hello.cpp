@@ -206,11 +206,11 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
   const Verdict not_needed = has_result ? Verdict::drop : Verdict::kill;
   const std::uint32_t index = attempt_of_id.find(holding.attempt.value);
   if (index == no_index) {
-    if (holding.state == HoldingState::running) hold_stranger(session, hello, holding);
+    if (holding.state == HoldingState::running) hold_stranger(session, holding);
     return not_needed;
   }
   AttemptRecord& attempt = attempts[index];
-  if (attempt.worker != hello.uuid && !FANMILL_PLANTED(foreign_claim_kept)) {
+  if (worker_of(attempt) != hello.uuid && !FANMILL_PLANTED(foreign_claim_kept)) {
     counters.claims_refused += 1;
     return not_needed;
   }
@@ -251,16 +251,14 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
 /// A task of the past (its group ended while the worker was away, or an older manager sent it) that
 /// still runs. Its slot is busy until the worker has answered, and that answer will be counted:
 /// otherwise new tasks would wait behind it unseen, and its result would never be acknowledged.
-void ManagerState::hold_stranger(std::uint32_t session, const Hello& hello,
-                                 const Holding& holding) {
+void ManagerState::hold_stranger(std::uint32_t session, const Holding& holding) {
   // Ids that were not given out yet must stay free for those who will get them.
   if (FANMILL_PLANTED(stranger_unheld)) return;
   if (holding.attempt.value >= attempt_ids.peek().value) {
     counters.claims_refused += 1;
     return;
   }
-  const std::uint32_t index =
-      attempts.insert(AttemptRecord{.id = holding.attempt, .worker = hello.uuid, .sequence = 1});
+  const std::uint32_t index = attempts.insert(AttemptRecord{.id = holding.attempt, .sequence = 1});
   attempt_of_id.insert(holding.attempt.value, index);
   hold(session, index, true);
   kill_attempt(index, false);  // the welcome tells it

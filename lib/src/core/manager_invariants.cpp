@@ -39,9 +39,9 @@ class Check {
   void attempt(std::uint32_t index, const AttemptRecord& a) {
     must(state.attempt_of_id.find(a.id.value) == index, a.id, "is not found by its id");
     must(a.session != no_index || a.task != no_index, a.id, "belongs to nobody");
-    must(a.in_session.linked == (a.session != no_index), a.id,
+    must(a.in_session.linked() == (a.session != no_index), a.id,
          "is held by no list, or by one too many");
-    must(a.of_task.linked == (a.task != no_index), a.id, "and its task do not agree");
+    must(a.of_task.linked() == (a.task != no_index), a.id, "and its task do not agree");
     must(a.killing == (a.task == no_index), a.id,
          "is being killed for a task that still wants it, or not killed");
     must(!a.recalled || (a.session != no_index && !a.running && !a.killing), a.id,
@@ -49,23 +49,22 @@ class Check {
     must(!a.counted || a.session != no_index, a.id, "counts against nobody's credit");
     must(!a.in_parts || a.session != no_index, a.id, "gets its payload in no session");
     must(a.counted || a.killing || a.session == no_index, a.id, "is held, but free of credit");
-    must(a.output_taken <= a.output_received &&
-             a.output_received <= a.output_taken + limits::output_window_bytes,
+    const AttemptExtra& extra = state.extra_of(a);
+    must(extra.output_taken <= extra.output_received &&
+             extra.output_received <= extra.output_taken + limits::output_window_bytes,
          a.id, "has more output under way than fits in the window");
-    if (a.session != no_index) {
-      must(state.sessions.contains(a.session), a.id, "is held by a session that is gone");
-      must(state.sessions[a.session].worker == a.worker, a.id,
-           "is held by another worker's session");
-    }
+    must(a.session == no_index || state.sessions.contains(a.session), a.id,
+         "is held by a session that is gone");
+    must(a.session != no_index || a.extra != no_index, a.id, "is nobody's orphan");
   }
 
   void task(std::uint32_t index, const TaskRecord& t) {
     using State = TaskRecord::State;
     must(state.groups.contains(t.group), t.id, "has no group");
-    must(t.member.linked, t.id, "is no member of its group");
+    must(t.member.linked(), t.id, "is no member of its group");
     must((t.state == State::assigned) == (t.live != no_index), t.id,
          "is assigned to nobody, or queued and assigned");
-    must(t.queued.linked == (t.state != State::assigned), t.id,
+    must(t.queued.linked() == (t.state != State::assigned), t.id,
          "is queued and assigned, or neither");
     if (t.live != no_index)
       must(state.attempts[t.live].task == index, t.id, "has a live attempt of another task");
@@ -148,17 +147,17 @@ class Check {
          s.id, "has a free slot and a waiting task");
     parts(s);
     must(s.results_acknowledged <= s.results_recorded, s.id, "acknowledged more than was recorded");
-    must(s.lost || s.owing.linked || s.results_acknowledged == s.results_recorded, s.id,
+    must(s.lost || s.owing.linked() || s.results_acknowledged == s.results_recorded, s.id,
          "waits for an acknowledgement that nobody thinks of");
-    if (s.owing.linked && s.owing.next != no_index)
+    if (s.owing.linked() && s.owing.next != no_index)
       must(s.owing_until <= state.sessions[s.owing.next].owing_until, s.id,
            "is to be acknowledged before another whose results wait for longer");
-    must(s.with_waiting.linked == (!s.waiting.empty() && !s.lost), s.id,
+    must(s.with_waiting.linked() == (!s.waiting.empty() && !s.lost), s.id,
          "and its backlog do not agree");
     const bool takes = !s.lost && !s.suspect && !s.draining;
     must(takes || s.room == SessionRecord::Room::none, s.id,
          "is offered tasks that it must not get");
-    must(s.with_room.linked == (s.room != SessionRecord::Room::none), s.id,
+    must(s.with_room.linked() == (s.room != SessionRecord::Room::none), s.id,
          "and its room do not agree");
   }
 
@@ -180,7 +179,7 @@ class Check {
 
   void kind(const KindRecord& k) {
     must(k.users > 0, k.key, "has no user");
-    must(k.with_ready.linked == k.has_ready(), k.key, "and its ready lists do not agree");
+    must(k.with_ready.linked() == k.has_ready(), k.key, "and its ready lists do not agree");
     for (const std::uint32_t lane : k.lanes) {
       must(state.lanes[k.lanes.front()].tasks.front().task <= state.lanes[lane].tasks.front().task,
            k.key, "has a lane before its oldest");
@@ -228,14 +227,19 @@ class Check {
       present += s.peer.valid() ? s.slots : 0;
       timers += (s.silence_timer != no_index ? 1 : 0) + (s.send_timer != no_index ? 1 : 0);
     });
-    state.attempts.for_each(
-        [&](std::uint32_t, const AttemptRecord& a) { timers += a.time_limit != no_index ? 1 : 0; });
+    std::size_t extras = 0;
+    state.attempts.for_each([&](std::uint32_t, const AttemptRecord& a) {
+      timers += state.extra_of(a).time_limit != no_index ? 1 : 0;
+      extras += a.extra != no_index ? 1 : 0;
+    });
     must(ready == state.ready_total, "ready tasks:", state.ready_total, "counted,", ready, "there");
     must(slots == state.slots_total, "slots:", state.slots_total, "counted,", slots, "there");
     must(credit == state.credit_total, "credit:", state.credit_total, "counted,", credit, "there");
     must(present == state.slots_present, "connected slots:", state.slots_present, "counted,",
          present, "there");
     must(timers == state.timers.size(), "timers:", state.timers.size(), "set,", timers, "owned");
+    must(extras == state.extras.size(), "what attempts have besides: of", extras, "there are",
+         state.extras.size());
     must(state.attempt_of_id.size() == state.attempts.size(), "attempt ids left behind");
     must(state.group_of_id.size() == state.groups.size(), "group ids left behind");
     must(state.job_of_id.size() == state.jobs.size(), "job ids left behind");

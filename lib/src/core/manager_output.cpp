@@ -9,7 +9,7 @@ void ManagerState::on_session_message(std::uint32_t session, Output&& output) {
   const std::uint32_t index = attempt_of_id.find(output.attempt.value);
   const bool is_held = index != no_index && attempts[index].session == session;
   const std::uint64_t end = output.offset + output.bytes.size();
-  const bool is_repeated = is_held && end <= attempts[index].output_received;
+  const bool is_repeated = is_held && end <= extra_of(attempts[index]).output_received;
   if (!is_held || is_repeated) {
     counters.outputs_unknown += 1;
     return;
@@ -19,7 +19,7 @@ void ManagerState::on_session_message(std::uint32_t session, Output&& output) {
     return;
   }
   AttemptRecord& attempt = attempts[index];
-  attempt.output_received = end;
+  make_extra(attempt).output_received = end;
   const TaskRecord* task = attempt.task == no_index ? nullptr : &tasks[attempt.task];
   const GroupRecord* group = task == nullptr ? nullptr : &groups[task->group];
   if (group == nullptr || !jobs[group->job].options.output) {
@@ -33,7 +33,7 @@ void ManagerState::on_session_message(std::uint32_t session, Output&& output) {
                                .item = group->item,
                                .task = task->number,
                                .attempt = attempt.id,
-                               .number = attempt.number,
+                               .number = extra_of(attempt).number,
                                .offset = output.offset,
                                .bytes = std::move(output.bytes)});
   if (FANMILL_PLANTED(output_taken_early)) take_output(index, end);
@@ -42,7 +42,7 @@ void ManagerState::on_session_message(std::uint32_t session, Output&& output) {
 /// What the worker must not have done; empty if all is well.
 std::string ManagerState::output_fault(std::uint32_t session, std::uint32_t index,
                                        const Output& output) const {
-  const AttemptRecord& attempt = attempts[index];
+  const AttemptExtra& attempt = extra_of(attempts[index]);
   if ((sessions[session].features & feature::output) == 0)
     return "a worker sent output of a task, and the feature output is not in force";
   if (output.offset != attempt.output_received) {
@@ -63,7 +63,7 @@ void ManagerState::on(OutputConsumed&& event) {
   const std::uint32_t index = attempt_of_id.find(event.attempt.value);
   // Its task has ended meanwhile. It may be held once more, as nobody's.
   if (index == no_index || attempts[index].task == no_index) return;
-  const AttemptRecord& attempt = attempts[index];
+  const AttemptExtra& attempt = extra_of(attempts[index]);
   FANMILL_ASSERT(event.offset <= attempt.output_received, event.attempt, event.offset);
   if (event.offset <= attempt.output_taken) return;  // its worker was told not to wait for it
   take_output(index, event.offset);
@@ -71,7 +71,7 @@ void ManagerState::on(OutputConsumed&& event) {
 
 /// One more message of the attempt's output is out of the way, which ends before `offset`.
 void ManagerState::take_output(std::uint32_t index, std::uint64_t offset) {
-  AttemptRecord& attempt = attempts[index];
+  AttemptExtra& attempt = make_extra(attempts[index]);
   attempt.output_untold += 1;
   const bool is_due = offset - attempt.output_taken >= limits::output_taken_step ||
                       attempt.output_untold >= limits::output_messages_step;
@@ -80,9 +80,10 @@ void ManagerState::take_output(std::uint32_t index, std::uint64_t offset) {
 
 void ManagerState::tell_taken(std::uint32_t index, std::uint64_t offset) {
   AttemptRecord& attempt = attempts[index];
-  if (attempt.session == no_index || offset <= attempt.output_taken) return;
-  attempt.output_taken = offset;
-  attempt.output_untold = 0;
+  if (attempt.session == no_index || offset <= extra_of(attempt).output_taken) return;
+  AttemptExtra& extra = make_extra(attempt);
+  extra.output_taken = offset;
+  extra.output_untold = 0;
   send(sessions[attempt.session], OutputTaken{.attempt = attempt.id, .offset = offset});
 }
 

@@ -72,7 +72,7 @@ void ManagerState::on_session_message(std::uint32_t index, Part&& part) {
   }
   AttemptRecord& attempt = attempts[attempt_index];
   // Its function has returned; how long the result takes on its way is not the function's time.
-  timers.cancel(attempt.time_limit);
+  stop_timer(attempt);
   in.take(part, attempt.task != no_index);
   if (const auto offset = in.to_tell(options.frame_bytes_max);
       offset && !FANMILL_PLANTED(parts_untold))

@@ -303,7 +303,7 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
     while (!list->empty()) {
       const std::uint32_t attempt = blamed ? list->front() : list->back();
       release_attempt(attempt);
-      attempt_lost(attempt, session.name, blamed, departure == Departure::lost, why);
+      attempt_lost(attempt, session, blamed, departure == Departure::lost, why);
     }
   }
   refresh_backlog(index);
@@ -315,7 +315,7 @@ void ManagerState::end_session(std::uint32_t index, Departure departure, const s
     session_of_worker.erase(session.worker);
     if (departure == Departure::left) failing_workers.erase(session.worker);  // it has ended
   }
-  if (session.owing.linked) sessions_owing.erase(sessions, index);
+  if (session.owing.linked()) sessions_owing.erase(sessions, index);
   timers.cancel(session.silence_timer);
   timers.cancel(session.send_timer);
   session_of_id.erase(session.id.value);

@@ -35,6 +35,7 @@ struct ManagerState {
   Slab<GroupRecord> groups;
   Slab<TaskRecord> tasks;
   Slab<AttemptRecord> attempts;
+  Slab<AttemptExtra> extras;
   Slab<SessionRecord> sessions;
   Slab<KindRecord> kinds;
   Slab<ProfileRecord> profiles;
@@ -96,7 +97,7 @@ struct ManagerState {
                              std::uint16_t version);
   std::vector<Judgement> judge_holdings(std::uint32_t session, const Hello& hello);
   Verdict judge(std::uint32_t session, const Hello& hello, const Holding& holding);
-  void hold_stranger(std::uint32_t session, const Hello& hello, const Holding& holding);
+  void hold_stranger(std::uint32_t session, const Holding& holding);
   void hold_again(std::uint32_t session, std::uint32_t attempt, const Holding& holding);
   void retire_session(std::uint32_t former, PeerId successor);
 
@@ -151,11 +152,15 @@ struct ManagerState {
   void discount(AttemptRecord& attempt);
   void detach_from_task(std::uint32_t attempt);
   void erase_attempt(std::uint32_t attempt);
+  [[nodiscard]] const AttemptExtra& extra_of(const AttemptRecord& attempt) const;
+  AttemptExtra& make_extra(AttemptRecord& attempt);
+  [[nodiscard]] const Uuid& worker_of(const AttemptRecord& attempt) const;
+  void stop_timer(const AttemptRecord& attempt);
   void settle_attempts(std::uint32_t task);
   void kill_attempt(std::uint32_t attempt, bool tell);
-  void attempt_lost(std::uint32_t attempt, const std::string& worker, bool blamed, bool may_return,
-                    const std::string& why);
-  void attempt_failed(std::uint32_t attempt, TaskError error);
+  void attempt_lost(std::uint32_t attempt, const SessionRecord& session, bool blamed,
+                    bool may_return, const std::string& why);
+  void attempt_failed(std::uint32_t attempt, const SessionRecord& session, TaskError error);
   void judge_task(std::uint32_t task, const char* why);
   void finish_task(std::uint32_t task, Outcome&& outcome, SessionId session = {});
   void erase_task(std::uint32_t task);

@@ -76,15 +76,16 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
     if (kind == TaskError::Kind::crashed) result.error_text = crash_text(result);
     observe_task(Observation::Kind::task_ended, task, &session, &attempt, in_words(kind, result));
     count_failure(session, groups[task.group].id);
-    attempt_failed(index, TaskError{.kind = kind,
-                                    .type = std::move(result.error_type),
-                                    .text = std::move(result.error_text),
-                                    .worker = session.name,
-                                    .attempt = attempt.number,
-                                    .detail = result.detail,
-                                    .wall = result.busy,
-                                    .cpu = result.cpu,
-                                    .memory = result.memory});
+    attempt_failed(index, session,
+                   TaskError{.kind = kind,
+                             .type = std::move(result.error_type),
+                             .text = std::move(result.error_text),
+                             .worker = session.name,
+                             .attempt = extra_of(attempt).number,
+                             .detail = result.detail,
+                             .wall = result.busy,
+                             .cpu = result.cpu,
+                             .memory = result.memory});
     drain_if_failing(session_index);
     return;
   }
@@ -118,10 +119,11 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   const std::uint32_t task = attempt.task;
   if (!asked) {
     count_failure(session, groups[tasks[task].group].id);
-    attempt_failed(index, TaskError{.kind = TaskError::Kind::crashed,
-                                    .text = "the worker gave the task up without being asked",
-                                    .worker = session.name,
-                                    .attempt = attempt.number});
+    attempt_failed(index, session,
+                   TaskError{.kind = TaskError::Kind::crashed,
+                             .text = "the worker gave the task up without being asked",
+                             .worker = session.name,
+                             .attempt = extra_of(attempt).number});
     drain_if_failing(session_index);
     return;
   }
@@ -137,7 +139,7 @@ void ManagerState::release_attempt(std::uint32_t index) {
   const std::uint32_t session_index = attempt.session;
   SessionRecord& session = sessions[session_index];
   end_recall(attempt);
-  timers.cancel(attempt.time_limit);
+  stop_timer(attempt);
   part_with(attempt);
   (attempt.running ? session.running : session.waiting).erase(attempts, index);
   discount(attempt);
@@ -167,8 +169,29 @@ void ManagerState::detach_from_task(std::uint32_t index) {
 }
 
 void ManagerState::erase_attempt(std::uint32_t index) {
-  attempt_of_id.erase(attempts[index].id.value);
+  const AttemptRecord& attempt = attempts[index];
+  attempt_of_id.erase(attempt.id.value);
+  if (attempt.extra != no_index) extras.erase(attempt.extra);
   attempts.erase(index);
+}
+
+const AttemptExtra& ManagerState::extra_of(const AttemptRecord& attempt) const {
+  static const AttemptExtra none;
+  return attempt.extra == no_index ? none : extras[attempt.extra];
+}
+
+AttemptExtra& ManagerState::make_extra(AttemptRecord& attempt) {
+  if (attempt.extra == no_index) attempt.extra = extras.insert();
+  return extras[attempt.extra];
+}
+
+/// The worker that holds it, or may come back with it.
+const Uuid& ManagerState::worker_of(const AttemptRecord& attempt) const {
+  return attempt.session != no_index ? sessions[attempt.session].worker : extra_of(attempt).worker;
+}
+
+void ManagerState::stop_timer(const AttemptRecord& attempt) {
+  if (attempt.extra != no_index) timers.cancel(extras[attempt.extra].time_limit);
 }
 
 /// The task goes on without any of its attempts: kills those that a worker holds, forgets the
@@ -190,7 +213,7 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   FANMILL_ASSERT(attempt.task == no_index && attempt.session != no_index && !attempt.killing,
                  attempt.id);
   end_recall(attempt);
-  timers.cancel(attempt.time_limit);
+  stop_timer(attempt);
   SessionRecord& session = sessions[attempt.session];
   attempt.killing = true;
   // The next task travels with the kill; but a worker that can't end what runs is busy until it
@@ -200,7 +223,7 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   if (goes_on || !attempt.running) discount(attempt);
   // Else it goes on, and nobody will take what it writes.
   if (tell && !can_kill && !FANMILL_PLANTED(output_untaken))
-    tell_taken(index, attempt.output_received);
+    tell_taken(index, extra_of(attempt).output_received);
   if (FANMILL_PLANTED(sibling_survives) && attempt.id.value % 2 == 0) tell = false;
   if (tell) {
     counters.kills_sent += 1;
@@ -212,9 +235,9 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   refresh_room(attempt.session);
 }
 
-/// The attempt, already released, ended with its worker. `may_return`: the worker may come back and
+/// The attempt, already released, ended with its worker, which had this session. `may_return`: the worker may come back and
 /// bring it.
-void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, bool blamed,
+void ManagerState::attempt_lost(std::uint32_t index, const SessionRecord& session, bool blamed,
                                 bool may_return, const std::string& why) {
   AttemptRecord& attempt = attempts[index];
   if (attempt.task == no_index) {
@@ -229,12 +252,14 @@ void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, 
     add_error(task,
               TaskError{.kind = TaskError::Kind::lost_worker,
                         .text = why,
-                        .worker = worker,
-                        .attempt = attempt.number},
-              attempt.worker);
+                        .worker = session.name,
+                        .attempt = extra_of(attempt).number},
+              session.worker);
   }
   if (task.live == index) task.live = no_index;
-  if (!may_return) {
+  if (may_return) {
+    make_extra(attempt).worker = session.worker;
+  } else {
     detach_from_task(index);
     erase_attempt(index);
   }
@@ -244,11 +269,12 @@ void ManagerState::attempt_lost(std::uint32_t index, const std::string& worker, 
 }
 
 /// The attempt, already released, gave an error in place of a result.
-void ManagerState::attempt_failed(std::uint32_t index, TaskError error) {
+void ManagerState::attempt_failed(std::uint32_t index, const SessionRecord& session,
+                                  TaskError error) {
   const std::uint32_t task_index = attempts[index].task;
   TaskRecord& task = tasks[task_index];
   (uses_up_retries(error.kind) ? task.failed : task.lost) += 1;
-  add_error(task, std::move(error), attempts[index].worker);
+  add_error(task, std::move(error), session.worker);
   detach_from_task(index);
   erase_attempt(index);
   judge_task(task_index, "it failed");
@@ -311,15 +337,15 @@ void ManagerState::erase_task(std::uint32_t index) {
 
 void ManagerState::time_limit_passed(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
-  attempt.time_limit = no_index;
+  AttemptExtra& extra = make_extra(attempt);
+  extra.time_limit = no_index;
   // A worker that is cut off may have ended the task in time, and can't say so: its silence
   // decides, or the grace of its connection, not the task's limit.
   const SessionRecord& session = sessions[attempt.session];
   const bool judged = FANMILL_PLANTED(cut_off_judged);
   if (session.lost && !judged) return;  // if it comes back, hold_again times the attempt anew
   if (session.suspect && !judged) {
-    attempt.time_limit =
-        timers.add(now + limits::time_limit_slack, {Timer::Kind::time_limit, index});
+    extra.time_limit = timers.add(now + limits::time_limit_slack, {Timer::Kind::time_limit, index});
     return;
   }
   const std::uint32_t task_index = attempt.task;
@@ -329,8 +355,8 @@ void ManagerState::time_limit_passed(std::uint32_t index) {
             TaskError{.kind = TaskError::Kind::time_limit,
                       .text = "the worker did not end it at its time limit",
                       .worker = session.name,
-                      .attempt = attempt.number},
-            attempt.worker);
+                      .attempt = extra.number},
+            session.worker);
   detach_from_task(index);
   kill_attempt(index, true);
   judge_task(task_index, "it ran longer than its time limit");

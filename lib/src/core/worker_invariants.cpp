@@ -28,7 +28,7 @@ void check_slots(const WorkerState& state, Statements& statements) {
   bool output_heard = true;
   bool output_fits = true;
   state.slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
-    listed = listed && task.in_order.linked;
+    listed = listed && task.in_order.linked();
     retries += task.number > 1 ? 1 : 0;
     if (task.fate != Fate::forgotten) {
       known += 1;
