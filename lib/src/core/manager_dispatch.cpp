@@ -197,11 +197,11 @@ void ManagerState::dispatch() {
       if (session.room != SessionRecord::Room::spare) continue;
     }
     if (next.task == no_index) {
-      next.task = leave_lane(next.lane);
+      assign_first(next.lane, next.session);
     } else {
       unqueue(next.task);
+      assign(next.task, next.session);
     }
-    assign(next.task, next.session);
   }
 }
 
@@ -243,7 +243,7 @@ void ManagerState::tell_unserved() {
     if (now - kind.unserved_since < options.heartbeat) continue;
     kind.told_unserved = true;
     std::size_t waiting = kind.ready.size() + kind.retried.size();
-    for (const std::uint32_t lane : kind.lanes) waiting += lanes[lane].waiting;
+    for (const std::uint32_t lane : kind.lanes) waiting += lanes[lane].tasks.waiting();
     std::string text = counted(waiting, "task");
     const std::string_view name = name_of(kind.key);
     if (!name.empty()) (text += " for the function ") += name;
@@ -292,62 +292,76 @@ std::uint32_t ManagerState::session_with_room(const KindRecord& kind, SessionRec
 /// The task is in no queue any more.
 void ManagerState::assign(std::uint32_t task_index, std::uint32_t session_index) {
   TaskRecord& task = tasks[task_index];
+  GroupRecord& group = groups[task.group];
   SessionRecord& session = sessions[session_index];
-  const ProfileRecord& profile = profiles[session.profile];
-  const auto serves =
-      std::find_if(profile.serves.begin(), profile.serves.end(),
-                   [&](const ProfileRecord::Serves& one) { return one.kind == task.kind; });
-  FANMILL_ASSERT(serves != profile.serves.end(), kinds[task.kind].key);
-
-  groups[task.group].begun = true;
+  group.begun = true;
   task.state = TaskRecord::State::assigned;
   task.attempts_made += 1;
-  counters.attempts += 1;
-  session.tasks_sent += 1;
-  const std::uint32_t index = attempts.insert(
-      AttemptRecord{.id = attempt_ids.next(),
-                    .task = task_index,
-                    .sequence = session.tasks_sent,
-                    .bytes = static_cast<std::uint32_t>(task.payload.bytes.size()),
-                    .in_parts = task.payload.bytes.size() > options.frame_bytes_max});
+  const std::uint32_t index = open_attempt(session, task.payload.bytes.size());
   AttemptRecord& attempt = attempts[index];
   if (task.attempts_made > 1) make_extra(attempt).number = task.attempts_made;
-  attempt_of_id.insert(attempt.id.value, index);
+  attempt.task = task_index;
   task.attempts.push_back(attempts, index);
   task.live = index;
+  hold_new(session_index, index);
+  send_attempt(session, attempt, task.kind,
+               Task{.attempt = attempt.id,
+                    .group = group.id,
+                    .time_limit = task.time_limit,
+                    .number = task.attempts_made,
+                    .item = group.item,
+                    .task = task.id,
+                    .payload = task.payload});
+  observe_task(Observation::Kind::task_assigned, task, &session, &attempt, "", task.payload);
+}
+
+/// For the session, which does not hold it yet.
+std::uint32_t ManagerState::open_attempt(SessionRecord& session, std::size_t bytes) {
+  counters.attempts += 1;
+  session.tasks_sent += 1;
+  const std::uint32_t index = attempts.insert();
+  AttemptRecord& attempt = attempts[index];
+  attempt.id = attempt_ids.next();
+  attempt.sequence = session.tasks_sent;
+  attempt.bytes = static_cast<std::uint32_t>(bytes);
+  attempt.in_parts = bytes > options.frame_bytes_max;
+  attempt_of_id.insert(attempt.id.value, index);
+  return index;
+}
+
+void ManagerState::hold_new(std::uint32_t session_index, std::uint32_t index) {
+  SessionRecord& session = sessions[session_index];
   // Behind a payload that is still on its way nothing starts.
   hold(session_index, index,
        session.running.size() < session.slots && session.waiting.empty() &&
-           (!attempt.in_parts || FANMILL_PLANTED(parts_count_as_begun)));
+           (!attempts[index].in_parts || FANMILL_PLANTED(parts_count_as_begun)));
   // Then those that are sent ahead go to another worker, so that what there is is spread.
   if (session.room == SessionRecord::Room::spare && row_is_over(session)) {
     ProfileRecord& mine = profiles[session.profile];
     mine.spare.erase(sessions, session_index);
     mine.spare.push_back(sessions, session_index);
   }
+}
 
-  std::optional<Encoding> convert_to;
+/// `task` says what it is about; what depends on the session is put in here.
+void ManagerState::send_attempt(SessionRecord& session, AttemptRecord& attempt, std::uint32_t kind,
+                                Task&& task) {
+  const ProfileRecord& profile = profiles[session.profile];
+  const auto serves = std::find_if(profile.serves.begin(), profile.serves.end(),
+                                   [&](const auto& one) { return one.kind == kind; });
+  FANMILL_ASSERT(serves != profile.serves.end(), kinds[kind].key);
+  task.function = serves->function;
+  task.acknowledged = session.results_recorded;
+  task.in_parts = attempt.in_parts;
+  if (task.in_parts) session.parts->out.add(attempt.id, std::exchange(task.payload.bytes, {}));
   const Encoding encoding = task.payload.encoding;
-  Payload payload = task.payload;
-  if (attempt.in_parts) session.parts->out.add(attempt.id, std::exchange(payload.bytes, {}));
+  std::optional<Encoding> convert_to;
   if ((encoding == Encoding::object || encoding == Encoding::json) &&
       (session.encodings & encoding_bit(encoding)) == 0) {
     convert_to = encoding == Encoding::object ? Encoding::json : Encoding::object;
   }
-  send_task(session,
-            Task{.attempt = attempt.id,
-                 .group = groups[task.group].id,
-                 .function = serves->function,
-                 .acknowledged = session.results_recorded,
-                 .time_limit = task.time_limit,
-                 .number = task.attempts_made,
-                 .item = groups[task.group].item,
-                 .task = task.id,
-                 .payload = std::move(payload),
-                 .in_parts = attempt.in_parts},
-            convert_to);
+  send_task(session, std::move(task), convert_to);
   if (attempt.in_parts) push_parts(session);
-  observe_task(Observation::Kind::task_assigned, task, &session, &attempt, "", task.payload);
 }
 
 /// The session holds the attempt from now on, last in the running or in the waiting list.
@@ -372,12 +386,17 @@ void ManagerState::set_running(std::uint32_t index) {
   session.running.push_back(attempts, index);
   attempt.running = true;
   end_recall(attempt);  // too late: it has started
-  if (attempt.task == no_index) return;
-  const Duration limit = tasks[attempt.task].time_limit;
+  const Duration limit = time_limit_of(attempt);
   if (limit > Duration::zero() && !FANMILL_PLANTED(time_limit_never)) {
     make_extra(attempt).time_limit =
         timers.add(now + limit + limits::time_limit_slack, {Timer::Kind::time_limit, index});
   }
+}
+
+/// 0: none.
+Duration ManagerState::time_limit_of(const AttemptRecord& attempt) const {
+  if (attempt.lane != no_index) return lanes[attempt.lane].time_limit;
+  return attempt.task == no_index ? Duration::zero() : tasks[attempt.task].time_limit;
 }
 
 /// A worker with a free slot starts the next task at once.

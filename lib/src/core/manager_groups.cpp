@@ -50,12 +50,14 @@ void ManagerState::on(GroupSubmitted&& event) {
 }
 
 void ManagerState::on(GroupUpdated&& event) {
-  const std::uint32_t index = group_of_id.find(event.group.value);
+  std::uint32_t index = group_of_id.find(event.group.value);
   if (index == no_index) {
-    // Its job was cancelled, or the group ended, while the update was under way; or it still waits,
+    // Its job was cancelled, or the group ended, while the update was under way; or it stands in a lane,
     // and is not its client's to do more with than to end it.
-    if (end_waiting(event.group)) FANMILL_ASSERT(event.done, event.group);
-    return;
+    const bool has_ended = end_waiting(event.group);
+    index = group_of_id.find(event.group.value);
+    FANMILL_ASSERT(event.done || (!has_ended && index == no_index), event.group);
+    if (index == no_index) return;
   }
   GroupRecord& group = groups[index];
   if ((event.replace && !FANMILL_PLANTED(replace_keeps_tasks)) || event.done) end_members(index);
@@ -154,6 +156,28 @@ void ManagerState::release_stage(std::uint32_t group_index, bool front) {
   }
 }
 
+ManagerState::Meaning ManagerState::meaning_of(const Outcome& outcome, const Policy& policy,
+                                               std::size_t answers_before) {
+  const bool has_result = outcome.kind == OutcomeKind::result;
+  const bool takes_nothing =
+      (FANMILL_PLANTED(k_counts_nothing) && policy.kind == Policy::Kind::k_answers) ||
+      (FANMILL_PLANTED(first_answer_takes_nothing) && policy.kind == Policy::Kind::first_answer);
+  const bool has_answer = has_result && (!outcome.nothing || takes_nothing);
+  switch (policy.kind) {
+    case Policy::Kind::first:
+      return {.decides = has_result, .counts = has_result};
+    case Policy::Kind::k_answers:
+      return {.decides = has_answer && answers_before + 1 >= policy.k, .counts = has_answer};
+    case Policy::Kind::all:
+      return {.decides = false, .counts = has_result};
+    case Policy::Kind::first_answer:
+    case Policy::Kind::stages:
+    case Policy::Kind::client:
+      break;
+  }
+  return {.decides = has_answer, .counts = has_answer};
+}
+
 void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_number,
                                        Outcome&& outcome, SessionId session) {
   GroupRecord& group = groups[index];
@@ -169,43 +193,20 @@ void ManagerState::task_ended_in_group(std::uint32_t index, std::uint32_t task_n
     return;
   }
 
-  const bool has_result = outcome.kind == OutcomeKind::result;
-  const bool takes_nothing =
-      (FANMILL_PLANTED(k_counts_nothing) && group.policy.kind == Policy::Kind::k_answers) ||
-      (FANMILL_PLANTED(first_answer_takes_nothing) &&
-       group.policy.kind == Policy::Kind::first_answer);
-  const bool has_answer = has_result && (!outcome.nothing || takes_nothing);
-  const std::size_t answers_kept = group.kept ? group.kept->answers.size() : 0;
-  bool decided = false;
-  bool kept = has_answer;
-  switch (group.policy.kind) {
-    case Policy::Kind::first:
-      decided = kept = has_result;
-      break;
-    case Policy::Kind::first_answer:
-    case Policy::Kind::stages:
-      decided = has_answer;
-      break;
-    case Policy::Kind::k_answers:
-      decided = has_answer && answers_kept + 1 >= group.policy.k;
-      break;
-    case Policy::Kind::all:
-      kept = has_result;
-      break;
-    case Policy::Kind::client:
-      break;
-  }
+  const Meaning meaning =
+      meaning_of(outcome, group.policy, group.kept ? group.kept->answers.size() : 0);
+  const bool decided = meaning.decides;
   const bool ends = decided || group.members.empty();
   if (!ends && !group.kept) group.kept = std::make_unique<GroupResult>();
   GroupResult last;
   GroupResult& result = group.kept ? *group.kept : last;
-  if (kept) {
+  if (meaning.counts) {
     result.answers.push_back({.task = task_number,
                               .nothing = outcome.nothing,
                               .payload = std::move(outcome.payload),
                               .session = session});
   }
-  if (!has_result) {
+  if (outcome.kind != OutcomeKind::result) {
     const std::uint32_t lost_attempts_max = jobs[group.job].options.lost_attempts_max;
     for (TaskError& error : outcome.errors)
       keep_error(result.errors, std::move(error), lost_attempts_max);

@@ -230,6 +230,7 @@ Verdict ManagerState::judge(std::uint32_t session, const Hello& hello, const Hol
     return not_needed;
   }
 
+  make_records_of(index);
   TaskRecord& task = tasks[attempt.task];
   if (task.live == no_index) {
     // The task went back to the queue when its worker was given up; here it is again.

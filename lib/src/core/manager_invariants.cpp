@@ -39,10 +39,11 @@ class Check {
   void attempt(std::uint32_t index, const AttemptRecord& a) {
     must(state.attempt_of_id.find(a.id.value) == index, a.id, "is not found by its id");
     must(a.session != no_index || a.task != no_index, a.id, "belongs to nobody");
+    if (a.lane != no_index) lone(index, a);
     must(a.in_session.linked() == (a.session != no_index), a.id,
          "is held by no list, or by one too many");
     must(a.of_task.linked() == (a.task != no_index), a.id, "and its task do not agree");
-    must(a.killing == (a.task == no_index), a.id,
+    must(a.killing == !a.has_task(), a.id,
          "is being killed for a task that still wants it, or not killed");
     must(!a.recalled || (a.session != no_index && !a.running && !a.killing), a.id,
          "is recalled, but has started");
@@ -56,6 +57,20 @@ class Check {
     must(a.session == no_index || state.sessions.contains(a.session), a.id,
          "is held by a session that is gone");
     must(a.session != no_index || a.extra != no_index, a.id, "is nobody's orphan");
+  }
+
+  /// Nothing has happened to it but that it was given to a worker.
+  void lone(std::uint32_t index, const AttemptRecord& a) {
+    const AttemptExtra& extra = state.extra_of(a);
+    must(a.task == no_index, a.id, "is of a task that has a record and has none");
+    must(a.session != no_index && !a.in_parts && !a.blamed && extra.number == 1 &&
+             extra.output_received == 0,
+         a.id, "is out of the ordinary, and its task has no record");
+    must(state.lanes.contains(a.lane), a.id, "is of a lane that is gone");
+    const LaneTasks& tasks = state.lanes[a.lane].tasks;
+    must(tasks[a.number].attempt == index && !tasks.is_waiting(a.number), a.id,
+         "and its lane do not agree");
+    must(a.bytes == tasks[a.number].bytes.size(), a.id, "counts other bytes than its task has");
   }
 
   void task(std::uint32_t index, const TaskRecord& t) {
@@ -93,30 +108,40 @@ class Check {
   void job(std::uint32_t index, const JobRecord& j) {
     must(state.job_of_id.find(j.id.value) == index, j.id, "is not found by its id");
     must(!j.closed || j.has_groups(), j.id, "is over and still open");
-    std::size_t waiting = 0;
+    std::size_t groups = 0;
     for (const std::uint32_t lane : j.lanes) {
       if (lane == no_index) continue;
       must(state.lanes[lane].job == index, j.id, "has another job's lane");
-      waiting += state.lanes[lane].waiting;
+      groups += state.lanes[lane].tasks.waiting() + state.lanes[lane].tasks.at_workers();
     }
-    must(waiting == j.waiting, j.id, "counts", j.waiting, "groups in its lanes, has", waiting);
+    must(groups == j.unrecorded, j.id, "counts", j.unrecorded, "groups in its lanes, has", groups);
   }
 
   void lane(std::uint32_t index, const LaneRecord& l) {
     std::size_t waiting = 0;
+    std::size_t at_workers = 0;
     GroupId before;
-    for (std::size_t place = 0; place < l.tasks.size(); ++place) {
-      const WaitingTask& task = l.tasks[place];
-      must(before < task.group, task.group, "waits out of order");
+    l.tasks.for_each([&](LaneTasks::Number number, const LoneTask& task) {
+      must(before < task.group, task.group, "is out of order");
       must(state.group_of_id.find(task.group.value) == no_index, task.group,
-           "waits and has a record");
+           "stands in a lane and has a record");
+      must(l.tasks.find(task.group) == number, task.group, "is not found by its id");
       before = task.group;
-      waiting += task.task.valid() ? 1 : 0;
-    }
-    must(waiting == l.waiting, "a lane counts", l.waiting, "tasks, has", waiting);
-    must(l.tasks.empty() || l.tasks.front().task.valid(), "a lane's first task has ended");
+      const bool waits = task.attempt == no_index;
+      must(waits == l.tasks.is_waiting(number), task.group, "waits behind one that does not");
+      (waits ? waiting : at_workers) += 1;
+      if (waits) return;
+      must(state.attempts.contains(task.attempt) && state.attempts[task.attempt].lane == index &&
+               state.attempts[task.attempt].number == number,
+           task.group, "and its attempt do not agree");
+    });
+    must(waiting == l.tasks.waiting(), "a lane counts", l.tasks.waiting(), "waiting tasks, has",
+         waiting);
+    must(at_workers == l.tasks.at_workers(), "a lane counts", l.tasks.at_workers(),
+         "tasks at workers, has", at_workers);
+    must(waiting == 0 || l.tasks.front().attempt == no_index, "a lane's first task is at a worker");
     const std::vector<std::uint32_t>& lanes = state.kinds[l.kind].lanes;
-    must(std::count(lanes.begin(), lanes.end(), index) == (l.tasks.empty() ? 0 : 1),
+    must(std::count(lanes.begin(), lanes.end(), index) == (waiting == 0 ? 0 : 1),
          "a lane and its kind do not agree");
   }
 
@@ -220,7 +245,7 @@ class Check {
     std::size_t timers = 0;
     state.kinds.for_each(
         [&](std::uint32_t, const KindRecord& k) { ready += k.ready.size() + k.retried.size(); });
-    state.lanes.for_each([&](std::uint32_t, const LaneRecord& l) { ready += l.waiting; });
+    state.lanes.for_each([&](std::uint32_t, const LaneRecord& l) { ready += l.tasks.waiting(); });
     state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
       slots += s.takes_tasks ? s.slots : 0;
       credit += s.takes_tasks ? s.tasks_max : 0;
@@ -287,6 +312,7 @@ std::vector<std::string> ManagerInvariants::leftovers(const Manager& manager) {
   none(state.groups.size(), "group");
   none(state.tasks.size(), "task");
   none(state.attempts.size(), "attempt");
+  none(state.extras.size(), "attempt's extra");
   none(state.ready_total, "ready task");
   none(state.sessions_owing.size(), "unacknowledged session");
   return left;

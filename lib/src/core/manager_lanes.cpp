@@ -1,7 +1,8 @@
-// Tasks that wait without a record. A group of one task that no worker was given yet is nothing but an
-// item and a payload: it stands in a lane of its job, behind those that came before it, until a worker
-// takes it. Only then are a group's record and a task's made, so there are as many of those as tasks
-// at workers (and of groups of several), however many wait, and they stay in the cache.
+// Tasks without records. A group of one task is nothing but an item and a payload: it stands in a lane
+// of its job, behind those that came before it, until a worker takes it, and stays there until the
+// worker has answered. Nothing is copied in between. Records of a task and a group are made when something
+// happens to it that happens to few: a failure, a lost or leaving worker, a recall that came true, output,
+// parts, a time limit that passed, the end of its group from without, or observers of tasks.
 #include <algorithm>
 #include <utility>
 
@@ -46,7 +47,7 @@ std::size_t ManagerState::place_of(const JobRecord& job, const TaskSpec& task) c
   return task.function * payload_families.size() + static_cast<std::size_t>(family);
 }
 
-/// Whether the only task of the group waits in a lane from now on; if not, it is untouched.
+/// Whether the only task of the group stands in a lane from now on; if not, it is untouched.
 bool ManagerState::enter_lane(std::uint32_t job_index, GroupId group, GroupSubmitted& event) {
   // Its client may add to it and replace what it has, at any time.
   if (event.policy.kind == Policy::Kind::client) return false;
@@ -57,19 +58,19 @@ bool ManagerState::enter_lane(std::uint32_t job_index, GroupId group, GroupSubmi
   if (index == no_index)
     index = lanes.insert(LaneRecord{.job = job_index, .kind = job.kinds[place]});
   LaneRecord& lane = lanes[index];
-  const bool is_first = lane.tasks.empty();
-  if (is_first) {
+  if (lane.tasks.empty()) {
     lane.policy = event.policy;
     lane.time_limit = spec.time_limit;
   } else if (lane.policy != event.policy || lane.time_limit != spec.time_limit) {
     return false;
   }
+  const bool is_first = lane.tasks.waiting() == 0;
   lane.tasks.push_back({.group = group,
                         .task = task_ids.next(),
                         .item = event.item,
-                        .payload = std::move(spec.payload)});
-  lane.waiting += 1;
-  job.waiting += 1;
+                        .bytes = std::move(spec.payload.bytes),
+                        .encoding = spec.payload.encoding});
+  job.unrecorded += 1;
   counters.tasks_submitted += 1;
   KindRecord& kind = kinds[lane.kind];
   if (is_first) {
@@ -80,103 +81,174 @@ bool ManagerState::enter_lane(std::uint32_t job_index, GroupId group, GroupSubmi
   return true;
 }
 
-/// The lane's first task gets its record, and is in no queue.
-std::uint32_t ManagerState::leave_lane(std::uint32_t index) {
-  LaneRecord& lane = lanes[index];
-  WaitingTask waiting = std::exchange(lane.tasks.front(), {});
-  const std::uint32_t group_index = open_group(GroupRecord{.id = waiting.group,
-                                                           .item = waiting.item,
-                                                           .policy = lane.policy,
-                                                           .job = lane.job,
-                                                           .tasks_made = 1,
-                                                           .released = 1});
-  const std::uint32_t task = tasks.insert(TaskRecord{.id = waiting.task,
-                                                     .group = group_index,
-                                                     .kind = lane.kind,
-                                                     .state = TaskRecord::State::assigned,
-                                                     .order = order_of(waiting.task),
-                                                     .payload = std::move(waiting.payload),
-                                                     .time_limit = lane.time_limit});
-  groups[group_index].members.push_back(tasks, task);
-
-  lane.waiting -= 1;
-  jobs[lane.job].waiting -= 1;
-  // It is at the top of its kind. Few kinds have more than one.
-  std::vector<std::uint32_t>& heap = kinds[lane.kind].lanes;
+/// To be called before the first that waits is taken out, or handed out, and after it. Few kinds have more
+/// lanes than one.
+void ManagerState::first_leaves(std::uint32_t index) {
+  std::vector<std::uint32_t>& heap = kinds[lanes[index].kind].lanes;
   std::pop_heap(heap.begin(), heap.end(), IsYounger(lanes));
   FANMILL_ASSERT(heap.back() == index, index);
-  pop_front(lane);
-  if (lane.tasks.empty()) {
+}
+
+void ManagerState::first_has_left(std::uint32_t index) {
+  const LaneRecord& lane = lanes[index];
+  std::vector<std::uint32_t>& heap = kinds[lane.kind].lanes;
+  if (lane.tasks.waiting() == 0) {
     heap.pop_back();
   } else {
     std::push_heap(heap.begin(), heap.end(), IsYounger(lanes));
   }
   has_less(lane.kind, 1);
-  return task;
 }
 
-/// And those behind it that were ended out of turn.
-void ManagerState::pop_front(LaneRecord& lane) {
-  do {
-    lane.tasks.pop_front();
-  } while (!lane.tasks.empty() && !lane.tasks.front().task.valid());
+/// The first task of a lane that is on top of its kind.
+void ManagerState::assign_first(std::uint32_t lane_index, std::uint32_t session_index) {
+  LaneRecord& lane = lanes[lane_index];
+  const LoneTask& task = lane.tasks.front();
+  const std::size_t bytes = task.bytes.size();
+  first_leaves(lane_index);
+  if (observes(2) || bytes > options.frame_bytes_max) {
+    // What is told of it names its record; and a large one is out of the ordinary.
+    const std::uint32_t recorded = make_records(lane, lane.tasks.take_front());
+    first_has_left(lane_index);
+    assign(recorded, session_index);
+    return;
+  }
+  SessionRecord& session = sessions[session_index];
+  const std::uint32_t index = open_attempt(session, bytes);
+  AttemptRecord& attempt = attempts[index];
+  attempt.lane = lane_index;
+  attempt.number = lane.tasks.hand_out(index);
+  first_has_left(lane_index);
+  hold_new(session_index, index);
+  send_attempt(session, attempt, lane.kind,
+               Task{.attempt = attempt.id,
+                    .group = task.group,
+                    .time_limit = lane.time_limit,
+                    .item = task.item,
+                    .task = task.task,
+                    .payload = {.bytes = task.bytes, .encoding = task.encoding}});
 }
 
-/// Ends a group that waits in a lane; false if there is none. O(lanes), and the logarithm of their
-/// length.
+/// Of a task that was in the lane until now. It is in no queue.
+std::uint32_t ManagerState::make_records(LaneRecord& lane, LoneTask&& task) {
+  jobs[lane.job].unrecorded -= 1;
+  const std::uint32_t group = open_group(GroupRecord{.id = task.group,
+                                                     .item = task.item,
+                                                     .policy = lane.policy,
+                                                     .job = lane.job,
+                                                     .tasks_made = 1,
+                                                     .released = 1});
+  const std::uint32_t index = tasks.insert(
+      TaskRecord{.id = task.task,
+                 .group = group,
+                 .kind = lane.kind,
+                 .state = TaskRecord::State::assigned,
+                 .order = order_of(task.task),
+                 .payload = {.bytes = std::move(task.bytes), .encoding = task.encoding},
+                 .time_limit = lane.time_limit});
+  groups[group].members.push_back(tasks, index);
+  return index;
+}
+
+/// Something out of the ordinary is about to happen to the attempt: its task needs its records, if it
+/// has none.
+void ManagerState::make_records_of(std::uint32_t index) {
+  AttemptRecord& attempt = attempts[index];
+  if (attempt.lane == no_index) return;
+  LaneRecord& lane = lanes[attempt.lane];
+  attempt.task = make_records(lane, lane.tasks.take(attempt.number));
+  attempt.lane = no_index;
+  TaskRecord& task = tasks[attempt.task];
+  task.attempts_made = 1;
+  task.live = index;
+  task.attempts.push_back(attempts, index);
+  groups[task.group].begun = true;
+}
+
+/// The attempt, already released, gave the result of a task without records. Else nothing is left of its
+/// group, so whatever the policy, this is its end.
+void ManagerState::finish_unrecorded(std::uint32_t index, Outcome&& outcome, SessionId session) {
+  const std::uint32_t lane_index = attempts[index].lane;
+  LaneRecord& lane = lanes[lane_index];
+  const LoneTask task = lane.tasks.take(attempts[index].number);
+  erase_attempt(index);
+  counters.tasks_ok += 1;
+  // One that hangs must not keep the places of all that came after it. Two at a time, so that it
+  // comes to an end.
+  for (int i = 0; i < 2; ++i) {
+    const auto laggard = lane.tasks.laggard();
+    if (laggard) make_records_of(lane.tasks[*laggard].attempt);
+  }
+  const Meaning meaning = meaning_of(outcome, lane.policy, 0);
+  JobRecord& job = jobs[lane.job];
+  job.unrecorded -= 1;
+  out->push_back(DeliverGroupEnd{
+      .client = job.client, .job = job.id, .group = task.group, .item = task.item, .result = {}});
+  GroupResult& result = std::get<DeliverGroupEnd>(out->back()).result;
+  result.decided = meaning.decides || lane.policy.kind == Policy::Kind::all;
+  if (meaning.counts) {
+    result.answers.push_back(
+        {.nothing = outcome.nothing, .payload = std::move(outcome.payload), .session = session});
+  }
+  tell_group_end(task.item, 0, 0, "");
+  end_job_if_done(lane.job);
+}
+
+/// Ends a group that waits in a lane; false if there is none. One that is in a lane but at a worker gets its
+/// records. O(lanes), and the logarithm of their length.
 bool ManagerState::end_waiting(GroupId group) {
   std::uint32_t index = no_index;
-  std::size_t place = 0;
+  LaneTasks::Number number = 0;
   lanes.for_each([&](std::uint32_t at, const LaneRecord& lane) {
-    std::size_t first = 0;
-    for (std::size_t end = lane.tasks.size(); first < end;) {
-      const std::size_t middle = first + (end - first) / 2;
-      lane.tasks[middle].group < group ? first = middle + 1 : end = middle;
+    if (const auto found = lane.tasks.find(group)) {
+      index = at;
+      number = *found;
     }
-    if (first == lane.tasks.size() || lane.tasks[first].group != group) return;
-    if (!lane.tasks[first].task.valid()) return;
-    index = at;
-    place = first;
   });
   if (index == no_index) return false;
   LaneRecord& lane = lanes[index];
-  const std::uint64_t item = lane.tasks[place].item;
-  lane.tasks[place] = WaitingTask{.group = group};
-  lane.waiting -= 1;
-  if (place == 0) {
-    std::vector<std::uint32_t>& heap = kinds[lane.kind].lanes;
-    std::erase(heap, index);
-    pop_front(lane);
-    if (!lane.tasks.empty()) heap.push_back(index);
-    std::make_heap(heap.begin(), heap.end(), IsYounger(lanes));
+  const LoneTask& found = lane.tasks[number];
+  if (!lane.tasks.is_waiting(number)) {
+    make_records_of(found.attempt);
+    return false;
   }
+  const std::uint64_t item = found.item;
+  std::vector<std::uint32_t>& heap = kinds[lane.kind].lanes;
+  std::erase(heap, index);
+  lane.tasks.take(number);
+  if (lane.tasks.waiting() > 0) heap.push_back(index);
+  std::make_heap(heap.begin(), heap.end(), IsYounger(lanes));
   has_less(lane.kind, 1);
   end_unrecorded(lane.job, item);
   return true;
 }
 
 /// All that are open, in the order of their submission. Those that wait are taken out of their lanes:
-/// `end_unrecorded` must follow for each.
+/// `end_unrecorded` must follow for each. The others have records from now on.
 std::vector<ManagerState::OpenGroup> ManagerState::take_groups(std::uint32_t job_index) {
   const JobRecord& job = jobs[job_index];
   std::vector<OpenGroup> open;
-  open.reserve(job.groups.size() + job.waiting);
-  job.groups.for_each(groups, [&](std::uint32_t group) {
-    open.push_back({.id = groups[group].id, .record = group, .item = groups[group].item});
-  });
+  open.reserve(job.groups.size() + job.unrecorded);
   for (const std::uint32_t index : job.lanes) {
     if (index == no_index || lanes[index].tasks.empty()) continue;
     LaneRecord& lane = lanes[index];
-    for (std::size_t place = 0; place < lane.tasks.size(); ++place) {
-      const WaitingTask& waiting = lane.tasks[place];
-      if (waiting.task.valid()) open.push_back({.id = waiting.group, .item = waiting.item});
-    }
+    lane.tasks.for_each([&](LaneTasks::Number, const LoneTask& task) {
+      if (task.attempt != no_index) {
+        make_records_of(task.attempt);
+      } else {
+        open.push_back({.id = task.group, .item = task.item});
+      }
+    });
     std::vector<std::uint32_t>& heap = kinds[lane.kind].lanes;
     std::erase(heap, index);
+    const std::size_t waited = lane.tasks.waiting();
+    lane.tasks = LaneTasks();
     std::make_heap(heap.begin(), heap.end(), IsYounger(lanes));
-    lane.tasks = {};
-    has_less(lane.kind, std::exchange(lane.waiting, 0));
+    if (waited > 0) has_less(lane.kind, waited);
   }
+  job.groups.for_each(groups, [&](std::uint32_t group) {
+    open.push_back({.id = groups[group].id, .record = group, .item = groups[group].item});
+  });
   std::sort(open.begin(), open.end(),
             [](const OpenGroup& one, const OpenGroup& other) { return one.id < other.id; });
   return open;
@@ -185,7 +257,7 @@ std::vector<ManagerState::OpenGroup> ManagerState::take_groups(std::uint32_t job
 /// A group that had no record, and is in no lane any more. The last group may take the job with it.
 void ManagerState::end_unrecorded(std::uint32_t job, std::uint64_t item, const char* why) {
   counters.tasks_dropped += 1;
-  jobs[job].waiting -= 1;
+  jobs[job].unrecorded -= 1;
   tell_group_end(item, 0, 1, why);
   end_job_if_done(job);
 }

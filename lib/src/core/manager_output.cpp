@@ -18,6 +18,7 @@ void ManagerState::on_session_message(std::uint32_t session, Output&& output) {
     violation(session, RefuseCode::protocol, fault);
     return;
   }
+  make_records_of(index);
   AttemptRecord& attempt = attempts[index];
   make_extra(attempt).output_received = end;
   const TaskRecord* task = attempt.task == no_index ? nullptr : &tasks[attempt.task];
@@ -62,7 +63,7 @@ std::string ManagerState::output_fault(std::uint32_t session, std::uint32_t inde
 void ManagerState::on(OutputConsumed&& event) {
   const std::uint32_t index = attempt_of_id.find(event.attempt.value);
   // Its task has ended meanwhile. It may be held once more, as nobody's.
-  if (index == no_index || attempts[index].task == no_index) return;
+  if (index == no_index || !attempts[index].has_task()) return;
   const AttemptExtra& attempt = extra_of(attempts[index]);
   FANMILL_ASSERT(event.offset <= attempt.output_received, event.attempt, event.offset);
   if (event.offset <= attempt.output_taken) return;  // its worker was told not to wait for it

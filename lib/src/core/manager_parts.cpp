@@ -19,7 +19,7 @@ void ManagerState::push_parts(SessionRecord& session) {
 void ManagerState::stop_parts(const AttemptRecord& attempt) {
   SessionRecord& session = sessions[attempt.session];
   const bool is_answered = session.parts != nullptr && session.parts->in.attempt() == attempt.id;
-  if (is_answered && attempt.task == no_index) session.parts->in.forget_bytes();
+  if (is_answered && !attempt.has_task()) session.parts->in.forget_bytes();
   if (!attempt.in_parts || FANMILL_PLANTED(parts_go_on)) return;
   session.parts->out.drop(attempt.id);
   push_parts(session);
@@ -73,7 +73,7 @@ void ManagerState::on_session_message(std::uint32_t index, Part&& part) {
   AttemptRecord& attempt = attempts[attempt_index];
   // Its function has returned; how long the result takes on its way is not the function's time.
   stop_timer(attempt);
-  in.take(part, attempt.task != no_index);
+  in.take(part, attempt.has_task());
   if (const auto offset = in.to_tell(options.frame_bytes_max);
       offset && !FANMILL_PLANTED(parts_untold))
     send(session, PartTaken{.attempt = part.attempt, .offset = *offset});

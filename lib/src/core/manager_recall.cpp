@@ -89,6 +89,7 @@ void ManagerState::end_recall(AttemptRecord& attempt) {
 /// elsewhere: the free slot is that of the worker to avoid.
 bool ManagerState::waits_elsewhere(const ProfileRecord& profile,
                                    const AttemptRecord& attempt) const {
+  if (attempt.lane != no_index) return false;  // nothing has happened to it
   const TaskRecord& task = tasks[attempt.task];
   return task.history != nullptr && now < task.history->avoided_until && profile.idle.size() == 1 &&
          sessions[profile.idle.front()].worker == task.history->avoided;

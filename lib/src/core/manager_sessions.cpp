@@ -128,7 +128,7 @@ void ManagerState::send(SessionRecord& session, Message message,
 
 /// A task that follows another of the same turn travels with it. Not if its payload is to be
 /// converted, which may fail, or is large, which goes uncopied.
-void ManagerState::send_task(SessionRecord& session, Task task,
+void ManagerState::send_task(SessionRecord& session, Task&& task,
                              std::optional<Encoding> convert_to) {
   const std::size_t payload = task.payload.bytes.size();
   const std::size_t bytes = limits::batched_bytes(payload);

@@ -1,7 +1,7 @@
 // The inside of core::Manager. Its functions are spread over manager_sessions.cpp (who is there),
 // manager_hello.cpp (who comes, with what), manager_tasks.cpp (how attempts and tasks end),
 // manager_output.cpp (what tasks write while they run), manager_parts.cpp (payloads in parts),
-// manager_groups.cpp (jobs, groups, policies), manager_lanes.cpp (tasks that wait without a record),
+// manager_groups.cpp (jobs, groups, policies), manager_lanes.cpp (tasks without records),
 // manager_dispatch.cpp (who gets what), manager_recall.cpp (who gives what back) and
 // manager_blame.cpp (what is learnt from failures).
 //
@@ -117,7 +117,7 @@ struct ManagerState {
   template <typename Other>
   void on_session_message(std::uint32_t session, Other&&);
   void send(SessionRecord& session, Message message, std::optional<Encoding> convert_to = {});
-  void send_task(SessionRecord& session, Task task, std::optional<Encoding> convert_to);
+  void send_task(SessionRecord& session, Task&& task, std::optional<Encoding> convert_to);
   void heard(std::uint32_t session);
   void count_presence();
   [[nodiscard]] Instant beat_due(const SessionRecord& session) const;
@@ -170,6 +170,13 @@ struct ManagerState {
   std::uint32_t open_group(GroupRecord&& group);
   const std::vector<std::uint32_t>& add_tasks(std::uint32_t group, TaskSpecs&& specs);
   void release_stage(std::uint32_t group, bool front);
+  /// What the end of a task means to its group.
+  struct Meaning {
+    bool decides = false;
+    bool counts = false;  // as an answer
+  };
+  [[nodiscard]] static Meaning meaning_of(const Outcome& outcome, const Policy& policy,
+                                          std::size_t answers_before);
   void task_ended_in_group(std::uint32_t group, std::uint32_t task_number, Outcome&& outcome,
                            SessionId session);
   void end_members(std::uint32_t group);
@@ -192,9 +199,13 @@ struct ManagerState {
   // manager_lanes.cpp
   [[nodiscard]] std::size_t place_of(const JobRecord& job, const TaskSpec& task) const;
   bool enter_lane(std::uint32_t job, GroupId group, GroupSubmitted& event);
-  std::uint32_t leave_lane(std::uint32_t lane);
+  void first_leaves(std::uint32_t lane);
+  void first_has_left(std::uint32_t lane);
+  void assign_first(std::uint32_t lane, std::uint32_t session);
+  std::uint32_t make_records(LaneRecord& lane, LoneTask&& task);
+  void make_records_of(std::uint32_t attempt);
+  void finish_unrecorded(std::uint32_t attempt, Outcome&& outcome, SessionId session);
   bool end_waiting(GroupId group);
-  static void pop_front(LaneRecord& lane);
   std::vector<OpenGroup> take_groups(std::uint32_t job);
   void end_unrecorded(std::uint32_t job, std::uint64_t item, const char* why = "");
 
@@ -219,6 +230,11 @@ struct ManagerState {
   std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room,
                                   const Uuid& but = {}) const;
   void assign(std::uint32_t task, std::uint32_t session);
+  std::uint32_t open_attempt(SessionRecord& session, std::size_t bytes);
+  void hold_new(std::uint32_t session, std::uint32_t attempt);
+  void send_attempt(SessionRecord& session, AttemptRecord& attempt, std::uint32_t kind,
+                    Task&& task);
+  [[nodiscard]] Duration time_limit_of(const AttemptRecord& attempt) const;
   void hold(std::uint32_t session, std::uint32_t attempt, bool running);
   void fill_running(std::uint32_t session);
   void start_counted(std::uint32_t session, std::uint32_t started);

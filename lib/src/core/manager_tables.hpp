@@ -6,21 +6,24 @@
 // outlives its task until its worker has answered for it, and outlives its session as an orphan for
 // as long as its task is open: the worker may come back with it.
 //
-// Most tasks are alone in their group and wait, many of them for long. Until a worker takes them they
-// have no record, nor has their group: they wait in a lane (manager_lanes.cpp).
+// Most tasks are alone in their group, and nothing ever happens to them but that a worker takes them
+// and answers. Neither they nor their groups have records: they stand in a lane (manager_lanes.cpp)
+// until they end, and at a worker their attempt has one. Whatever else happens to one of them makes its
+// records first, and then goes on as with any other task.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/deadline_heap.hpp"
-#include "base/fifo.hpp"
 #include "base/ids.hpp"
 #include "base/index_list.hpp"
 #include "core/job.hpp"
+#include "core/lane_tasks.hpp"
 #include "core/manager.hpp"
 #include "core/message.hpp"
 #include "core/parts.hpp"
@@ -29,8 +32,10 @@ namespace fanmill::core {
 
 struct AttemptRecord {
   AttemptId id;
-  std::uint32_t task = no_index;  // no_index: the task has ended, or goes on without this attempt
   std::uint32_t session = no_index;  // no_index: an orphan
+  std::uint32_t lane = no_index;     // of a task without a record, else no_index
+  LaneTasks::Number number = 0;      // of such a task
+  std::uint32_t task = no_index;     // of one with a record, else no_index
   Links in_session;
   Links of_task;
   std::uint32_t sequence = 0;  // which Task of its session it was, from 1; heartbeats count by it
@@ -43,7 +48,11 @@ struct AttemptRecord {
   bool asked_back : 1 = false;  // such a Kill was sent in this session, so Killed may be its answer
   bool in_parts : 1 = false;    // its payload follows in parts, which its session does not have yet
   bool blamed : 1 = false;      // its loss was counted; once, even if it returns and is lost again
+  /// If not, its task has ended, or goes on without it.
+  [[nodiscard]] bool has_task() const { return task != no_index || lane != no_index; }
 };
+// A line of the cache, see Slab.
+static_assert(sizeof(std::optional<AttemptRecord>) == 64);
 
 /// What few attempts have: an orphan its worker, a second one its number; those with a time limit, and
 /// those with output. The others have what stands here.
@@ -86,23 +95,14 @@ struct TaskRecord {
   IndexList<AttemptRecord, &AttemptRecord::of_task> attempts;
 };
 
-/// All that is kept of a group of one task that no worker was given yet.
-struct WaitingTask {
-  GroupId group;
-  TaskId task;  // invalid: the group was ended out of turn
-  std::uint64_t item = 0;
-  Payload payload;
-};
-
-/// Such tasks of one job and of one kind, in the order of their coming. What differs from the others
-/// here in its policy or its time limit gets its records at once.
+/// Tasks without records, of one job and of one kind. What differs from the others here in its policy
+/// or its time limit gets its records at once.
 struct LaneRecord {
   std::uint32_t job = no_index;
   std::uint32_t kind = no_index;
   Policy policy;
   Duration time_limit{};
-  Fifo<WaitingTask> tasks;  // the first of them is valid
-  std::size_t waiting = 0;  // valid ones
+  LaneTasks tasks;
 };
 
 /// Among ready tasks of which none was tried, nor added to a group that had begun, the one that was
@@ -133,7 +133,7 @@ struct KindRecord {
   IndexList<TaskRecord, &TaskRecord::queued> ready;
   // Ready, too, and handed out before the others: tasks with a history, the first to return first.
   IndexList<TaskRecord, &TaskRecord::queued> retried;
-  std::vector<std::uint32_t> lanes;  // with ready tasks; a heap, on top the one with the oldest
+  std::vector<std::uint32_t> lanes;  // where tasks wait; a heap, on top the one with the oldest
   [[nodiscard]] bool has_ready() const {
     return !ready.empty() || !retried.empty() || !lanes.empty();
   }
@@ -269,12 +269,12 @@ struct JobRecord {
   JobOptions options;
   // One for each function and family, see place_of; the families of a function stand together.
   std::vector<std::uint32_t> kinds;
-  std::vector<std::uint32_t> lanes;  // as many; no_index: nothing has waited there yet
+  std::vector<std::uint32_t> lanes;  // as many; no_index: nothing has stood there yet
   bool closed = false;
   bool drained = false;
   IndexList<GroupRecord, &GroupRecord::of_job> groups;  // in no order
-  std::size_t waiting = 0;                              // groups in its lanes
-  [[nodiscard]] bool has_groups() const { return !groups.empty() || waiting > 0; }
+  std::size_t unrecorded = 0;                           // groups in its lanes
+  [[nodiscard]] bool has_groups() const { return !groups.empty() || unrecorded > 0; }
 };
 
 /// What is due when its time comes.

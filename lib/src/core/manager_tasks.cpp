@@ -62,13 +62,20 @@ void ManagerState::take_result(std::uint32_t session_index, std::uint32_t index,
   if (result.outcome == AttemptOutcome::ok) adapt_credit(session, result.busy);
   release_attempt(index);
   if (result.outcome == AttemptOutcome::ok) count_result(session);
-  if (attempt.task == no_index) {
+  if (!attempt.has_task()) {
     // Its group was decided, or the task was answered by another worker, while this result was
     // under way.
     counters.results_late += 1;
     erase_attempt(index);
     return;
   }
+  if (attempt.lane != no_index && result.outcome == AttemptOutcome::ok) {
+    finish_unrecorded(index,
+                      Outcome{.nothing = result.nothing, .payload = std::move(result.payload)},
+                      session.id);
+    return;
+  }
+  make_records_of(index);
   TaskRecord& task = tasks[attempt.task];
   task.busy = saturating_add(task.busy, result.busy);
   if (result.outcome != AttemptOutcome::ok) {
@@ -111,6 +118,7 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   // started.
   const bool asked = attempt.asked_back || session.draining;
   release_attempt(index);
+  make_records_of(index);
   if (attempt.task == no_index) {
     counters.kills_confirmed += 1;
     erase_attempt(index);
@@ -210,7 +218,7 @@ void ManagerState::settle_attempts(std::uint32_t task) {
 
 void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
   AttemptRecord& attempt = attempts[index];
-  FANMILL_ASSERT(attempt.task == no_index && attempt.session != no_index && !attempt.killing,
+  FANMILL_ASSERT(!attempt.has_task() && attempt.session != no_index && !attempt.killing,
                  attempt.id);
   end_recall(attempt);
   stop_timer(attempt);
@@ -239,6 +247,7 @@ void ManagerState::kill_attempt(std::uint32_t index, bool tell) {
 /// bring it.
 void ManagerState::attempt_lost(std::uint32_t index, const SessionRecord& session, bool blamed,
                                 bool may_return, const std::string& why) {
+  make_records_of(index);
   AttemptRecord& attempt = attempts[index];
   if (attempt.task == no_index) {
     erase_attempt(index);
@@ -348,6 +357,7 @@ void ManagerState::time_limit_passed(std::uint32_t index) {
     extra.time_limit = timers.add(now + limits::time_limit_slack, {Timer::Kind::time_limit, index});
     return;
   }
+  make_records_of(index);
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
   task.failed += 1;
