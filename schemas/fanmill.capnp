@@ -267,8 +267,8 @@ const verdictKeep :UInt32 = 1;       # welcome: go on with it; a result: send it
 const verdictDrop :UInt32 = 2;       # welcome: forget it; a result: it is recorded, or nobody needs it any more
 const verdictKill :UInt32 = 3;       # welcome: end it; answered by Killed
 
-# Manager -> worker (feature batch): `count` tasks at once, in their order. Payload frame: for each a TaskRecord, then its
-# payload, then zeros up to a multiple of 8 bytes.
+# Manager -> worker (feature batch): `count` tasks at once, in their order. Payload frame: for each a TaskRecord or
+# ShortTaskRecord, then its payload, then zeros up to a multiple of 8 bytes.
 struct Tasks {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -280,7 +280,7 @@ struct Tasks {
 }
 
 # Worker -> manager (feature batch): how `count` attempts ended. Each counts as a Result, in this order. Payload frame: as
-# that of Tasks, with ResultRecords.
+# that of Tasks, with ResultRecords and ShortResultRecords.
 struct Results {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -291,31 +291,49 @@ struct Results {
   started @6 :UInt32;         # as in Heartbeat
 }
 
-# Records of batches: 48 bytes each, little-endian, not Cap'n Proto; the structs are here for the offsets only. What they
-# have no field for (acknowledged of a Task, the texts of a Result) is 0 or empty; a Result with texts goes alone.
+# Records of batches, little-endian, not Cap'n Proto; the structs are here for the offsets only. A record is whole (48 bytes,
+# its first byte, step, is 0) or short (8 bytes, step is not 0). A short one says what it has no field for by the record
+# before it, so the first of a frame is whole: ids are `step` more than there, modulo 2^64, everything else is the same. What
+# neither has a field for (acknowledged of a Task, the texts of a Result) is 0 or empty; a Result with texts goes alone.
 struct TaskRecord {
-  attempt @0 :UInt64;
-  group @1 :UInt64;
-  task @2 :UInt64;
-  item @3 :UInt64;
-  function @4 :UInt16;
-  encoding @5 :UInt16;
-  payloadBytes @6 :UInt32;    # without the zeros; 0 if encoding is none
-  timeLimitMs @7 :UInt32;
-  number @8 :UInt32;
+  step @0 :UInt8;             # 0
+  encoding @1 :UInt8;
+  function @2 :UInt16;
+  payloadBytes @3 :UInt32;    # without the zeros; 0 if encoding is none
+  attempt @4 :UInt64;
+  group @5 :UInt64;
+  task @6 :UInt64;
+  item @7 :UInt64;
+  timeLimitMs @8 :UInt32;
+  number @9 :UInt32;
+}
+
+struct ShortTaskRecord {
+  step @0 :UInt8;             # attempt, group, task and item are so much more than those of the record before
+  encoding @1 :UInt8;
+  function @2 :UInt16;
+  payloadBytes @3 :UInt32;
 }
 
 struct ResultRecord {
-  attempt @0 :UInt64;
-  busyUs @1 :UInt64;
-  cpuUs @2 :UInt64;
-  memoryBytes @3 :UInt64;
-  outcome @4 :UInt16;
-  encoding @5 :UInt16;
-  payloadBytes @6 :UInt32;
-  detail @7 :UInt32;
-  flags @8 :UInt16;           # as those of Result
-  reserved @9 :UInt16;        # 0
+  step @0 :Int8;              # 0
+  encoding @1 :UInt8;
+  outcome @2 :UInt16;
+  payloadBytes @3 :UInt32;
+  attempt @4 :UInt64;
+  busyUs @5 :UInt64;
+  cpuUs @6 :UInt64;
+  memoryBytes @7 :UInt64;
+  detail @8 :UInt32;
+  flags @9 :UInt32;           # as those of Result
+}
+
+struct ShortResultRecord {
+  step @0 :Int8;              # attempt is so much more than that of the record before, or less
+  encoding @1 :UInt8;
+  busyUs @2 :UInt16;
+  cpuUs @3 :UInt16;
+  payloadBytes @4 :UInt16;
 }
 
 # Both ways: a piece of a payload larger than frameBytesMax (feature parts). A manager sends those of a task behind the

@@ -235,55 +235,129 @@ TEST_CASE("each field of Output and OutputTaken is checked", "[unit][codec]") {
   CHECK(fault_with("output-taken", 16, u64) == "OutputTaken: attempt is 0, which is no id");
 }
 
+namespace {
+
+// The records of a batch, where a test changes them, and where each begins.
+struct BatchFrames {
+  explicit BatchFrames(const std::string& name) : frames(encoded(sample(name))) {}
+  [[nodiscard]] std::string records() const { return *frames.payload; }
+  [[nodiscard]] std::string fault_with(const std::string& records) const {
+    return fault_of({frames.header, records});
+  }
+  template <typename Number>
+  [[nodiscard]] std::string fault(std::size_t offset, Number number) const {
+    return fault_with(poked(records(), offset, number));
+  }
+  OwnedFrames frames;
+};
+
+constexpr std::size_t whole_record = limits::batch_record_bytes;
+constexpr std::size_t short_record = limits::batch_short_record_bytes;
+
+}  // namespace
+
 TEST_CASE("each field of Tasks and its records is checked", "[unit][codec]") {
-  const std::string header = header_of("tasks");
-  const std::string body = *encoded(sample("tasks")).payload;
-  const auto fault = [&](std::size_t offset, auto number) {
-    return fault_of({header, poked(body, offset, number)});
-  };
-  constexpr std::size_t second = limits::batched_bytes(7);  // behind the payload of the first
+  const BatchFrames batch("tasks");
+  constexpr std::size_t second = whole_record + 8;  // behind the payload of the first
+  constexpr std::size_t fourth = second + 2 * whole_record;
   CHECK(fault_with("tasks", 16, u64) == "Tasks: session is 0, which is no id");
-  CHECK(fault_with("tasks", 24, std::uint32_t{0}) ==
-        "Tasks: count is 0, expected 1 to 3 (as many records as fit in the payload frame)");
-  CHECK(fault_with("tasks", 24, std::uint32_t{2}) == "Tasks: 48 bytes behind the last record");
-  CHECK(fault_with("tasks", 24, std::uint32_t{4}) ==
-        "Tasks: count is 4, expected 1 to 3 (as many records as fit in the payload frame)");
-  CHECK(fault(0, u64) == "Tasks: attempt is 0, which is no id (record 0)");
-  CHECK(fault(second + 8, u64) == "Tasks: group is 0, which is no id (record 1)");
-  CHECK(fault(second + 16, u64) == "Tasks: task is 0, which is no id (record 1)");
-  CHECK(fault(second + 32, u16(256)) == "Tasks: function is 256, expected 0 to 255 (record 1)");
-  CHECK(fault(second + 34, u16(4)) == "Tasks: encoding is 4, expected 0 to 3 (record 1)");
-  CHECK(fault(second + 44, std::uint32_t{0}) ==
+  CHECK(fault_with("tasks", 24, u32(0)) ==
+        "Tasks: count is 0, expected 1 to 22 (as many records as fit in the payload frame)");
+  CHECK(fault_with("tasks", 24, u32(4)) == "Tasks: 8 bytes behind the last record");
+  CHECK(fault_with("tasks", 24, u32(6)) ==
+        "Tasks: 0 bytes are left, which are no record (record 5)");
+  CHECK(fault_with("tasks", 24, u32(23)) ==
+        "Tasks: count is 23, expected 1 to 22 (as many records as fit in the payload frame)");
+  CHECK(batch.fault(8, u64) == "Tasks: attempt is 0, which is no id (record 0)");
+  CHECK(batch.fault(second + 16, u64) == "Tasks: group is 0, which is no id (record 1)");
+  CHECK(batch.fault(second + 24, u64) == "Tasks: task is 0, which is no id (record 1)");
+  CHECK(batch.fault(second + 2, u16(256)) ==
+        "Tasks: function is 256, expected 0 to 255 (record 1)");
+  CHECK(batch.fault(second + 1, std::uint8_t{4}) ==
+        "Tasks: encoding is 4, expected 0 to 3 (record 1)");
+  CHECK(batch.fault(second + 44, u32(0)) ==
         "Tasks: number is 0, expected 1 to 4294967295 (record 1)");
-  CHECK(fault(34, u16(0)) ==
+  CHECK(batch.fault(1, std::uint8_t{0}) ==
         "Tasks: payloadBytes is not 0, but the encoding is 0 (none) (record 0)");
-  CHECK(fault(36, ~std::uint32_t{0}) ==
-        "Tasks: payloadBytes is 4294967295, expected 0 to 104 (what is left of the payload frame) "
+  CHECK(batch.fault(4, ~std::uint32_t{0}) ==
+        "Tasks: payloadBytes is 4294967295, expected 0 to 128 (what is left of the payload frame) "
         "(record 0)");
   // The second record is read where the first one's payload would end.
-  CHECK(fault(36, std::uint32_t{100}) == "Tasks: record 1 is cut off: 0 bytes are left");
-  CHECK(fault_of({header, body.substr(0, body.size() - 8)}) ==
-        "Tasks: record 2 is cut off: 40 bytes are left");
-  CHECK(fault_of({header, body + "x"}) ==
+  CHECK(batch.fault(4, u32(128)) == "Tasks: 0 bytes are left, which are no record (record 1)");
+  // Of short records:
+  CHECK(batch.fault(0, std::uint8_t{1}) ==
+        "Tasks: step is not 0, and there is no record before (record 0)");
+  CHECK(batch.fault(fourth + 1, std::uint8_t{4}) ==
+        "Tasks: encoding is 4, expected 0 to 3 (record 3)");
+  CHECK(batch.fault(fourth + 2, u16(256)) ==
+        "Tasks: function is 256, expected 0 to 255 (record 3)");
+  CHECK(batch.fault(fourth + 4, u32(17)) ==
+        "Tasks: payloadBytes is 17, expected 0 to 16 (what is left of the payload frame) "
+        "(record 3)");
+  CHECK(batch.fault(fourth + 4, u32(16)) ==
+        "Tasks: 0 bytes are left, which are no record (record 4)");
+  CHECK(batch.fault(fourth + 16 + 4, u32(1)) ==
+        "Tasks: payloadBytes is 1, expected 0 (what is left of the payload frame) (record 4)");
+}
+
+TEST_CASE("the frame of a batch ends with its last record", "[unit][codec]") {
+  const BatchFrames batch("tasks");
+  const std::string records = batch.records();
+  CHECK(batch.fault_with(records.substr(0, records.size() - 8)) ==
+        "Tasks: 0 bytes are left, which are no record (record 4)");
+  // A whole record of which only the beginning is there.
+  CHECK(batch.fault_with(records.substr(0, 8 + whole_record) + std::string(40, '\0')) ==
+        "Tasks: 40 bytes are left, which are no record (record 1)");
+  CHECK(batch.fault_with(records + std::string(8, '\0')) ==
+        "Tasks: 8 bytes behind the last record");
+  CHECK(batch.fault_with(records + "x") ==
         "Tasks: bytes of the payload frame is 1, expected 0 (beyond a multiple of 8)");
-  CHECK(fault_of({header, {}}) ==
-        "Tasks: count is 3, expected 1 to 0 (as many records as fit in the payload frame)");
+  CHECK(fault_of({batch.frames.header, {}}) ==
+        "Tasks: count is 5, expected 1 to 0 (as many records as fit in the payload frame)");
 }
 
 TEST_CASE("each field of Results and its records is checked", "[unit][codec]") {
-  const std::string header = header_of("results");
-  const std::string body = *encoded(sample("results")).payload;
-  const auto fault = [&](std::size_t offset, auto number) {
-    return fault_of({header, poked(body, offset, number)});
-  };
+  const BatchFrames batch("results");
+  constexpr std::size_t second = whole_record + 8;
+  constexpr std::size_t fourth = second + 2 * whole_record + 8;
+  constexpr std::size_t fifth = fourth + whole_record;
   CHECK(fault_with("results", 16, u64) == "Results: session is 0, which is no id");
-  CHECK(fault(0, u64) == "Results: attempt is 0, which is no id (record 0)");
-  CHECK(fault(32, u16(5)) == "Results: outcome is 5, expected 0 to 4 (record 0)");
-  CHECK(fault(32, u16(1)) == "no error");
-  const std::size_t second = limits::batched_bytes(2);
-  CHECK(fault(second + 32, u16(1)) ==
+  CHECK(batch.fault(8, u64) == "Results: attempt is 0, which is no id (record 0)");
+  CHECK(batch.fault(2, u16(5)) == "Results: outcome is 5, expected 0 to 4 (record 0)");
+  CHECK(batch.fault(2, u16(1)) == "no error");
+  CHECK(batch.fault(second + 2, u16(1)) ==
         "Results: flags is flagNothing with an outcome other than 0 (ok) (record 1)");
-  CHECK(fault(second + 46, u16(1)) == "no error");  // reserved
+  CHECK(batch.fault(second + 44, u32(0xfffffffe)) == "no error");  // flags of tomorrow
+  // Of short records:
+  CHECK(batch.fault(0, std::uint8_t{255}) ==
+        "Results: step is not 0, and there is no record before (record 0)");
+  CHECK(batch.fault(fourth + 8, std::uint64_t(-127)) ==
+        "Results: attempt is 0, which is no id (record 4)");
+  CHECK(batch.fault(fifth + 1, std::uint8_t{4}) ==
+        "Results: encoding is 4, expected 0 to 3 (record 4)");
+  CHECK(batch.fault(fifth + 1, std::uint8_t{0}) ==
+        "Results: payloadBytes is not 0, but the encoding is 0 (none) (record 4)");
+  CHECK(batch.fault(fifth + 6, u16(17)) ==
+        "Results: payloadBytes is 17, expected 0 to 16 (what is left of the payload frame) "
+        "(record 4)");
+}
+
+TEST_CASE("a short record is the one before it, further on", "[unit][codec]") {
+  const auto read = decoded(encoded(sample("tasks")));
+  REQUIRE(read);
+  const auto& tasks = std::get<core::Tasks>(read.value().message).tasks;
+  CHECK(tasks.at(3).attempt.value == tasks.at(2).attempt.value + 1);
+  CHECK(tasks.at(4).attempt.value == tasks.at(3).attempt.value + 255);
+  CHECK(tasks.at(4).item == tasks.at(3).item + 255);
+  // Numbers go round.
+  const BatchFrames batch("tasks");
+  constexpr std::size_t third = 2 * whole_record + 8;
+  const auto round = decoded(
+      {batch.frames.header, poked(batch.records(), third + 32, ~std::uint64_t{0})});  // its item
+  REQUIRE(round);
+  CHECK(std::get<core::Tasks>(round.value().message).tasks.at(3).item == 0);
+  CHECK(batch.fault(third + 16, ~std::uint64_t{0}) ==
+        "Tasks: group is 0, which is no id (record 3)");
 }
 
 TEST_CASE("payloads of a batch are their own bytes", "[unit][codec]") {
@@ -293,6 +367,18 @@ TEST_CASE("payloads of a batch are their own bytes", "[unit][codec]") {
   CHECK(batch.tasks.at(0).payload == Payload::json("[1,2,3]"));
   CHECK(batch.tasks.at(1).payload == Payload{});
   CHECK(batch.tasks.at(2).payload == Payload::raw(""));
+  CHECK(batch.tasks.at(3).payload == Payload::raw("8 bytes."));
+}
+
+TEST_CASE("no batch has more than 8192 records", "[unit][codec]") {
+  const auto faults_of = [](std::uint32_t count) {
+    const BatchFrames batch("tasks");
+    std::string records = batch.records().substr(0, whole_record + 8);
+    for (std::uint32_t i = 1; i < count; ++i) records += std::string("\1\0\0\0\0\0\0\0", 8);
+    return fault_of({poked(batch.frames.header, 24, count), records});
+  };
+  CHECK(faults_of(8192) == "no error");
+  CHECK_THAT(faults_of(8193), ContainsSubstring("Tasks: count is 8193, expected 1 to 8192"));
 }
 
 TEST_CASE("an Output has 1 to 65536 bytes", "[unit][codec]") {

@@ -39,6 +39,9 @@ std::string section(const std::string& text, const std::string& name) {
 
 std::size_t bytes_of(capnp::schema::Type::Reader type) {
   switch (type.which()) {
+    case capnp::schema::Type::INT8:
+    case capnp::schema::Type::UINT8:
+      return 1;
     case capnp::schema::Type::UINT16:
       return 2;
     case capnp::schema::Type::UINT32:
@@ -52,14 +55,16 @@ std::size_t bytes_of(capnp::schema::Type::Reader type) {
   }
 }
 
-// The row's beginning, as the tables of section 6 have it.
-std::string row(capnp::StructSchema schema, capnp::StructSchema::Field field) {
+// The row's beginning, as the tables of section 6 have it. `data_at`: where the numbers begin, behind the
+// root pointer; records have none.
+std::string row(capnp::StructSchema schema, capnp::StructSchema::Field field,
+                std::size_t data_at = 8) {
   const auto slot = field.getProto().getSlot();
   const std::size_t bytes = bytes_of(slot.getType());
   const std::size_t offset =
       slot.getType().isText()
           ? 8 + 8 * (schema.getProto().getStruct().getDataWordCount() + slot.getOffset())
-          : 8 + bytes * slot.getOffset();
+          : data_at + bytes * slot.getOffset();
   return "| " + std::to_string(offset) + " | " + std::to_string(bytes) + " | `" +
          field.getProto().getName().cStr() + "` |" + (slot.getType().isText() ? " Text: " : "");
 }
@@ -83,6 +88,20 @@ void check_section(const std::string& text, std::uint16_t kind) {
   CHECK_THAT(body, ContainsSubstring(root));
   CHECK_THAT(body, ContainsSubstring("(D = " + std::to_string(shape.getDataWordCount()) +
                                      ", P = " + std::to_string(shape.getPointerCount()) + ")"));
+}
+
+// A record of a batch, whose table stands in the section of its message.
+template <typename Schema>
+void check_record(const std::string& text, const std::string& message) {
+  const auto schema = capnp::Schema::from<Schema>();
+  const std::string body = section(text, message);
+  const std::string name = schema.getShortDisplayName().cStr();
+  const std::size_t begin = body.find("(" + name);
+  CAPTURE(name);
+  REQUIRE(begin != std::string::npos);
+  const std::string table = body.substr(begin, body.find("\n\n", body.find("|---", begin)) - begin);
+  for (const auto field : schema.getFields())
+    CHECK_THAT(table, ContainsSubstring(row(schema, field, 0)));
 }
 
 struct Step {
@@ -157,6 +176,12 @@ TEST_CASE("the document's tables have the schema's offsets and sizes", "[unit][c
   check_section<schema::OutputTaken>(text, schema::KIND_OUTPUT_TAKEN);
   check_section<schema::Part>(text, schema::KIND_PART);
   check_section<schema::PartTaken>(text, schema::KIND_PART_TAKEN);
+  check_section<schema::Tasks>(text, schema::KIND_TASKS);
+  check_record<schema::TaskRecord>(text, "Tasks");
+  check_record<schema::ShortTaskRecord>(text, "Tasks");
+  check_section<schema::Results>(text, schema::KIND_RESULTS);
+  check_record<schema::ResultRecord>(text, "Results");
+  check_record<schema::ShortResultRecord>(text, "Results");
   check_section<schema::Open>(text, schema::KIND_OPEN);
   check_section<schema::Opened>(text, schema::KIND_OPENED);
   check_section<schema::Object>(text, schema::KIND_OBJECT);

@@ -151,6 +151,16 @@ core::Result result_in_parts() {
   return in_parts;
 }
 
+// The task that stands `step` further on in the list of a job.
+core::Task further(core::Task task, std::uint64_t step, Payload payload) {
+  task.attempt.value += step;
+  task.group.value += step;
+  task.task.value += step;
+  task.item += step;
+  task.payload = std::move(payload);
+  return task;
+}
+
 core::Tasks tasks() {
   core::Tasks batch{.session = session, .acknowledged = 9, .tasks = {}};
   batch.tasks = {task({}), full_task(), task(Payload::raw(""))};
@@ -158,7 +168,17 @@ core::Tasks tasks() {
   batch.tasks[1].acknowledged = 0;
   batch.tasks[1].payload = {};
   for (std::size_t i = 0; i < batch.tasks.size(); ++i) batch.tasks[i].attempt.value += i;
+  batch.tasks.push_back(further(batch.tasks.back(), 1, Payload::raw("8 bytes.")));
+  batch.tasks.push_back(further(batch.tasks.back(), 255, {}));
+  batch.tasks.back().function = 2;
   return batch;
+}
+
+core::Result further(core::Result result, std::int64_t step, Payload payload) {
+  result.attempt.value += static_cast<std::uint64_t>(step);
+  result.busy = 17us;
+  result.payload = std::move(payload);
+  return result;
 }
 
 core::Results results() {
@@ -168,6 +188,10 @@ core::Results results() {
   batch.results[2].memory = 327155712;
   batch.results[2].payload = Payload::raw("evidence");
   for (std::size_t i = 0; i < batch.results.size(); ++i) batch.results[i].attempt.value += i;
+  batch.results.push_back(ok_result({}));
+  batch.results.push_back(further(batch.results.back(), 127, Payload::json("[2,7]")));
+  batch.results.push_back(further(batch.results.back(), -128, {}));
+  batch.results.back().cpu = 65535us;
   return batch;
 }
 
@@ -241,9 +265,15 @@ std::vector<Sample> samples() {
        core::Part{attempt, 262144, 1000000, Bytes("a piece of it")}},
       {"part-taken", "", core::PartTaken{attempt, 524288}},
       {"tasks",
-       "three at once: with a payload of 7 bytes, with every field but one set, with one of none",
+       "five at once: with a payload of 7 bytes, with every field but one set, with a payload of "
+       "no bytes; two "
+       "short records, a step of 1 and one of 255",
        tasks()},
-      {"results", "three at once: one that found nothing, one with every field set", results()},
+      {"results",
+       "six at once: one that found nothing, one with every field set; two short records, a step "
+       "of 127 "
+       "and one of -128",
+       results()},
       {"output", "the third line of a task", core::Output{attempt, 14, Bytes("ready\n")}},
       {"output-taken", "both lines before it were taken", core::OutputTaken{attempt, 14}},
   };

@@ -68,8 +68,8 @@ Bytes Bytes::allocate(std::size_t size) {
   return bytes;
 }
 
-Bytes::Bytes(std::string_view text) {
-  *this = make(text.size(), [&](char* to) { std::memcpy(to, text.data(), text.size()); });
+Bytes::Bytes(std::string_view text) : Bytes(allocate(text.size())) {
+  if (!text.empty()) std::memcpy(mutable_data(), text.data(), text.size());
 }
 
 Bytes::Bytes(std::span<const std::byte> bytes)

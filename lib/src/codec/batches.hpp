@@ -1,6 +1,7 @@
-// The payload frames of Tasks and Results: records of 48 bytes, each followed by its payload and
-// zeros up to a multiple of 8 (schemas/fanmill.capnp, TaskRecord and ResultRecord). Not Cap'n Proto,
-// so that a record costs a few stores and a worker of any language packs it in one line.
+// The payload frames of Tasks and Results: records of 48 bytes, or of 8 where most is as in the one
+// before, each followed by its payload and zeros up to a multiple of 8 (schemas/fanmill.capnp,
+// TaskRecord and so on). Not Cap'n Proto, so that a record costs a few stores and a worker of any
+// language packs it in one line. Written as short as can be, so the same message has the same bytes.
 #pragma once
 
 #include <cstdint>

@@ -68,8 +68,14 @@ inline constexpr std::size_t batched_payload_bytes_max = 8192;
 // A sender begins another message after so many bytes, so that the receiver computes while the rest
 // is on its way.
 inline constexpr std::size_t batch_bytes_max = 64U << 10;
+// A record tells all of its task or result, or what differs from the one before it.
 inline constexpr std::size_t batch_record_bytes = 48;
-/// What a payload of this size takes in a batch.
+inline constexpr std::size_t batch_short_record_bytes = 8;
+// What a receiver makes of a record is many times larger than a short one. No sender of this build puts
+// more into one.
+inline constexpr std::size_t batch_records_max = 8192;
+static_assert(batch_bytes_max / batch_record_bytes <= batch_records_max);
+/// What a payload of this size takes in a batch at most.
 constexpr std::size_t batched_bytes(std::size_t payload_bytes) {
   return batch_record_bytes + (payload_bytes + 7) / 8 * 8;
 }
