@@ -208,7 +208,7 @@ TEST_CASE("a worker's stray bytes in an error text are cleaned, not refused", "[
   frames.header.replace(at, 5, "\xff\x1b\r\n\t");
   const auto read = decoded(frames);
   REQUIRE(read);
-  CHECK(std::get<core::Result>(read.value().message).error_text.starts_with("?  \n\t"));
+  CHECK(std::get<core::Result>(read.value().message).error_text.str().starts_with("?  \n\t"));
 }
 
 TEST_CASE("an absurd running time is read as a very long one", "[unit][codec]") {

@@ -147,7 +147,7 @@ TEST_CASE("a failed task's texts are cleaned and cut to fit", "[unit][codec]") {
   const core::Result read = round_trip(failed);
   CHECK(read.error_type.size() == limits::error_type_max);
   CHECK(read.error_text.size() == limits::error_text_max);
-  CHECK(read.error_text.starts_with(" [1mfirst \nsecond?xxx"));
+  CHECK(read.error_text.str().starts_with(" [1mfirst \nsecond?xxx"));
 }
 
 // Frozen bytes, and a Result of a worker that measures nothing, stay as they were.

@@ -205,7 +205,7 @@ TEST_CASE("crashes and lost workers together lead to quarantine, with the eviden
   farm.join(2, {.same_host = true});
   farm.race(1, client);
   Result crash = failure_of(1, AttemptOutcome::crashed);
-  crash.error_type.clear();
+  crash.error_type = {};
   crash.detail = 11;
   farm.say(1, crash);
   CHECK(farm.take() == "1: task 1 (0.0), 2: task 2 (0.0), 1: heartbeat 1");
@@ -234,7 +234,7 @@ TEST_CASE("what a task died of is told once", "[unit][manager]") {
   farm.race(1, client);
   Result crash = failure_of(1, AttemptOutcome::crashed);
   crash.error_type = "signal 11 (SIGSEGV)";
-  crash.error_text.clear();
+  crash.error_text = {};
   crash.detail = 11;
   CHECK(farm.take() == "1: task 1 (0.0)");
   farm.say(1, crash);

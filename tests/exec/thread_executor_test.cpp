@@ -46,6 +46,12 @@ Completion run_one(Function function, Invocation invocation = {.attempt = Attemp
   return completions.front();
 }
 
+// As the loop does it.
+void end_turn(Executor& executor) {
+  executor.publish();
+  executor.flush(false);
+}
+
 struct OwnError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -314,7 +320,7 @@ TEST_CASE("what was started in a turn that is not over is revoked or stopped wit
   SECTION("revoked") { executor.revoke(2); }
   SECTION("stopped") { executor.stop(2); }
   executor.start(3, {.attempt = AttemptId{4}, .item = 3});
-  executor.flush(false);
+  end_turn(executor);
   for (const std::uint64_t item : {1, 3}) gate.let_go(item);
   const auto back = take_at_least(executor, 4);
   const auto revoked = std::find_if(back.begin(), back.end(), [](const Completion& each) {
@@ -371,7 +377,7 @@ TEST_CASE("a thread with nothing more to do offers its completion to the helper"
     return answer;
   });
   executor.start(0, {.attempt = AttemptId{1}, .payload = Payload::raw("a")});
-  executor.flush(false);
+  end_turn(executor);
   CHECK(offered.get_future().get().attempt == AttemptId{1});
   REQUIRE(executor.wait_idle(1min));
   if (answer != Helped::yes) CHECK(is_readable(executor.completions_fd(), patience_ms));
@@ -394,10 +400,11 @@ TEST_CASE("a helper may start the same slot again, and its thread goes on with t
       return Helped::yes;
     }
     executor.start(0, {.attempt = AttemptId{order.size() + 1}});
+    executor.publish();
     return Helped::yes;
   });
   executor.start(0, {.attempt = AttemptId{1}});
-  executor.flush(false);
+  end_turn(executor);
   third.get_future().get();
   REQUIRE(executor.wait_idle(1min));
   CHECK(order == std::vector{AttemptId{1}, AttemptId{2}, AttemptId{3}});
@@ -419,7 +426,7 @@ TEST_CASE("with more in the queue the helper is not asked until it is empty") {
   });
   executor.start(0, {.attempt = AttemptId{1}});
   executor.start(1, {.attempt = AttemptId{2}});
-  executor.flush(false);
+  end_turn(executor);
   both_queued.set_value();
   // What is not the last one waits for the loop, and the last one behind it.
   const auto completions = take_at_least(executor, 2);
@@ -446,11 +453,12 @@ TEST_CASE("of two tasks that a helper starts its thread takes one, and another t
     if (completion.attempt != AttemptId{1}) return Helped::no;
     executor.start(0, {.attempt = AttemptId{2}});
     executor.start(1, {.attempt = AttemptId{3}});
+    executor.publish();
     helped.set_value();
     return Helped::yes;
   });
   executor.start(0, {.attempt = AttemptId{1}});
-  executor.flush(false);
+  end_turn(executor);
   helped.get_future().get();
   REQUIRE(executor.wait_idle(2min));
   CHECK(side_by_side);
@@ -467,6 +475,7 @@ struct GatheringRig {
           slot,
           {.attempt = AttemptId{slot + 1}, .item = slot, .gathers = slot > 0 || first_gathers});
     }
+    executor.publish();
   }
   ~GatheringRig() {
     for (std::uint64_t item = 0; item < 5; ++item) gate.let_go(item);

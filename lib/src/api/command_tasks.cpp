@@ -263,7 +263,7 @@ Payload result_of(const exec::CommandPlan& plan, const Report& report, const std
 Completion failed(const Report& report) {
   Completion completion = exec::completion_of_end(report);
   // The end says more than the beginning.
-  std::string& text = completion.error_text;
+  std::string text = completion.error_text;
   if (text.size() > limits::error_text_max) text.erase(0, text.size() - limits::error_text_max);
   if (!report.output_file.empty()) {
     const std::string where = "\nall of its output is in " + report.output_file;
@@ -271,6 +271,7 @@ Completion failed(const Report& report) {
         std::string(cut_utf8(text, limits::error_text_max - std::min(where.size(), text.size()))) +
         where;
   }
+  completion.error_text = std::move(text);
   return completion;
 }
 

@@ -107,12 +107,14 @@ core::WorkerOptions core_options(const Join& join, const ServeOptions& options) 
 
 exec::Function adapt(Function function) {
   return [function = std::move(function)](const exec::Invocation& invocation,
-                                          std::stop_token stop) -> exec::FunctionResult {
-    FunctionResult result = function(invocation.payload, {.stop = std::move(stop),
-                                                          .item = invocation.item,
-                                                          .task = invocation.task.value,
-                                                          .attempt = invocation.number,
-                                                          .time_limit = invocation.time_limit});
+                                          std::stop_token& stop) -> exec::FunctionResult {
+    TaskContext context{.stop = std::move(stop),
+                        .item = invocation.item,
+                        .task = invocation.task.value,
+                        .attempt = invocation.number,
+                        .time_limit = invocation.time_limit};
+    FunctionResult result = function(invocation.payload, context);
+    stop = std::move(context.stop);  // a copy would count its owners, twice for each task
     return {.payload = std::move(result.payload), .nothing = result.nothing};
   };
 }

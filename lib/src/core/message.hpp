@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/rare_text.hpp"
 #include "base/time.hpp"
 
 namespace fanmill::core {
@@ -165,8 +166,8 @@ struct Result {
   bool nothing = false;      // with ok: the function ran to its end and found nothing
   std::uint32_t detail = 0;  // the signal, or 256 + exit status; 0: unknown
   Duration busy{};           // whole microseconds on the wire
-  std::string error_type;
-  std::string error_text;
+  RareText error_type;
+  RareText error_text;
   Payload payload;
   Duration cpu{};            // as busy; 0: unknown
   std::uint64_t memory = 0;  // bytes resident at most; 0: unknown

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/rare_text.hpp"
 #include "base/time.hpp"
 
 namespace fanmill::exec {
@@ -41,8 +42,8 @@ struct FunctionResult {
 };
 
 /// A user's function. What it throws becomes a failed result. `stop` is requested when its task is
-/// killed.
-using Function = std::function<FunctionResult(const Invocation&, std::stop_token stop)>;
+/// killed; it is the task's own, so the function may move it away and need not give it back.
+using Function = std::function<FunctionResult(const Invocation&, std::stop_token& stop)>;
 
 struct Completion {
   enum class Kind : std::uint8_t {
@@ -57,8 +58,8 @@ struct Completion {
   Kind kind = Kind::returned;
   bool nothing = false;
   Payload payload;
-  std::string error_type;
-  std::string error_text;
+  RareText error_type;
+  RareText error_text;
   std::uint32_t detail = 0;  // of what ended: the signal, or 256 + exit status; 0: unknown
   Duration busy{};           // time that the function ran
   Duration cpu{};            // processor time; 0: unknown
@@ -91,8 +92,10 @@ class Executor {
   [[nodiscard]] virtual std::uint32_t ahead_count() const { return 0; }
   /// Whether `take_begun` tells which of those that waited run. Else they are begun in their order.
   [[nodiscard]] virtual bool tells_begun() const { return false; }
-  /// It begins with the next `flush` at the latest.
-  virtual void start(std::uint32_t slot, Invocation invocation) = 0;
+  /// It begins with the next `publish` and `flush` at the latest.
+  virtual void start(std::uint32_t slot, Invocation&& invocation) = 0;
+  /// All of this turn's are started, while the loop still has it: threads that work go on with them.
+  virtual void publish() {}
   /// The turn is over, and the loop has let go of it: all that it asked for leaves together. Only a
   /// stop does not wait for it. `looks_soon`: until the next flush the loop calls `take` soon, told or
   /// not; so a completion that gathers need not be told while enough tasks wait here. Returns whether

@@ -153,7 +153,9 @@ void Process::tell_environment(const Invocation& invocation) {
 }
 
 Report Process::call(const Invocation& invocation, Duration cpu_before) const {
-  Completion completion = invoke(given_.functions, invocation, {});
+  std::stop_token never;
+  Clock::time_point now = Clock::now();
+  Completion completion = invoke(given_.functions, invocation, never, now);
   if (::getpid() != self_) ::_exit(0);  // the function has forked, and its child came back here
   if (completion.payload.bytes.size() > payload_bytes_max) {
     completion = {.attempt = completion.attempt,

@@ -1,6 +1,5 @@
 #include "exec/invoke.hpp"
 
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,7 +9,7 @@
 namespace fanmill::exec {
 
 Completion invoke(const std::vector<Function>& functions, const Invocation& invocation,
-                  std::stop_token stop) {
+                  std::stop_token& stop, std::chrono::steady_clock::time_point& now) {
   Completion completion{.attempt = invocation.attempt};
   if (invocation.function >= functions.size()) {
     completion.kind = Completion::Kind::rejected;
@@ -18,9 +17,8 @@ Completion invoke(const std::vector<Function>& functions, const Invocation& invo
                             ": this worker has " + std::to_string(functions.size());
     return completion;
   }
-  const auto start = std::chrono::steady_clock::now();
   try {
-    FunctionResult result = functions[invocation.function](invocation, std::move(stop));
+    FunctionResult result = functions[invocation.function](invocation, stop);
     completion.payload = std::move(result.payload);
     completion.nothing = result.nothing;
   } catch (...) {
@@ -29,7 +27,8 @@ Completion invoke(const std::vector<Function>& functions, const Invocation& invo
     completion.error_type = cut_utf8(thrown.type, error_type_bytes_max);
     completion.error_text = cut_utf8(thrown.text, error_text_bytes_max);
   }
-  completion.busy = std::chrono::steady_clock::now() - start;
+  const auto begun = std::exchange(now, std::chrono::steady_clock::now());
+  completion.busy = now - begun;
   return completion;
 }
 

@@ -163,7 +163,7 @@ std::uint32_t ProcessExecutor::ahead_count() const { return options_.slots * ahe
 
 // ---- What the loop asks for.
 
-void ProcessExecutor::start(std::uint32_t index, Invocation invocation) {
+void ProcessExecutor::start(std::uint32_t index, Invocation&& invocation) {
   FANMILL_ASSERT(index < places_.size(), index);
   FANMILL_ASSERT(!places_[index].busy, index, invocation.attempt);
   Place& place = places_[index] = Place{.busy = true};

@@ -61,7 +61,7 @@ class ProcessExecutor final : public Executor {
   [[nodiscard]] std::uint32_t slot_count() const override { return options_.slots; }
   [[nodiscard]] std::uint32_t ahead_count() const override;
   [[nodiscard]] bool tells_begun() const override { return true; }
-  void start(std::uint32_t slot, Invocation invocation) override;
+  void start(std::uint32_t slot, Invocation&& invocation) override;
   bool flush(bool looks_soon) override;
   void stop(std::uint32_t slot) override;
   void revoke(std::uint32_t slot) override;

@@ -1,10 +1,12 @@
 #include "exec/thread_executor.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <fanmill/error.hpp>
+#include <iterator>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -14,199 +16,237 @@
 #include "base/spin.hpp"
 #include "base/wakeup.hpp"
 #include "exec/invoke.hpp"
+#include "exec/task_ring.hpp"
 
 namespace fanmill::exec {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t line = 64;  // that one processor writes and another reads
+
+/// Where the task of a slot is, in one word, so that of its thread and whoever calls it off one comes
+/// first. The number of the task is in it, as its entry in the ring may be found when the slot has another.
+enum class Phase : std::uint64_t {
+  idle,     // none, or its completion is known
+  waiting,  // in the ring
+  running,  // a thread's
+};
+constexpr std::uint64_t word_of(std::uint32_t serial, Phase phase) {
+  return std::uint64_t{serial} << 2U | static_cast<std::uint64_t>(phase);
+}
+constexpr Phase phase_of(std::uint64_t word) { return static_cast<Phase>(word & 3U); }
+constexpr std::uint32_t serial_of(std::uint64_t word) {
+  return static_cast<std::uint32_t>(word >> 2U);
+}
+
+}  // namespace
+
 struct ThreadExecutor::Shared {
-  struct Slot {
-    enum class State : std::uint8_t { idle, waiting, running };
-    State state = State::idle;  // until its completion is queued
-    std::uint32_t serial = 0;   // of its tasks: tells those that are in the queue from former ones
-    Invocation invocation;      // while it waits
-    std::stop_source stop{std::nostopstate};
-    bool stop_given = false;  // its stop source is spent, also if the stopper has yet to get to it
-  };
-  struct Waiting {
-    std::uint32_t slot = 0;
-    std::uint32_t serial = 0;
-  };
-  struct Started {
-    std::uint32_t slot = 0;
+  /// The turn's while it is idle, its thread's while it runs; while it waits only the word may change.
+  struct alignas(line) Slot {
+    std::atomic<std::uint64_t> word = word_of(0, Phase::idle);
     Invocation invocation;
+    std::stop_token token;  // of `stop`
+    // These are always the turn's.
+    std::stop_source stop{std::nostopstate};
+    bool stop_given = false;  // it is spent, also if the stopper has yet to get to it
+  };
+
+  struct alignas(line) Thread {
+    std::mutex mutex;
+    std::vector<Completion> ended;  // not empty: it is among those `with_ended`
+    Clock::time_point now;          // at the end of its last task; its own
+    bool is_late = true;            // that was not just now
   };
 
   explicit Shared(ThreadExecutorOptions&& options)
       : functions(std::move(options.functions)),
-        thread_count(options.slots),
         spin(options.spin),
-        slots(options.slots + options.ahead) {}
+        slots(options.slots + options.ahead),
+        threads(options.slots),
+        ring(slots.size()) {}
 
-  void run_thread();
-  void await_work(std::unique_lock<std::mutex>& lock);
-  void publish(const std::unique_lock<std::mutex>& lock);
-  void enqueue(Started&& one);
+  void run_thread(Thread& me);
+  std::optional<std::uint32_t> claim();
+  void run(Thread& me, std::uint32_t index);
+  bool rest();
   void run_stopper();
-  void complete(std::unique_lock<std::mutex>& lock, Completion completion, bool gathers = false);
-  Helped offer(std::unique_lock<std::mutex>& lock, Completion& completion);
-  bool revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index);
-  void request_stop(std::stop_source stop);
-  /// Else it was revoked, and its slot may have another task.
-  [[nodiscard]] bool waits(const Waiting& entry) const {
-    const Slot& slot = slots[entry.slot];
-    return slot.serial == entry.serial && slot.state == Slot::State::waiting;
+  void complete(Thread& me, Completion&& completion, bool gathers);
+  bool may_offer(Thread& me);
+  Helped offer(Completion& completion);
+  void tell();
+
+  // The turn's.
+  void start(std::uint32_t index, Invocation&& invocation);
+  void publish();
+  bool revoke(std::uint32_t index);
+  void tidy();
+  void request_stop(std::unique_lock<std::mutex>& lock, std::stop_source stop);
+  [[nodiscard]] bool waits(const TaskRing::Entry& entry) const {
+    return slots[entry.slot].word.load(std::memory_order_relaxed) ==
+           word_of(entry.serial, Phase::waiting);
   }
 
   const std::vector<Function> functions;
-  const std::uint32_t thread_count;  // that run functions
   const Duration spin;
+  std::vector<Slot> slots;
+  std::vector<Thread> threads;
+  TaskRing ring;
+
+  // Written once in a turn, read at the end of each task.
+  alignas(line) std::atomic<bool> looks_soon = false;  // the loop takes completions soon by itself
+  std::atomic<std::size_t> few_waiting = 0;  // with no more in the ring it is told all the same
+  std::atomic<bool> is_told = false;         // that there are some, since they were last taken
+  std::atomic<bool> leaving = false;
   std::atomic<std::uint32_t> begun =
       0;  // how often there was something new; looked at while spinning
 
-  Wakeup wakeup;
-  // What was started in a turn and waits for its end. The threads don't ask for this lock, of which a turn
-  // needs one for each task; for the other it needs one in all.
-  std::mutex started_mutex;
-  std::vector<Started> started;
+  alignas(line) Wakeup wakeup;
+  // The turn's: what was called off, and a list at hand.
+  std::vector<Completion> revoked;
+  std::vector<Thread*> taking;
 
-  std::mutex mutex;  // for all below
-  std::vector<Started> publishing;
-  std::vector<Slot> slots;
-  std::deque<Waiting> queue;      // also what was revoked meanwhile
-  std::size_t waiting_count = 0;  // of those in the queue that were not
-  std::uint32_t idle_threads = 0;
-  std::uint32_t wakes_due = 0;  // of idle threads, for what was started
-  bool is_unbegun = false;      // started, and nobody told
+  // For all below; asked for once in a turn, and by threads that have nothing to do.
+  std::mutex mutex;
+  std::vector<Thread*> with_ended;
+  std::uint32_t resting_threads = 0;
+  std::uint32_t idle_threads = 0;  // of those the ones to be woken
+  std::uint32_t wakes_due = 0;     // of idle threads, for what was started
+  bool is_unbegun = false;         // started, and nobody told
   std::condition_variable work_came;
   std::condition_variable idle_changed;
-  std::uint32_t busy_count = 0;
-  std::vector<Completion> completions;  // at most one for each slot
-  bool is_told = false;                 // that there are some, since they were last taken
-  bool looks_soon = false;              // the loop takes them soon by itself
-  std::size_t few_waiting = 0;          // with no more in the queue the loop is told all the same
   std::shared_ptr<const Helper> helper;
   std::uint32_t threads_left = 0;  // not yet ended
   std::condition_variable stopper_changed;
   std::vector<std::stop_source> stops;
-  bool leaving = false;
 };
 
-/// From a thread that ran a function, which has lock. With more in the queue it goes on with that,
-/// and many results share a message.
-ThreadExecutor::Helped ThreadExecutor::Shared::offer(std::unique_lock<std::mutex>& lock,
-                                                     Completion& completion) {
-  if (!helper || !queue.empty() || !completions.empty()) return Helped::no;
-  slots[completion.slot].state = Slot::State::idle;  // it may be started again before this returns
-  const std::shared_ptr<const Helper> mine = helper;
-  idle_threads += 1;  // for whatever is started meanwhile
-  lock.unlock();
+/// The next that still waits. From here on it is the calling thread's.
+std::optional<std::uint32_t> ThreadExecutor::Shared::claim() {
+  while (const std::optional<TaskRing::Entry> entry = ring.take()) {
+    Slot& slot = slots[entry->slot];
+    std::uint64_t waiting = word_of(entry->serial, Phase::waiting);
+    if (!slot.word.compare_exchange_strong(waiting, word_of(entry->serial, Phase::running)))
+      continue;
+    // Whoever leaves has said so before it looked for tasks that run: one of the two sees the other.
+    if (!leaving) return entry->slot;
+    break;
+  }
+  return std::nullopt;
+}
+
+void ThreadExecutor::Shared::run_thread(Thread& me) {
+  for (;;) {
+    if (const std::optional<std::uint32_t> index = claim()) {
+      run(me, *index);
+    } else {
+      me.is_late = true;
+      if (!rest()) break;
+    }
+  }
+  const std::lock_guard lock(mutex);
+  threads_left -= 1;
+  idle_changed.notify_all();
+}
+
+void ThreadExecutor::Shared::run(Thread& me, std::uint32_t index) {
+  // The next one's was written by another processor, too.
+  if (const auto next = ring.next()) __builtin_prefetch(&slots[next->slot], 1);
+  Slot& slot = slots[index];
+  // Between two short tasks one look at the clock does for both.
+  if (std::exchange(me.is_late, false)) me.now = Clock::now();
+  Completion completion = invoke(functions, slot.invocation, slot.token, me.now);
+  completion.slot = index;
+  const bool gathers = slot.invocation.gathers;
+  slot.invocation.payload = {};
+  // The function may have moved it away.
+  if (!slot.token.stop_possible()) slot.token = slot.stop.get_token();
+  const std::uint32_t serial = serial_of(slot.word.load(std::memory_order_relaxed));
+  slot.word.store(word_of(serial, Phase::idle), std::memory_order_release);
+  if (may_offer(me)) {
+    me.is_late = true;
+    if (offer(completion) != Helped::no) return;
+  }
+  complete(me, std::move(completion), gathers);
+}
+
+/// With more in the ring it goes on with that, and many results share a message.
+bool ThreadExecutor::Shared::may_offer(Thread& me) {
+  if (!ring.empty() || is_told) return false;
+  const std::lock_guard lock(me.mutex);
+  return me.ended.empty();
+}
+
+/// From a thread that ran a function. The slot may be started again before this returns.
+ThreadExecutor::Helped ThreadExecutor::Shared::offer(Completion& completion) {
+  std::shared_ptr<const Helper> mine;
+  {
+    const std::lock_guard lock(mutex);
+    if (!helper) return Helped::no;
+    mine = helper;
+    idle_threads += 1;  // for whatever is started meanwhile
+  }
   const Helped helped = (*mine)(completion);
   if (helped == Helped::yes_and_wake) wakeup.signal();
-  lock.lock();
-  publish(lock);
-  idle_threads -= 1;
-  if (helped == Helped::no) return helped;
-  busy_count -= 1;
-  if (busy_count == 0) idle_changed.notify_all();
+  std::uint32_t wakes = 0;
+  {
+    const std::lock_guard lock(mutex);
+    idle_threads -= 1;
+    if (helped == Helped::no) return helped;
+    wakes = std::exchange(wakes_due, 0);
+    if (std::exchange(is_unbegun, false)) begun += 1;
+  }
   // One of those that were started then is this thread's.
-  std::uint32_t wakes = std::exchange(wakes_due, 0);
   for (; wakes > 1; --wakes) work_came.notify_one();
-  if (std::exchange(is_unbegun, false)) begun += 1;
   return helped;
 }
 
-/// What was started is the threads' from here on.
-void ThreadExecutor::Shared::publish(const std::unique_lock<std::mutex>& lock) {
-  FANMILL_ASSERT(lock.owns_lock());
+/// The system call that wakes the loop up costs more than a short task, so it is put off while there is
+/// enough to do and the loop will look.
+void ThreadExecutor::Shared::complete(Thread& me, Completion&& completion, bool gathers) {
+  bool tells = false;
   {
-    const std::lock_guard started_lock(started_mutex);
-    publishing.swap(started);
+    // Whoever changes what is read here takes this lock behind it, and finds what was put here before.
+    const std::lock_guard lock(me.mutex);
+    me.ended.push_back(std::move(completion));
+    if (me.ended.size() == 1) {
+      const std::lock_guard all_lock(mutex);
+      with_ended.push_back(&me);
+    }
+    tells = !is_told && !(gathers && looks_soon && ring.size() > few_waiting);
   }
-  for (Started& one : publishing) enqueue(std::move(one));
-  publishing.clear();
+  if (!tells) return;
+  me.is_late = true;
+  tell();
 }
 
-void ThreadExecutor::Shared::enqueue(Started&& one) {
-  Slot& slot = slots[one.slot];
-  FANMILL_ASSERT(slot.state == Slot::State::idle, one.slot, one.invocation.attempt);
-  slot.state = Slot::State::waiting;
-  slot.serial += 1;
-  // A fresh one only where the last was used: making one allocates.
-  if (std::exchange(slot.stop_given, false) || !slot.stop.stop_possible())
-    slot.stop = std::stop_source();
-  slot.invocation = std::move(one.invocation);
-  queue.push_back({.slot = one.slot, .serial = slot.serial});
-  // Behind a task that lasts, what was revoked could pile up.
-  if (queue.size() > 2 * slots.size())
-    std::erase_if(queue, [&](const auto& each) { return !waits(each); });
-  busy_count += 1;
-  if (idle_threads > wakes_due) wakes_due += 1;
-  is_unbegun = true;
-  waiting_count += 1;
-  few_waiting = waiting_count / 2;
+void ThreadExecutor::Shared::tell() {
+  if (!is_told.exchange(true)) wakeup.signal();
 }
 
-/// Lets go of the lock for the system call that wakes the loop up. That costs more than a short task,
-/// so it is put off while there is enough to do and the loop will look.
-void ThreadExecutor::Shared::complete(std::unique_lock<std::mutex>& lock, Completion completion,
-                                      bool gathers) {
-  Slot& slot = slots[completion.slot];
-  slot.state = Slot::State::idle;
-  FANMILL_ASSERT(completions.size() < slots.size(), completion.slot, completion.attempt);
-  completions.push_back(std::move(completion));
-  busy_count -= 1;
-  if (busy_count == 0) idle_changed.notify_all();
-  if (is_told || (gathers && looks_soon && waiting_count > few_waiting)) return;
-  is_told = true;
-  lock.unlock();
-  wakeup.signal();
-  lock.lock();
-}
-
-/// If it has not begun.
-bool ThreadExecutor::Shared::revoke(std::unique_lock<std::mutex>& lock, std::uint32_t index) {
-  Slot& slot = slots[index];
-  if (slot.state != Slot::State::waiting) return false;
-  const AttemptId attempt = slot.invocation.attempt;
-  slot.invocation = {};
-  waiting_count -= 1;
-  complete(lock, {.slot = index, .attempt = attempt, .kind = Completion::Kind::revoked});
-  return true;
-}
-
-void ThreadExecutor::Shared::await_work(std::unique_lock<std::mutex>& lock) {
-  if (spin > Duration::zero() && queue.empty() && !leaving) {
+/// Until there is something to do. False: nothing more will be.
+bool ThreadExecutor::Shared::rest() {
+  std::unique_lock lock(mutex);
+  // What was behind it may have been called off.
+  if (!with_ended.empty() && !is_told) {
+    lock.unlock();
+    tell();
+    lock.lock();
+  }
+  resting_threads += 1;
+  idle_changed.notify_all();
+  if (spin > Duration::zero() && ring.empty() && !leaving) {
     const std::uint32_t seen = begun;
     lock.unlock();
     (void)spin_until(spin, [&] { return begun != seen; });
     lock.lock();
   }
   idle_threads += 1;
-  work_came.wait(lock, [&] { return !queue.empty() || leaving; });
+  work_came.wait(lock, [&] { return !ring.empty() || leaving; });
   idle_threads -= 1;
-}
-
-void ThreadExecutor::Shared::run_thread() {
-  std::unique_lock lock(mutex);
-  for (;;) {
-    await_work(lock);
-    if (leaving) break;
-    const Waiting next = queue.front();
-    queue.pop_front();
-    if (!waits(next)) continue;
-    waiting_count -= 1;
-    Slot& slot = slots[next.slot];
-    slot.state = Slot::State::running;
-    Invocation invocation = std::move(slot.invocation);
-    const std::stop_token stop = slot.stop.get_token();
-    lock.unlock();
-    Completion completion = invoke(functions, invocation, stop);
-    completion.slot = next.slot;
-    const bool gathers = invocation.gathers;
-    invocation = {};
-    lock.lock();
-    if (offer(lock, completion) == Helped::no) complete(lock, std::move(completion), gathers);
-  }
-  threads_left -= 1;
-  idle_changed.notify_all();
+  resting_threads -= 1;
+  return !leaving;
 }
 
 // request_stop() runs the callbacks that user code has registered, and they may take their time.
@@ -225,9 +265,58 @@ void ThreadExecutor::Shared::run_stopper() {
   idle_changed.notify_all();
 }
 
-void ThreadExecutor::Shared::request_stop(std::stop_source stop) {
+void ThreadExecutor::Shared::request_stop(std::unique_lock<std::mutex>& lock,
+                                          std::stop_source stop) {
+  FANMILL_ASSERT(lock.owns_lock());
   stops.push_back(std::move(stop));
   stopper_changed.notify_one();
+}
+
+void ThreadExecutor::Shared::start(std::uint32_t index, Invocation&& invocation) {
+  Slot& slot = slots[index];
+  const std::uint64_t word = slot.word.load(std::memory_order_acquire);
+  FANMILL_ASSERT(phase_of(word) == Phase::idle, index, invocation.attempt);
+  // A fresh one only where the last was used: making one allocates.
+  if (std::exchange(slot.stop_given, false) || !slot.stop.stop_possible()) {
+    slot.stop = std::stop_source();
+    slot.token = slot.stop.get_token();
+  }
+  slot.invocation = std::move(invocation);
+  const std::uint32_t serial = serial_of(word) + 1;
+  slot.word.store(word_of(serial, Phase::waiting), std::memory_order_relaxed);
+  if (ring.is_full()) tidy();
+  ring.push({.slot = index, .serial = serial});
+}
+
+/// Behind a task that lasts, what was called off could pile up.
+void ThreadExecutor::Shared::tidy() {
+  for (const TaskRing::Entry& entry : ring.take_all()) {
+    if (waits(entry)) ring.push(entry);
+  }
+}
+
+/// What was started is the threads' from here on.
+void ThreadExecutor::Shared::publish() {
+  const std::size_t count = ring.publish();
+  if (count == 0) return;
+  few_waiting = ring.size() / 2;
+  const std::lock_guard lock(mutex);
+  wakes_due = static_cast<std::uint32_t>(std::min<std::size_t>(idle_threads, wakes_due + count));
+  is_unbegun = true;
+}
+
+/// If it has not begun.
+bool ThreadExecutor::Shared::revoke(std::uint32_t index) {
+  Slot& slot = slots[index];
+  std::uint64_t word = slot.word.load(std::memory_order_acquire);
+  if (phase_of(word) != Phase::waiting ||
+      !slot.word.compare_exchange_strong(word, word_of(serial_of(word), Phase::idle)))
+    return false;
+  revoked.push_back(
+      {.slot = index, .attempt = slot.invocation.attempt, .kind = Completion::Kind::revoked});
+  slot.invocation = {};
+  tell();
+  return true;
 }
 
 ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(options.leave_grace) {
@@ -243,8 +332,8 @@ ThreadExecutor::ThreadExecutor(ThreadExecutorOptions options) : leave_grace_(opt
     thread.detach();
   };
   try {
-    for (std::uint32_t i = 0; i < shared_->thread_count; ++i)
-      launch([shared = shared_] { shared->run_thread(); });
+    for (Shared::Thread& each : shared_->threads)
+      launch([shared = shared_, &each] { shared->run_thread(each); });
     launch([shared = shared_] { shared->run_stopper(); });
   } catch (const std::system_error& error) {
     const std::lock_guard lock(shared_->mutex);
@@ -260,62 +349,60 @@ ThreadExecutor::~ThreadExecutor() {
   shared_->leaving = true;
   shared_->begun += 1;
   for (Shared::Slot& slot : shared_->slots) {
-    if (slot.state == Shared::Slot::State::running) shared_->request_stop(slot.stop);
+    if (phase_of(slot.word) == Phase::running) shared_->request_stop(lock, slot.stop);
   }
   shared_->work_came.notify_all();
   shared_->stopper_changed.notify_all();
   shared_->idle_changed.wait_for(lock, leave_grace_, [&] { return shared_->threads_left == 0; });
 }
 
-std::uint32_t ThreadExecutor::slot_count() const { return shared_->thread_count; }
+std::uint32_t ThreadExecutor::slot_count() const {
+  return static_cast<std::uint32_t>(shared_->threads.size());
+}
 
 std::uint32_t ThreadExecutor::ahead_count() const {
-  return static_cast<std::uint32_t>(shared_->slots.size()) - shared_->thread_count;
+  return static_cast<std::uint32_t>(shared_->slots.size() - shared_->threads.size());
 }
 
-void ThreadExecutor::start(std::uint32_t index, Invocation invocation) {
+void ThreadExecutor::start(std::uint32_t index, Invocation&& invocation) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
-  {
-    const std::lock_guard lock(shared_->started_mutex);
-    shared_->started.push_back({.slot = index, .invocation = std::move(invocation)});
-  }
-  if (!has_helper_) flush(false);
+  shared_->start(index, std::move(invocation));
+  if (has_helper_) return;
+  publish();
+  flush(false);
 }
+
+void ThreadExecutor::publish() { shared_->publish(); }
 
 bool ThreadExecutor::flush(bool looks_soon) {
   std::uint32_t wakes = 0;
   bool tells = false;
+  looks_soon = looks_soon && !shared_->ring.empty();
+  shared_->looks_soon = looks_soon;
   {
-    std::unique_lock lock(shared_->mutex);
-    shared_->publish(lock);
+    const std::lock_guard lock(shared_->mutex);
     wakes = std::exchange(shared_->wakes_due, 0);
     if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
-    looks_soon = looks_soon && shared_->waiting_count > 0;
-    shared_->looks_soon = looks_soon;
-    if (!looks_soon && !shared_->completions.empty())
-      tells = !std::exchange(shared_->is_told, true);
+    tells = !looks_soon && !shared_->with_ended.empty();
   }
   for (; wakes > 0; --wakes) shared_->work_came.notify_one();
-  if (tells) shared_->wakeup.signal();
+  if (tells) shared_->tell();
   return looks_soon;
 }
 
 void ThreadExecutor::stop(std::uint32_t index) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
-  std::unique_lock lock(shared_->mutex);
-  shared_->publish(lock);
+  if (shared_->revoke(index)) return;
   Shared::Slot& slot = shared_->slots[index];
-  if (shared_->revoke(lock, index)) return;
-  if (slot.state == Shared::Slot::State::idle || slot.stop_given) return;
+  if (phase_of(slot.word) == Phase::idle || slot.stop_given) return;
   slot.stop_given = true;
-  shared_->request_stop(slot.stop);
+  std::unique_lock lock(shared_->mutex);
+  shared_->request_stop(lock, slot.stop);
 }
 
 void ThreadExecutor::revoke(std::uint32_t index) {
   FANMILL_ASSERT(index < shared_->slots.size(), index);
-  std::unique_lock lock(shared_->mutex);
-  shared_->publish(lock);
-  shared_->revoke(lock, index);
+  (void)shared_->revoke(index);
 }
 
 int ThreadExecutor::completions_fd() const { return shared_->wakeup.fd(); }
@@ -327,18 +414,32 @@ void ThreadExecutor::set_helper(Helper helper) {
 }
 
 void ThreadExecutor::take(std::vector<Completion>& out) {
-  shared_->wakeup.clear();
-  const std::lock_guard lock(shared_->mutex);
-  if (out.empty()) out.swap(shared_->completions);
-  for (Completion& completion : shared_->completions) out.push_back(std::move(completion));
-  shared_->completions.clear();
-  shared_->is_told = false;
+  Shared& shared = *shared_;
+  shared.wakeup.clear();
+  shared.is_told = false;
+  {
+    const std::lock_guard lock(shared.mutex);
+    shared.taking.swap(shared.with_ended);
+  }
+  // First, as it was before anything behind it ended: those behind it have not begun before it.
+  std::move(shared.revoked.begin(), shared.revoked.end(), std::back_inserter(out));
+  shared.revoked.clear();
+  for (Shared::Thread* thread : shared.taking) {
+    const std::lock_guard lock(thread->mutex);
+    if (out.empty()) out.swap(thread->ended);
+    std::move(thread->ended.begin(), thread->ended.end(), std::back_inserter(out));
+    thread->ended.clear();
+  }
+  shared.taking.clear();
 }
 
 bool ThreadExecutor::wait_idle(Duration limit) {
+  publish();
   flush(false);
   std::unique_lock lock(shared_->mutex);
-  return shared_->idle_changed.wait_for(lock, limit, [&] { return shared_->busy_count == 0; });
+  return shared_->idle_changed.wait_for(lock, limit, [&] {
+    return shared_->ring.empty() && shared_->resting_threads == shared_->threads.size();
+  });
 }
 
 }  // namespace fanmill::exec

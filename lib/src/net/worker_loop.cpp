@@ -334,6 +334,7 @@ void WorkerLoop::carry_out() {
     if (end_) break;  // the last one
   }
   actions_.clear();
+  executor_.publish();
 }
 
 // The words for an attempt, as those of the manager's events have it.
@@ -342,7 +343,7 @@ std::string attempt_words(AttemptId attempt) { return "attempt " + std::to_strin
 void WorkerLoop::log_end(const core::Result& result) const {
   const bool ok = result.outcome == core::AttemptOutcome::ok;
   log(2,
-      attempt_words(result.attempt) + " ended" + (ok ? std::string() : ": " + result.error_text));
+      attempt_words(result.attempt) + " ended" + (ok ? std::string() : ": " + result.error_text.str()));
 }
 
 void WorkerLoop::log_answer(const core::Message& message) const {

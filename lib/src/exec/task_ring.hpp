@@ -1,0 +1,111 @@
+// TaskRing: which slots have a task that waits, on its way from the one thread that starts tasks to those
+// that run them. No lock: the threads take one after the other, in their order, each exactly once; so
+// none that waits is ever kept by a thread that has not come to it.
+//
+// What was revoked meanwhile stays where it is: an entry only says that there was a task, and its slot
+// whether that still waits. `take_all` is for whoever finds the ring full of such.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/assert.hpp"
+
+namespace fanmill::exec {
+
+class TaskRing {
+ public:
+  struct Entry {
+    std::uint32_t slot = 0;
+    std::uint32_t serial = 0;  // of the slot's tasks
+    bool operator==(const Entry&) const = default;
+  };
+
+  /// Room for twice as many: if it is full, half of them wait no longer.
+  explicit TaskRing(std::size_t slots)
+      : mask_(std::bit_ceil(2 * slots) - 1),
+        cells_(std::make_unique<std::atomic<std::uint64_t>[]>(mask_ + 1)) {}
+
+  ///@{
+  /// From the thread that starts tasks.
+  [[nodiscard]] bool is_full() const {
+    // Whoever has taken an entry has read it before.
+    return pushed_ - head_.load(std::memory_order_acquire) > mask_;
+  }
+  /// Nobody sees it before `publish`. Not if it is full.
+  void push(Entry entry) {
+    FANMILL_ASSERT(!is_full(), entry.slot);
+    cells_[pushed_ & mask_].store(packed(entry), std::memory_order_relaxed);
+    pushed_ += 1;
+  }
+  /// Returns how many became seen.
+  std::size_t publish() {
+    const std::uint64_t before = tail_.load(std::memory_order_relaxed);
+    if (pushed_ != before) tail_.store(pushed_, std::memory_order_release);
+    return pushed_ - before;
+  }
+  /// All that nobody has taken, published or not.
+  std::vector<Entry> take_all() {
+    std::uint64_t head = head_.load(std::memory_order_acquire);
+    while (!head_.compare_exchange_weak(head, pushed_, std::memory_order_acq_rel)) {
+    }
+    // Threads that still look at the old end see a front beyond it: nothing there.
+    std::vector<Entry> all;
+    for (; head != pushed_; ++head)
+      all.push_back(unpacked(cells_[head & mask_].load(std::memory_order_relaxed)));
+    return all;
+  }
+  ///@}
+
+  ///@{
+  /// From any thread.
+  [[nodiscard]] std::optional<Entry> take() {
+    std::uint64_t head = head_.load(std::memory_order_acquire);
+    for (;;) {
+      if (!is_before_end(head)) return std::nullopt;
+      const Entry entry = unpacked(cells_[head & mask_].load(std::memory_order_relaxed));
+      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel)) return entry;
+    }
+  }
+  /// The one that would be taken next, as far as can be known.
+  [[nodiscard]] std::optional<Entry> next() const {
+    const std::uint64_t head = head_.load(std::memory_order_relaxed);
+    if (!is_before_end(head)) return std::nullopt;
+    return unpacked(cells_[head & mask_].load(std::memory_order_relaxed));
+  }
+  /// Published and not taken, a moment ago.
+  [[nodiscard]] std::size_t size() const {
+    const std::uint64_t head = head_.load(std::memory_order_acquire);
+    const std::uint64_t tail = tail_.load(std::memory_order_acquire);
+    return head < tail ? tail - head : 0;
+  }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  ///@}
+
+ private:
+  static constexpr std::size_t line = 64;  // that one processor writes and another reads
+
+  [[nodiscard]] bool is_before_end(std::uint64_t at) const {
+    return at < tail_.load(std::memory_order_acquire);
+  }
+  static std::uint64_t packed(Entry entry) {
+    return std::uint64_t{entry.serial} << 32U | entry.slot;
+  }
+  static Entry unpacked(std::uint64_t bits) {
+    return {.slot = static_cast<std::uint32_t>(bits),
+            .serial = static_cast<std::uint32_t>(bits >> 32U)};
+  }
+
+  const std::uint64_t mask_;
+  const std::unique_ptr<std::atomic<std::uint64_t>[]> cells_;
+  // Counts that never go back, so that none is taken for another.
+  alignas(line) std::uint64_t pushed_ = 0;
+  std::atomic<std::uint64_t> tail_ = 0;
+  alignas(line) std::atomic<std::uint64_t> head_ = 0;
+};
+
+}  // namespace fanmill::exec
