@@ -148,12 +148,19 @@ void WorkerState::on(Instant now, WorkerMalformedReceived& fact, WorkerActions& 
 }
 
 void WorkerState::on(Instant now, TaskFinished& fact, WorkerActions& out) {
-  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
+  const std::optional<EndedTask> task = release_slot(fact.slot, fact.attempt);
   if (!task) return;
-  if (task->fate == Fate::result && fact.result.outcome == AttemptOutcome::ok)
-    learn_busy(fact.result.busy);
-  fact.result.attempt = fact.attempt;
-  answer_end(now, *task, std::move(fact.result), out);
+  newest_started = std::max(newest_started, task->unheard);
+  fill_slots(now, out);
+  take_end(now, *task, fact.result, out);
+}
+
+void WorkerState::on(Instant now, TasksFinished& fact, WorkerActions& out) {
+  for (TaskFinished& each : fact.tasks) {
+    if (const std::optional<EndedTask> task = release_slot(each.slot, each.attempt))
+      take_end(now, *task, each.result, out);
+  }
+  fill_slots(now, out);
 }
 
 void WorkerState::on(Instant now, TaskBegun& fact, WorkerActions& out) {
@@ -168,8 +175,9 @@ void WorkerState::on(Instant now, TaskBegun& fact, WorkerActions& out) {
 }
 
 void WorkerState::on(Instant now, TaskRevoked& fact, WorkerActions& out) {
-  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
+  const std::optional<EndedTask> task = release_slot(fact.slot, fact.attempt);
   if (!task) return;
+  fill_slots(now, out);
   if (FANMILL_PLANTED(revoke_unanswered)) return;
   if (task->fate == Fate::result) {
     counters.kills += 1;
@@ -180,8 +188,10 @@ void WorkerState::on(Instant now, TaskRevoked& fact, WorkerActions& out) {
 }
 
 void WorkerState::on(Instant now, ExecutorDied& fact, WorkerActions& out) {
-  const std::optional<RunningTask> task = release_slot(now, fact.slot, fact.attempt, out);
+  const std::optional<EndedTask> task = release_slot(fact.slot, fact.attempt);
   if (!task) return;
+  newest_started = std::max(newest_started, task->unheard);
+  fill_slots(now, out);
   answer_end(now, *task,
              Result{.attempt = fact.attempt,
                     .outcome = AttemptOutcome::crashed,

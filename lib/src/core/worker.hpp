@@ -99,6 +99,11 @@ struct TaskFinished {
   AttemptId attempt;
   Result result;  // busy filled in; outcome ok, failed or rejected. Long error texts are cut here.
 };
+/// Several, in their order: the same as one after the other at the same moment, but for less. What was
+/// started ahead may have begun and ended behind another of them.
+struct TasksFinished {
+  std::vector<TaskFinished> tasks;
+};
 /// Of a task that was started ahead, where `begins_told`: the executor runs it now.
 struct TaskBegun {
   std::uint32_t slot = 0;
@@ -141,8 +146,8 @@ struct WorkerLoopStalled {
 
 using WorkerEvent =
     std::variant<WorkerStarted, WorkerConnected, WorkerConnectionLost, WorkerMessageReceived,
-                 WorkerMalformedReceived, TaskFinished, TaskBegun, TaskRevoked, ExecutorDied,
-                 OutputWritten, StopRequested, WorkerLoopStalled>;
+                 WorkerMalformedReceived, TaskFinished, TasksFinished, TaskBegun, TaskRevoked,
+                 ExecutorDied, OutputWritten, StopRequested, WorkerLoopStalled>;
 
 // Actions.
 

@@ -87,12 +87,12 @@ void check_held(const WorkerState& state, Statements& statements) {
     before = std::max(before, queued.sequence);
     last = queued.task.attempt;
   });
-  for (const auto* list : {&state.results, &state.large}) {
-    for (const KeptResult& kept : *list) {
-      held.insert(kept.result.attempt);
-      known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
-    }
-  }
+  const auto look_at = [&](const KeptResult& kept) {
+    held.insert(kept.result.attempt);
+    known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
+  };
+  for (std::size_t i = 0; i < state.results.size(); ++i) look_at(state.results[i]);
+  for (const KeptResult& kept : state.large) look_at(kept);
   statements.that(in_order && queued_count == state.queue.size(),
                   "tasks wait in the order in which they came");
   statements.that(held.size() == state.held_count(),
@@ -142,7 +142,7 @@ void check_link(const WorkerState& state, Statements& statements) {
   statements.that(!open || !state.lost_at, "an open session is not lost");
   statements.that(!open || (state.terms.features & ~state.options.features) == 0,
                   "no feature is in force that was not offered");
-  statements.that(!open || !state.may_start(), "no task waits that could run");
+  statements.that(!open || !state.may_start(state.ahead_most()), "no task waits that could run");
   statements.that(state.link == Link::fresh || state.greeting > 0 || state.link == Link::closed,
                   "whoever has a manager has said hello");
 }

@@ -148,7 +148,7 @@ void WorkerState::forget_unwanted_part() {
 void WorkerState::drop_parts() {
   part_out.clear();
   if (!FANMILL_PLANTED(large_result_lost))
-    std::move(large.begin(), large.end(), std::back_inserter(results));
+    for (KeptResult& each : large) results.push_back(std::move(each));
   large.clear();
   if (FANMILL_PLANTED(parts_survive_session)) return;
   part_in.clear();

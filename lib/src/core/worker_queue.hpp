@@ -3,11 +3,10 @@
 // attempt O(log n); neither allocates for each task.
 #pragma once
 
-#include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/fifo.hpp"
 #include "core/message.hpp"
 
 namespace fanmill::core {
@@ -21,68 +20,73 @@ struct QueuedTask {
 };
 
 class WorkerQueue {
-  template <typename List>
-  static auto find(List& list, AttemptId attempt) {
-    return std::lower_bound(
-        list.begin(), list.end(), attempt,
-        [](const QueuedTask& each, AttemptId sought) { return each.task.attempt < sought; });
-  }
-
  public:
   /// Its attempt must be newer than all that are here.
-  void push(Task task, std::uint32_t sequence, bool gathers = false) {
-    FANMILL_ASSERT(list_.empty() || list_.back().task.attempt < task.attempt, task.attempt);
+  void push(Task&& task, std::uint32_t sequence, bool gathers = false) {
+    FANMILL_ASSERT(newest() < task.attempt, task.attempt);
     list_.push_back({.task = std::move(task), .sequence = sequence, .gathers = gathers});
     size_ += 1;
   }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  ///@{
   /// Not of an empty one.
+  [[nodiscard]] QueuedTask& front() { return list_.front(); }
   [[nodiscard]] const QueuedTask& front() const { return list_.front(); }
+  void pop_front() {
+    list_.pop_front();
+    size_ -= 1;
+    if (list_.size() != size_) trim();
+  }
+  ///@}
   [[nodiscard]] AttemptId newest() const {
     return list_.empty() ? AttemptId{} : list_.back().task.attempt;
   }
-  QueuedTask take_front() {
-    QueuedTask first = std::move(list_.front());
-    list_.pop_front();
-    size_ -= 1;
-    trim();
-    return first;
-  }
-  [[nodiscard]] bool contains(AttemptId attempt) const {
-    const auto found = find(list_, attempt);
-    return found != list_.end() && found->task.attempt == attempt && !found->gone;
-  }
+  [[nodiscard]] bool contains(AttemptId attempt) const { return find(attempt) != list_.size(); }
   /// Null if it isn't here.
   [[nodiscard]] Task* find_task(AttemptId attempt) {
-    const auto found = find(list_, attempt);
-    const bool is_here = found != list_.end() && found->task.attempt == attempt && !found->gone;
-    return is_here ? &found->task : nullptr;
+    const std::size_t place = find(attempt);
+    return place == list_.size() ? nullptr : &list_[place].task;
   }
   /// Whether it was here.
   bool erase(AttemptId attempt) {
-    const auto found = find(list_, attempt);
-    if (found == list_.end() || found->task.attempt != attempt || found->gone) return false;
-    drop(*found);
+    const std::size_t place = find(attempt);
+    if (place == list_.size()) return false;
+    drop(list_[place]);
     trim();
     return true;
   }
   /// Takes out those of which `visit(QueuedTask&)` says true. In their order.
   template <typename Visit>
   void erase_if(const Visit& visit) {
-    for (QueuedTask& each : list_) {
+    for (std::size_t place = 0; place < list_.size(); ++place) {
+      QueuedTask& each = list_[place];
       if (!each.gone && visit(each)) drop(each);
     }
     trim();
   }
   template <typename Visit>
   void for_each(const Visit& visit) const {
-    for (const QueuedTask& each : list_) {
-      if (!each.gone) visit(each);
+    for (std::size_t place = 0; place < list_.size(); ++place) {
+      if (!list_[place].gone) visit(list_[place]);
     }
   }
 
  private:
+  /// The end of the list if it isn't here.
+  [[nodiscard]] std::size_t find(AttemptId attempt) const {
+    std::size_t first = 0;
+    for (std::size_t end = list_.size(); first < end;) {
+      const std::size_t middle = first + (end - first) / 2;
+      if (list_[middle].task.attempt < attempt) {
+        first = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    const bool is_here = first < list_.size() && list_[first].task.attempt == attempt;
+    return is_here && !list_[first].gone ? first : list_.size();
+  }
   void drop(QueuedTask& each) {
     each.gone = true;
     each.task.payload = {};
@@ -91,13 +95,18 @@ class WorkerQueue {
   // What is gone stays only between two that are here, and not for ever.
   void trim() {
     constexpr std::size_t gone_min = 64;
-    if (list_.size() > 2 * size_ + gone_min)
-      std::erase_if(list_, [](const QueuedTask& each) { return each.gone; });
+    if (list_.size() > 2 * size_ + gone_min) {
+      Fifo<QueuedTask> here;
+      for (; !list_.empty(); list_.pop_front()) {
+        if (!list_.front().gone) here.push_back(std::move(list_.front()));
+      }
+      list_ = std::move(here);
+    }
     while (!list_.empty() && list_.front().gone) list_.pop_front();
     while (!list_.empty() && list_.back().gone) list_.pop_back();
   }
 
-  std::deque<QueuedTask> list_;
+  Fifo<QueuedTask> list_;
   std::size_t size_ = 0;
 };
 

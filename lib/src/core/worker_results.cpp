@@ -10,8 +10,8 @@
 namespace fanmill::core {
 namespace {
 
-void cut(std::string& text, std::size_t bytes_max) {
-  text.resize(cut_utf8(text, bytes_max).size());
+void cut(RareText& text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) text = cut_utf8(text, bytes_max);
 }
 
 // A result that no frame of this session can carry would be refused, kept and sent again without
@@ -47,6 +47,11 @@ void WorkerState::keep_result(Instant now, Result&& result, GroupId group, Worke
   }
 }
 
+void WorkerState::erase_result(std::size_t place) {
+  for (std::size_t i = place + 1; i < results.size(); ++i) results[i - 1] = std::move(results[i]);
+  results.pop_back();
+}
+
 void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   results_wait = false;
   const std::size_t batch_bytes_max =
@@ -54,6 +59,7 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
           ? std::min<std::size_t>(limits::batch_bytes_max, terms.frame_bytes_max)
           : 0;
   Results batch{.session = session, .started = tasks_passed, .results = {}};
+  if (batch_bytes_max > 0) batch.results.reserve(results.size() - results_sent);
   std::size_t batch_bytes = 0;
   const auto send_batch = [&] {
     if (batch.results.size() == 1) {
@@ -73,7 +79,7 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
     if (is_large(kept)) {
       if (kept.result.payload.bytes.size() <= result_bytes_max()) {
         send_large(std::move(kept));
-        results.erase(results.begin() + static_cast<std::ptrdiff_t>(results_sent));
+        erase_result(results_sent);
         continue;
       }
       kept.result = too_large(kept.result, result_bytes_max());
@@ -94,7 +100,7 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   send_batch();
   push_parts(now, out);
   if (FANMILL_PLANTED(result_forgotten_early)) {
-    results.clear();
+    results = {};
     result_attempts = {};
     results_sent = 0;
   }

@@ -77,9 +77,8 @@ std::vector<Holding> WorkerState::holdings() const {
   queue.for_each([&](const QueuedTask& queued) {
     list.push_back({queued.task.attempt, HoldingState::unstarted});
   });
-  for (const KeptResult& kept : results) {
-    list.push_back({kept.result.attempt, HoldingState::result});
-  }
+  for (std::size_t i = 0; i < results.size(); ++i)
+    list.push_back({results[i].result.attempt, HoldingState::result});
   return list;
 }
 
@@ -266,8 +265,9 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
   });
   newest = std::max(newest, queue.newest());
 
-  std::deque<KeptResult> kept;
-  for (KeptResult& result : results) {
+  Fifo<KeptResult> kept;
+  for (; !results.empty(); results.pop_front()) {
+    KeptResult& result = results.front();
     const AttemptId attempt = result.result.attempt;
     const Verdict verdict = verdict_on(attempt);
     if (verdict == Verdict::keep) {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fifo.hpp"
 #include "base/flat_map.hpp"
 #include "base/index_list.hpp"
 #include "base/slab.hpp"
@@ -74,6 +75,16 @@ struct RunningTask {
   Links in_order;
 };
 
+/// What is asked of it when it has ended.
+struct EndedTask {
+  AttemptId attempt;
+  GroupId group;
+  Fate fate = Fate::result;
+  std::uint32_t number = 1;
+  std::uint32_t unheard = 0;  // its sequence, if it has begun and nobody had noticed; else 0
+  Duration time_limit{};
+};
+
 struct KeptResult {
   Result result;
   bool repeated = false;  // it was sent in an earlier session
@@ -124,7 +135,7 @@ struct WorkerState {
   // Results that no manager has acknowledged, oldest first. The first `results_sent` were sent in
   // this session; while it is open that is all of them, but for those that wait for the others of
   // their turn.
-  std::deque<KeptResult> results;
+  Fifo<KeptResult> results;
   FlatMap result_attempts;  // of those in `large`, too
   std::size_t results_sent = 0;
   bool results_wait = false;  // some are to be sent when the turn ends, or anything else is said
@@ -150,6 +161,7 @@ struct WorkerState {
   void on(Instant now, WorkerMessageReceived& fact, WorkerActions& out);
   void on(Instant now, WorkerMalformedReceived& fact, WorkerActions& out);
   void on(Instant now, TaskFinished& fact, WorkerActions& out);
+  void on(Instant now, TasksFinished& fact, WorkerActions& out);
   void on(Instant now, TaskBegun& fact, WorkerActions& out);
   void on(Instant now, TaskRevoked& fact, WorkerActions& out);
   void on(Instant now, ExecutorDied& fact, WorkerActions& out);
@@ -193,12 +205,14 @@ struct WorkerState {
   void on_message(Instant now, Tasks& tasks, WorkerActions& out);
   void take_task(Instant now, Task& task, WorkerActions& out);
   void on_message(Instant now, Kill& kill, WorkerActions& out);
+  [[nodiscard]] bool can_run(const Task& task) const;
   [[nodiscard]] std::string reason_to_reject(const Task& task) const;
-  [[nodiscard]] bool may_start() const;
+  [[nodiscard]] bool may_start(std::size_t most_ahead) const;
   /// Results that may wait to be acknowledged: what the welcome says, and what a hello can name.
   [[nodiscard]] std::size_t unacknowledged_max() const;
   [[nodiscard]] bool has_free_slot() const;
-  [[nodiscard]] bool may_start_ahead() const;
+  [[nodiscard]] std::size_t ahead_most() const;
+  [[nodiscard]] bool may_go_ahead(const Task& task) const;
   void start_ready(Instant now, WorkerActions& out);
   void start_next(Instant now, WorkerActions& out);
   void set_started(Instant now, std::uint32_t slot);
@@ -214,9 +228,9 @@ struct WorkerState {
   void end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out);
   void pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out);
   void set_due(std::uint32_t slot, std::optional<Instant> due);
-  [[nodiscard]] std::optional<RunningTask> release_slot(Instant now, std::uint32_t slot,
-                                                        AttemptId attempt, WorkerActions& out);
-  void answer_end(Instant now, const RunningTask& task, Result&& result, WorkerActions& out);
+  [[nodiscard]] std::optional<EndedTask> release_slot(std::uint32_t slot, AttemptId attempt);
+  void take_end(Instant now, const EndedTask& task, Result& result, WorkerActions& out);
+  void answer_end(Instant now, const EndedTask& task, Result&& result, WorkerActions& out);
   void answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
                      WorkerActions& out);
   /// That the executor has, also those that were told to stop.
@@ -230,6 +244,7 @@ struct WorkerState {
   [[nodiscard]] std::size_t result_count() const { return results.size() + large.size(); }
   void keep_result(Instant now, Result&& result, GroupId group, WorkerActions& out);
   void send_unsent(Instant now, WorkerActions& out);
+  void erase_result(std::size_t place);
   void acknowledge(std::uint32_t count, WorkerActions& out);
 
   // worker_output.cpp

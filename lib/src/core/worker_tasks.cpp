@@ -49,12 +49,12 @@ void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
     greet_again(now, out);
     return;
   }
-  if (std::string reason = reason_to_reject(task); !reason.empty()) {
+  if (!can_run(task)) {
     counters.tasks_rejected += 1;
     keep_result(now,
                 Result{.attempt = task.attempt,
                        .outcome = AttemptOutcome::rejected,
-                       .error_text = std::move(reason)},
+                       .error_text = reason_to_reject(task)},
                 task.group, out);
     return;
   }
@@ -63,6 +63,14 @@ void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
   queue.push(std::move(task), tasks_taken, gathers);
 }
 
+bool WorkerState::can_run(const Task& task) const {
+  const Encoding encoding = task.payload.encoding;
+  const bool can_read =
+      encoding == Encoding::none || (options.encodings & encoding_bit(encoding)) != 0;
+  return can_read && task.function < options.functions.size() && (!task.in_parts || takes_parts());
+}
+
+/// Of what can't be run.
 std::string WorkerState::reason_to_reject(const Task& task) const {
   if (task.function >= options.functions.size()) {
     return "this worker has no function number " + std::to_string(task.function);
@@ -72,18 +80,18 @@ std::string WorkerState::reason_to_reject(const Task& task) const {
     return "this worker does not take payload encoding " +
            std::to_string(static_cast<unsigned>(encoding));
   }
-  if (task.in_parts && !takes_parts()) return "payloads in parts are not in force in this session";
-  return {};
+  return "payloads in parts are not in force in this session";
 }
 
-bool WorkerState::may_start() const {
+/// `most_ahead`: what `ahead_most` says, which takes a division.
+bool WorkerState::may_start(std::size_t most_ahead) const {
   const bool wants = intent == Intent::stay || intent == Intent::finish;
+  if (!wants || !is_open() || queue.empty()) return false;
+  const Task& next = queue.front().task;
+  if (next.in_parts && !FANMILL_PLANTED(parts_unawaited)) return false;
   // What runs becomes a result, too.
-  const bool is_whole =
-      !queue.empty() && (!queue.front().task.in_parts || FANMILL_PLANTED(parts_unawaited));
-  return wants && is_open() && is_whole &&
-         result_count() + running_count() < unacknowledged_max() &&
-         (has_free_slot() || may_start_ahead());
+  if (result_count() + running_count() >= unacknowledged_max()) return false;
+  return has_free_slot() || (ahead.size() < most_ahead && may_go_ahead(next));
 }
 
 /// What the executor has not begun as far as was told may be begun already.
@@ -92,13 +100,17 @@ bool WorkerState::has_free_slot() const {
   return running.size() + (counts_waiting ? ahead.size() : 0) < options.slots;
 }
 
-/// Not a task that was given away before, nor behind one: it may have been lost with its worker, and
-/// if it takes this process with it, those that only waited must not be taken for the cause.
-bool WorkerState::may_start_ahead() const {
-  if (options.ahead_max == 0 || mean_busy == Duration::zero()) return false;
-  if (retries_begun > 0 || queue.front().task.number > 1) return false;
+/// How many tasks may wait at the executor, by what the latest took.
+std::size_t WorkerState::ahead_most() const {
+  if (options.ahead_max == 0 || mean_busy == Duration::zero()) return 0;
   const std::int64_t fit = options.ahead_time / mean_busy * options.slots;
-  return static_cast<std::int64_t>(ahead.size()) < std::min<std::int64_t>(fit, options.ahead_max);
+  return static_cast<std::size_t>(std::min<std::int64_t>(fit, options.ahead_max));
+}
+
+/// Not one that was given away before, nor behind one: it may have been lost with its worker, and
+/// if it takes this process with it, those that only waited must not be taken for the cause.
+bool WorkerState::may_go_ahead(const Task& task) const {
+  return retries_begun == 0 && task.number <= 1;
 }
 
 /// An eighth of the way to each, all of it to the first: one long task among short ones ends all
@@ -115,11 +127,13 @@ std::size_t WorkerState::unacknowledged_max() const {
 }
 
 void WorkerState::start_ready(Instant now, WorkerActions& out) {
-  while (may_start()) start_next(now, out);
+  if (queue.empty()) return;
+  const std::size_t most_ahead = ahead_most();
+  while (may_start(most_ahead)) start_next(now, out);
 }
 
 void WorkerState::start_next(Instant now, WorkerActions& out) {
-  QueuedTask next = queue.take_front();
+  QueuedTask& next = queue.front();
   Task& task = next.task;
   // If it takes the process with it, what ended before must be known.
   if (task.number > 1 && results_wait) send_unsent(now, out);
@@ -139,10 +153,11 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
   } else {
     ahead.push_back(slots, slot);
   }
-  out.emplace_back(StartTask{.slot = slot,
-                             .task = std::move(task),
-                             .passes_output = passes_output,
-                             .gathers = next.gathers});
+  out.emplace_back(std::in_place_type<StartTask>, StartTask{.slot = slot,
+                                                            .task = std::move(task),
+                                                            .passes_output = passes_output,
+                                                            .gathers = next.gathers});
+  queue.pop_front();
 }
 
 void WorkerState::set_started(Instant now, std::uint32_t slot) {
@@ -179,6 +194,7 @@ void WorkerState::fill_slots(Instant now, WorkerActions& out) {
     too_late |= slots[slot].asked_back;
   }
   // Too late for a recall: the manager learns what has started.
+  count_passed();
   if (too_late && is_open()) send_heartbeat(now, false, out);
 }
 
@@ -289,7 +305,8 @@ void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions
 /// A monitored worker's function ignores its time limit: the manager is told of the limit, and that
 /// the worker leaves, so that neither counts as a lost worker; then the process ends with it.
 void WorkerState::end_with_deaf_task(Instant now, std::uint32_t slot, WorkerActions& out) {
-  const RunningTask task = *release_slot(now, slot, slots[slot].attempt, out);
+  const EndedTask task = *release_slot(slot, slots[slot].attempt);
+  fill_slots(now, out);
   std::string words = "its task ran past its time limit of " + in_words(task.time_limit) +
                       " and did not stop when told to";
   const bool can_tell = is_open();
@@ -313,26 +330,38 @@ void WorkerState::set_due(std::uint32_t slot, std::optional<Instant> due) {
 
 // Nothing if this slot has another task or none: the end was told twice, say by a function that
 // returned while its process was being killed.
-std::optional<RunningTask> WorkerState::release_slot(Instant now, std::uint32_t slot,
-                                                     AttemptId attempt, WorkerActions& out) {
+std::optional<EndedTask> WorkerState::release_slot(std::uint32_t slot, AttemptId attempt) {
   FANMILL_ASSERT(slot < options.slots + options.ahead_max, slot);
   if (!slots.contains(slot) || slots[slot].attempt != attempt) {
     counters.duplicates_ignored += 1;
     return std::nullopt;
   }
-  set_due(slot, std::nullopt);
-  RunningTask task = slots[slot];
+  const RunningTask& task = slots[slot];
+  if (task.due) set_due(slot, std::nullopt);
+  const bool was_unheard = !task.started && !options.begins_told;
+  const EndedTask over{.attempt = attempt,
+                       .group = task.group,
+                       .fate = task.fate,
+                       .number = task.number,
+                       .unheard = was_unheard ? task.sequence : 0,
+                       .time_limit = task.time_limit};
   (task.started ? running : ahead).erase(slots, slot);
   if (task.fate != Fate::forgotten) slot_of.erase(attempt.value);
   retries_begun -= task.number > 1 ? 1 : 0;
   slots.erase(slot);
-  fill_slots(now, out);
-  return task;
+  return over;
+}
+
+void WorkerState::take_end(Instant now, const EndedTask& task, Result& result, WorkerActions& out) {
+  newest_started = std::max(newest_started, task.unheard);
+  if (task.fate == Fate::result && result.outcome == AttemptOutcome::ok) learn_busy(result.busy);
+  result.attempt = task.attempt;
+  answer_end(now, task, std::move(result), out);
 }
 
 // A task that was told to stop has no result, whatever its function returned: it may have returned
 // early because of that, and it would be a different outcome each time.
-void WorkerState::answer_end(Instant now, const RunningTask& task, Result&& result,
+void WorkerState::answer_end(Instant now, const EndedTask& task, Result&& result,
                              WorkerActions& out) {
   switch (task.fate) {
     case Fate::result:

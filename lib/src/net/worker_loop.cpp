@@ -51,6 +51,26 @@ core::AttemptOutcome outcome_of(exec::Completion::Kind kind) {
   return core::AttemptOutcome::failed;
 }
 
+bool has_run(const exec::Completion& completion) {
+  return completion.kind != exec::Completion::Kind::revoked &&
+         completion.kind != exec::Completion::Kind::died;
+}
+
+core::TaskFinished finished(exec::Completion&& completion) {
+  return {.slot = completion.slot,
+          .attempt = completion.attempt,
+          .result = core::Result{.attempt = completion.attempt,
+                                 .outcome = outcome_of(completion.kind),
+                                 .nothing = completion.nothing,
+                                 .detail = completion.detail,
+                                 .busy = completion.busy,
+                                 .error_type = std::move(completion.error_type),
+                                 .error_text = std::move(completion.error_text),
+                                 .payload = std::move(completion.payload),
+                                 .cpu = completion.cpu,
+                                 .memory = completion.memory}};
+}
+
 core::WorkerEvent event_of(exec::Completion&& completion) {
   if (completion.kind == exec::Completion::Kind::revoked)
     return core::TaskRevoked{.slot = completion.slot, .attempt = completion.attempt};
@@ -58,24 +78,13 @@ core::WorkerEvent event_of(exec::Completion&& completion) {
     return core::ExecutorDied{.slot = completion.slot,
                               .attempt = completion.attempt,
                               .detail = completion.detail,
-                              .text = std::move(completion.error_text),
+                              .text = completion.error_text,
                               .busy = completion.busy,
-                              .type = std::move(completion.error_type),
+                              .type = completion.error_type,
                               .cpu = completion.cpu,
                               .memory = completion.memory};
   }
-  return core::TaskFinished{.slot = completion.slot,
-                            .attempt = completion.attempt,
-                            .result = core::Result{.attempt = completion.attempt,
-                                                   .outcome = outcome_of(completion.kind),
-                                                   .nothing = completion.nothing,
-                                                   .detail = completion.detail,
-                                                   .busy = completion.busy,
-                                                   .error_type = std::move(completion.error_type),
-                                                   .error_text = std::move(completion.error_text),
-                                                   .payload = std::move(completion.payload),
-                                                   .cpu = completion.cpu,
-                                                   .memory = completion.memory}};
+  return finished(std::move(completion));
 }
 
 class WorkerLoop {
@@ -118,6 +127,8 @@ class WorkerLoop {
   [[nodiscard]] bool has_input();
   exec::Executor::Helped take_turn(exec::Completion& completion) noexcept;
   void take_facts();
+  void take_ends();
+  void step_finished();
   void take_messages();
   void tell_trouble();
   void step(core::WorkerEvent&& event) { core_.step(now_, std::move(event), actions_); }
@@ -164,6 +175,7 @@ class WorkerLoop {
 
   core::WorkerActions actions_;
   std::vector<exec::Completion> completions_;
+  core::TasksFinished finished_;
   std::vector<exec::Begun> begun_;
   std::vector<exec::OutputChunk> outputs_;
   codec::HeaderBuffer header_;
@@ -270,7 +282,7 @@ void WorkerLoop::take_facts() {
       step(core::OutputWritten{
           .slot = chunk.slot, .attempt = chunk.attempt, .bytes = std::move(chunk.bytes)});
     }
-    for (exec::Completion& completion : completions_) step(event_of(std::move(completion)));
+    take_ends();
     if (!completions_.empty()) gathers_until_ = now_ + 2 * limits::gather_time;
     begun_.clear();
     executor_.take_begun(begun_);
@@ -278,6 +290,28 @@ void WorkerLoop::take_facts() {
       step(core::TaskBegun{.slot = each.slot, .attempt = each.attempt});
   }
   if (stop_seen_ && !std::exchange(stop_given_, true)) step(core::StopRequested{});
+}
+
+/// In their order, those that ran in rows.
+void WorkerLoop::take_ends() {
+  for (exec::Completion& completion : completions_) {
+    if (has_run(completion)) {
+      finished_.tasks.push_back(finished(std::move(completion)));
+    } else {
+      step_finished();
+      step(event_of(std::move(completion)));
+    }
+  }
+  step_finished();
+}
+
+void WorkerLoop::step_finished() {
+  if (finished_.tasks.empty()) return;
+  core::WorkerEvent event(std::move(finished_));
+  step(std::move(event));
+  // Its memory is used again.
+  finished_ = std::get<core::TasksFinished>(std::move(event));
+  finished_.tasks.clear();
 }
 
 void WorkerLoop::take_messages() {
@@ -342,8 +376,8 @@ std::string attempt_words(AttemptId attempt) { return "attempt " + std::to_strin
 
 void WorkerLoop::log_end(const core::Result& result) const {
   const bool ok = result.outcome == core::AttemptOutcome::ok;
-  log(2,
-      attempt_words(result.attempt) + " ended" + (ok ? std::string() : ": " + result.error_text.str()));
+  log(2, attempt_words(result.attempt) + " ended" +
+             (ok ? std::string() : ": " + result.error_text.str()));
 }
 
 void WorkerLoop::log_answer(const core::Message& message) const {
