@@ -139,26 +139,28 @@ TEST_CASE("a lane keeps no bytes of what has left it", "[unit][manager]") {
 }
 
 // One task hangs while others come and go: the list of chunks would grow for ever.
-TEST_CASE("who stays in a lane for too long is named", "[unit][manager]") {
+TEST_CASE("a lane tells when its oldest is in the way", "[unit][manager]") {
   LaneTasks lane;
   lane.push_back(task_of(1));
   lane.push_back(task_of(2));
   const LaneTasks::Number hangs = lane.hand_out(77);
   const LaneTasks::Number too = lane.hand_out(78);
   std::uint64_t group = 2;
-  while (!lane.laggard() && group < 1'000'000) {
+  while (!lane.is_stretched() && group < 1'000'000) {
     lane.push_back(task_of(++group));
     lane.take(lane.hand_out(1));
   }
-  REQUIRE(lane.laggard() == hangs);
+  REQUIRE(lane.is_stretched());
   CHECK(group > 10'000);
+  CHECK(lane.oldest() == hangs);
   lane.take(hangs);
-  REQUIRE(lane.laggard() == too);
+  REQUIRE(lane.is_stretched());
+  CHECK(lane.oldest() == too);
   lane.take(too);
-  CHECK_FALSE(lane.laggard());
-  // Those that wait are in nobody's way.
+  CHECK_FALSE(lane.is_stretched());
+  // However many wait.
   for (int i = 0; i < 200'000; ++i) lane.push_back(task_of(++group));
-  CHECK_FALSE(lane.laggard());
+  CHECK_FALSE(lane.is_stretched());
 }
 
 }  // namespace fanmill::core

@@ -3,15 +3,6 @@
 #include <algorithm>
 
 namespace fanmill::core {
-namespace {
-
-// The list of chunks may be so many times as long as there are chunks, and a little. Answers that come in
-// any order leave it several times as long; one task that hangs, without end.
-constexpr std::size_t stretch_max = 32;
-constexpr std::size_t stretch_free = 1024;
-
-}  // namespace
-
 std::optional<LaneTasks::Number> LaneTasks::find(GroupId group) const {
   const auto after = std::partition_point(chunks_.begin(), chunks_.end(),
                                           [&](const Place& place) { return place.first <= group; });
@@ -27,14 +18,13 @@ std::optional<LaneTasks::Number> LaneTasks::find(GroupId group) const {
   return base_ + index * chunk_size + static_cast<std::uint32_t>(found - first);
 }
 
-std::optional<LaneTasks::Number> LaneTasks::laggard() const {
-  if (chunks_.size() - gone_ <= stretch_free + stretch_max * kept_) return std::nullopt;
+LaneTasks::Number LaneTasks::oldest() const {
+  FANMILL_ASSERT(at_workers_ > 0);
   const auto& tasks = chunks_[gone_].chunk->tasks;
   const auto found = std::find_if(tasks.begin(), tasks.end(),
                                   [](const LoneTask& one) { return one.task.valid(); });
-  const Number number = base_ + static_cast<std::uint32_t>(gone_) * chunk_size +
-                        static_cast<std::uint32_t>(found - tasks.begin());
-  return is_waiting(number) ? std::nullopt : std::optional(number);
+  return base_ + static_cast<Number>(gone_) * chunk_size +
+         static_cast<Number>(found - tasks.begin());
 }
 
 void LaneTasks::add_chunk(GroupId first) {

@@ -4,7 +4,7 @@
 //
 // They lie in chunks, side by side. A chunk goes with its last task, so what is kept is bounded by what
 // is open and the neighbours of that; but the list of chunks reaches from the oldest to the newest, and
-// so `laggard` tells which task should not stay here for much longer.
+// so it is told when the oldest should not stay here for much longer.
 #pragma once
 
 #include <array>
@@ -98,8 +98,12 @@ class LaneTasks {
 
   /// By halves.
   [[nodiscard]] std::optional<Number> find(GroupId group) const;
-  /// The oldest at a worker, if so many came after it and have ended that it is in the way.
-  [[nodiscard]] std::optional<Number> laggard() const;
+  /// So many came after the oldest that is here, and have ended, that it is in the way.
+  [[nodiscard]] bool is_stretched() const {
+    return chunks_.size() - gone_ > stretch_free + stretch_max * kept_;
+  }
+  /// Of those at workers. There must be one.
+  [[nodiscard]] Number oldest() const;
 
   /// In their order; `visit(number, task)` may take that one out.
   template <typename Visit>
@@ -119,6 +123,10 @@ class LaneTasks {
 
  private:
   static constexpr std::uint32_t chunk_size = 64;
+  // The list of chunks may be so many times as long as there are chunks, and a little. Answers that come in
+  // any order leave it several times as long; one task that hangs, without end.
+  static constexpr std::size_t stretch_max = 32;
+  static constexpr std::size_t stretch_free = 1024;
   struct Chunk {
     std::array<LoneTask, chunk_size> tasks;
     std::uint32_t left = 0;  // of them are still here

@@ -185,8 +185,7 @@ void ManagerState::unqueue(std::uint32_t index) {
 /// free slot can take, so all begins anew.
 void ManagerState::dispatch() {
   while (ready_total > 0) {
-    Match next = first_match(SessionRecord::Room::idle);
-    if (next.session == no_index) next = first_match(SessionRecord::Room::spare);
+    const Match next = next_match();
     if (next.session == no_index) return;
     SessionRecord& session = sessions[next.session];
     const bool has_more = session.tasks_max > session.tasks_least;
@@ -205,6 +204,14 @@ void ManagerState::dispatch() {
   }
 }
 
+ManagerState::Match ManagerState::next_match() const {
+  if (idle_total > 0) {
+    const Match idle = first_match(SessionRecord::Room::idle);
+    if (idle.session != no_index) return idle;
+  }
+  return first_match(SessionRecord::Room::spare);
+}
+
 /// It is at a task that takes longer than those before, so credit that was meant for those is not for
 /// it. But where there are thousands, or far away, all answers are long on their way.
 bool ManagerState::is_held_up(const SessionRecord& session, Duration patience) const {
@@ -214,6 +221,8 @@ bool ManagerState::is_held_up(const SessionRecord& session, Duration patience) c
 
 /// Among kinds that have a taker, the task that has waited longest.
 ManagerState::Match ManagerState::first_match(SessionRecord::Room room) const {
+  // Most often. A copy of what was just written in pieces would wait until all before it is written, too.
+  if (kinds_with_ready.size() == 1) return match(kinds[kinds_with_ready.front()], room);
   Match first;
   for (std::uint32_t kind = kinds_with_ready.front(); kind != no_index;
        kind = kinds_with_ready.next(kinds, kind)) {
@@ -324,7 +333,7 @@ std::uint32_t ManagerState::open_attempt(SessionRecord& session, std::size_t byt
   attempt.id = attempt_ids.next();
   attempt.sequence = session.tasks_sent;
   attempt.bytes = static_cast<std::uint32_t>(bytes);
-  attempt.in_parts = bytes > options.frame_bytes_max;
+  if (bytes > options.frame_bytes_max) make_extra(attempt).in_parts = true;
   attempt_of_id.insert(attempt.id.value, index);
   return index;
 }
@@ -334,7 +343,7 @@ void ManagerState::hold_new(std::uint32_t session_index, std::uint32_t index) {
   // Behind a payload that is still on its way nothing starts.
   hold(session_index, index,
        session.running.size() < session.slots && session.waiting.empty() &&
-           (!attempts[index].in_parts || FANMILL_PLANTED(parts_count_as_begun)));
+           (!extra_of(attempts[index]).in_parts || FANMILL_PLANTED(parts_count_as_begun)));
   // Then those that are sent ahead go to another worker, so that what there is is spread.
   if (session.room == SessionRecord::Room::spare && row_is_over(session)) {
     ProfileRecord& mine = profiles[session.profile];
@@ -352,7 +361,7 @@ void ManagerState::send_attempt(SessionRecord& session, AttemptRecord& attempt, 
   FANMILL_ASSERT(serves != profile.serves.end(), kinds[kind].key);
   task.function = serves->function;
   task.acknowledged = session.results_recorded;
-  task.in_parts = attempt.in_parts;
+  task.in_parts = extra_of(attempt).in_parts;
   if (task.in_parts) session.parts->out.add(attempt.id, std::exchange(task.payload.bytes, {}));
   const Encoding encoding = task.payload.encoding;
   std::optional<Encoding> convert_to;
@@ -361,7 +370,7 @@ void ManagerState::send_attempt(SessionRecord& session, AttemptRecord& attempt, 
     convert_to = encoding == Encoding::object ? Encoding::json : Encoding::object;
   }
   send_task(session, std::move(task), convert_to);
-  if (attempt.in_parts) push_parts(session);
+  if (extra_of(attempt).in_parts) push_parts(session);
 }
 
 /// The session holds the attempt from now on, last in the running or in the waiting list.
@@ -383,6 +392,7 @@ void ManagerState::set_running(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
   SessionRecord& session = sessions[attempt.session];
   session.waiting.erase(attempts, index);
+  attempts.prefetch(session.waiting.front());  // will be the next, and the next to be answered
   session.running.push_back(attempts, index);
   attempt.running = true;
   end_recall(attempt);  // too late: it has started
@@ -404,7 +414,8 @@ void ManagerState::fill_running(std::uint32_t index) {
   SessionRecord& session = sessions[index];
   if (session.lost) return;
   while (session.running.size() < session.slots && !session.waiting.empty() &&
-         (!attempts[session.waiting.front()].in_parts || FANMILL_PLANTED(parts_count_as_begun)))
+         (!extra_of(attempts[session.waiting.front()]).in_parts ||
+          FANMILL_PLANTED(parts_count_as_begun)))
     set_running(session.waiting.front());
 }
 
@@ -448,9 +459,15 @@ void ManagerState::refresh_room(std::uint32_t index) {
       !FANMILL_PLANTED(bytes_unlimited))
     room = Room::none;
   if (room == session.room) return;
-  if (session.room == Room::idle) profile.idle.erase(sessions, index);
+  if (session.room == Room::idle) {
+    profile.idle.erase(sessions, index);
+    idle_total -= 1;
+  }
   if (session.room == Room::spare) profile.spare.erase(sessions, index);
-  if (room == Room::idle) profile.idle.push_back(sessions, index);
+  if (room == Room::idle) {
+    profile.idle.push_back(sessions, index);
+    idle_total += 1;
+  }
   if (room == Room::spare) profile.spare.push_back(sessions, index);
   session.room = room;
 }

@@ -48,9 +48,10 @@ class Check {
     must(!a.recalled || (a.session != no_index && !a.running && !a.killing), a.id,
          "is recalled, but has started");
     must(!a.counted || a.session != no_index, a.id, "counts against nobody's credit");
-    must(!a.in_parts || a.session != no_index, a.id, "gets its payload in no session");
     must(a.counted || a.killing || a.session == no_index, a.id, "is held, but free of credit");
     const AttemptExtra& extra = state.extra_of(a);
+    must(!extra.in_parts || a.session != no_index, a.id, "gets its payload in no session");
+    must(!a.recalled || extra.asked_back, a.id, "is recalled, and nobody asked");
     must(extra.output_taken <= extra.output_received &&
              extra.output_received <= extra.output_taken + limits::output_window_bytes,
          a.id, "has more output under way than fits in the window");
@@ -63,7 +64,7 @@ class Check {
   void lone(std::uint32_t index, const AttemptRecord& a) {
     const AttemptExtra& extra = state.extra_of(a);
     must(a.task == no_index, a.id, "is of a task that has a record and has none");
-    must(a.session != no_index && !a.in_parts && !a.blamed && extra.number == 1 &&
+    must(a.session != no_index && !extra.in_parts && !extra.blamed && extra.number == 1 &&
              extra.output_received == 0,
          a.id, "is out of the ordinary, and its task has no record");
     must(state.lanes.contains(a.lane), a.id, "is of a lane that is gone");
@@ -168,7 +169,7 @@ class Check {
     must(active == s.active, s.id, "counts", s.active, "active attempts, has", active);
     must(bytes == s.active_bytes, s.id, "counts", s.active_bytes, "bytes, has", bytes);
     must(s.lost || s.waiting.empty() || s.running.size() >= s.slots ||
-             state.attempts[s.waiting.front()].in_parts,
+             state.extra_of(state.attempts[s.waiting.front()]).in_parts,
          s.id, "has a free slot and a waiting task");
     parts(s);
     must(s.results_acknowledged <= s.results_recorded, s.id, "acknowledged more than was recorded");
@@ -243,11 +244,13 @@ class Check {
     std::size_t credit = 0;
     std::size_t present = 0;
     std::size_t timers = 0;
+    std::size_t idle = 0;
     state.kinds.for_each(
         [&](std::uint32_t, const KindRecord& k) { ready += k.ready.size() + k.retried.size(); });
     state.lanes.for_each([&](std::uint32_t, const LaneRecord& l) { ready += l.tasks.waiting(); });
     state.sessions.for_each([&](std::uint32_t, const SessionRecord& s) {
       slots += s.takes_tasks ? s.slots : 0;
+      idle += s.room == SessionRecord::Room::idle ? 1 : 0;
       credit += s.takes_tasks ? s.tasks_max : 0;
       present += s.peer.valid() ? s.slots : 0;
       timers += (s.silence_timer != no_index ? 1 : 0) + (s.send_timer != no_index ? 1 : 0);
@@ -258,6 +261,7 @@ class Check {
       extras += a.extra != no_index ? 1 : 0;
     });
     must(ready == state.ready_total, "ready tasks:", state.ready_total, "counted,", ready, "there");
+    must(idle == state.idle_total, "idle sessions:", state.idle_total, "counted,", idle, "there");
     must(slots == state.slots_total, "slots:", state.slots_total, "counted,", slots, "there");
     must(credit == state.credit_total, "credit:", state.credit_total, "counted,", credit, "there");
     must(present == state.slots_present, "connected slots:", state.slots_present, "counted,",

@@ -176,18 +176,22 @@ void ManagerState::finish_unrecorded(std::uint32_t index, Outcome&& outcome, Ses
   // One that hangs must not keep the places of all that came after it. Two at a time, so that it
   // comes to an end.
   for (int i = 0; i < 2; ++i) {
-    const auto laggard = lane.tasks.laggard();
-    if (laggard) make_records_of(lane.tasks[*laggard].attempt);
+    if (!lane.tasks.is_stretched() || lane.tasks.at_workers() == 0) break;
+    make_records_of(lane.tasks[lane.tasks.oldest()].attempt);
   }
   const Meaning meaning = meaning_of(outcome, lane.policy, 0);
   JobRecord& job = jobs[lane.job];
   job.unrecorded -= 1;
-  out->push_back(DeliverGroupEnd{
-      .client = job.client, .job = job.id, .group = task.group, .item = task.item, .result = {}});
-  GroupResult& result = std::get<DeliverGroupEnd>(out->back()).result;
-  result.decided = meaning.decides || lane.policy.kind == Policy::Kind::all;
+  // In its place: there are as many of these as tasks.
+  out->emplace_back(std::in_place_type<DeliverGroupEnd>);
+  auto& end = std::get<DeliverGroupEnd>(out->back());
+  end.client = job.client;
+  end.job = job.id;
+  end.group = task.group;
+  end.item = task.item;
+  end.result.decided = meaning.decides || lane.policy.kind == Policy::Kind::all;
   if (meaning.counts) {
-    result.answers.push_back(
+    end.result.answers.push_back(
         {.nothing = outcome.nothing, .payload = std::move(outcome.payload), .session = session});
   }
   tell_group_end(task.item, 0, 0, "");

@@ -20,7 +20,7 @@ void ManagerState::stop_parts(const AttemptRecord& attempt) {
   SessionRecord& session = sessions[attempt.session];
   const bool is_answered = session.parts != nullptr && session.parts->in.attempt() == attempt.id;
   if (is_answered && !attempt.has_task()) session.parts->in.forget_bytes();
-  if (!attempt.in_parts || FANMILL_PLANTED(parts_go_on)) return;
+  if (!extra_of(attempt).in_parts || FANMILL_PLANTED(parts_go_on)) return;
   session.parts->out.drop(attempt.id);
   push_parts(session);
 }
@@ -30,7 +30,7 @@ void ManagerState::part_with(AttemptRecord& attempt) {
   SessionRecord& session = sessions[attempt.session];
   if (session.parts == nullptr) return;
   stop_parts(attempt);
-  attempt.in_parts = false;
+  if (extra_of(attempt).in_parts) make_extra(attempt).in_parts = false;
   if (session.parts->in.attempt() == attempt.id) session.parts->in.clear();
 }
 
@@ -46,7 +46,7 @@ void ManagerState::on_session_message(std::uint32_t index, PartTaken&& taken) {
   while (const auto whole = sender.next_whole()) {
     const std::uint32_t attempt = attempt_of_id.find(whole->value);
     const bool is_held = attempt != no_index && attempts[attempt].session == index;
-    if (is_held) attempts[attempt].in_parts = false;
+    if (is_held) make_extra(attempts[attempt]).in_parts = false;
   }
   fill_running(index);
   refresh_backlog(index);

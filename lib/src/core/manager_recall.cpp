@@ -72,7 +72,7 @@ void ManagerState::recall(std::uint32_t index) {
   AttemptRecord& attempt = attempts[index];
   SessionRecord& session = sessions[attempt.session];
   attempt.recalled = true;
-  attempt.asked_back = true;
+  make_extra(attempt).asked_back = true;
   profiles[session.profile].recalls += 1;
   counters.recalls_sent += 1;
   send(session, Kill{.attempt = attempt.id, .if_unstarted = true});

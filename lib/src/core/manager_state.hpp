@@ -60,6 +60,7 @@ struct ManagerState {
   std::size_t jobs_drained = 0;
   std::size_t ready_total = 0;
   std::size_t backlog_total = 0;  // sessions with waiting tasks
+  std::size_t idle_total = 0;     // sessions with a free slot
   std::size_t slots_total = 0;    // of sessions that take tasks
   std::size_t credit_total = 0;   // of those, how many tasks they may hold
   std::size_t slots_present = 0;  // of sessions that are connected
@@ -225,6 +226,7 @@ struct ManagerState {
     std::int64_t order = 0;
   };
   void dispatch();
+  [[nodiscard]] Match next_match() const;
   [[nodiscard]] Match first_match(SessionRecord::Room room) const;
   [[nodiscard]] bool races(const TaskRecord& task) const;
   std::uint32_t session_with_room(const KindRecord& kind, SessionRecord::Room room,

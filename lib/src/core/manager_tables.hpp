@@ -41,24 +41,24 @@ struct AttemptRecord {
   std::uint32_t sequence = 0;  // which Task of its session it was, from 1; heartbeats count by it
   std::uint32_t bytes = 0;
   std::uint32_t extra = no_index;  // see AttemptExtra
-  bool running : 1 = false;  // in its session's running list: it has started, as far as is known
-  bool killing : 1 = false;  // a Kill was sent, or the welcome said so; its task goes on without it
-  bool counted : 1 = false;  // against its session's credit
-  bool recalled : 1 = false;    // a Kill with if_unstarted was sent, and it has not started since
-  bool asked_back : 1 = false;  // such a Kill was sent in this session, so Killed may be its answer
-  bool in_parts : 1 = false;    // its payload follows in parts, which its session does not have yet
-  bool blamed : 1 = false;      // its loss was counted; once, even if it returns and is lost again
+  bool running = false;   // in its session's running list: it has started, as far as can be known
+  bool killing = false;   // a Kill was sent, or the welcome said so; its task goes on without it
+  bool counted = false;   // against its session's credit
+  bool recalled = false;  // a Kill with if_unstarted was sent, and it has not started since
   /// If not, its task has ended, or goes on without it.
   [[nodiscard]] bool has_task() const { return task != no_index || lane != no_index; }
 };
 // A line of the cache, see Slab.
 static_assert(sizeof(std::optional<AttemptRecord>) == 64);
 
-/// What few attempts have: an orphan its worker, a second one its number; those with a time limit, and
-/// those with output. The others have what stands here.
+/// What few attempts have: an orphan its worker, a second one its number; and those with a large payload,
+/// with a time limit or output, those that are recalled or lost. The others have what stands here.
 struct AttemptExtra {
   Uuid worker;               // an orphan's: who may bring it back
   std::uint32_t number = 1;  // which attempt of its task
+  bool asked_back = false;   // a recall was sent in this session, so Killed may be its answer
+  bool in_parts = false;  // its payload follows in parts, and its session has not told to have all
+  bool blamed = false;    // its loss was counted; once, even if it returns and is lost again
   DeadlineHeap<struct Timer>::Handle time_limit = no_index;
   std::uint64_t output_received = 0;  // bytes
   std::uint64_t output_taken = 0;     // of these, as far as its worker was told

@@ -116,7 +116,7 @@ void ManagerState::take_killed(std::uint32_t session_index, std::uint32_t index,
   if (attempt.running && !killed.unstarted) session.answered = now;
   // Not only while it counts as recalled: a result that crossed the recall may have made it look
   // started.
-  const bool asked = attempt.asked_back || session.draining;
+  const bool asked = extra_of(attempt).asked_back || session.draining;
   release_attempt(index);
   make_records_of(index);
   if (attempt.task == no_index) {
@@ -152,7 +152,7 @@ void ManagerState::release_attempt(std::uint32_t index) {
   (attempt.running ? session.running : session.waiting).erase(attempts, index);
   discount(attempt);
   attempt.running = false;
-  attempt.asked_back = false;
+  if (attempt.extra != no_index) make_extra(attempt).asked_back = false;
   attempt.session = no_index;
   fill_running(session_index);
   refresh_room(session_index);
@@ -255,8 +255,8 @@ void ManagerState::attempt_lost(std::uint32_t index, const SessionRecord& sessio
   }
   const std::uint32_t task_index = attempt.task;
   TaskRecord& task = tasks[task_index];
-  if (blamed && !attempt.blamed && !FANMILL_PLANTED(blame_ignored)) {
-    attempt.blamed = true;
+  if (blamed && !extra_of(attempt).blamed && !FANMILL_PLANTED(blame_ignored)) {
+    make_extra(attempt).blamed = true;
     task.lost += 1;
     add_error(task,
               TaskError{.kind = TaskError::Kind::lost_worker,
