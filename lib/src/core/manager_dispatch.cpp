@@ -431,15 +431,14 @@ void ManagerState::start_counted(std::uint32_t index, std::uint32_t started) {
 
 void ManagerState::refresh_room(std::uint32_t index) {
   SessionRecord& session = sessions[index];
-  ProfileRecord& profile = profiles[session.profile];
   const bool takes = !session.lost && (!session.suspect || FANMILL_PLANTED(suspect_gets_work)) &&
                      (!session.draining || FANMILL_PLANTED(drained_gets_work));
   if (takes != session.takes_tasks) {
     session.takes_tasks = takes;
     slots_total += takes ? session.slots : 0;
     slots_total -= takes ? 0 : session.slots;
-    profile.takers += takes ? 1 : 0;
-    profile.takers -= takes ? 0 : 1;
+    profiles[session.profile].takers += takes ? 1 : 0;
+    profiles[session.profile].takers -= takes ? 0 : 1;
   }
   credit_total -= session.credit_counted;
   session.credit_counted = takes ? session.tasks_max : 0;
@@ -459,6 +458,7 @@ void ManagerState::refresh_room(std::uint32_t index) {
       !FANMILL_PLANTED(bytes_unlimited))
     room = Room::none;
   if (room == session.room) return;
+  ProfileRecord& profile = profiles[session.profile];
   if (session.room == Room::idle) {
     profile.idle.erase(sessions, index);
     idle_total -= 1;
@@ -476,11 +476,12 @@ void ManagerState::refresh_room(std::uint32_t index) {
 /// its share of the bytes that the worker holds.
 bool ManagerState::is_far_ahead(const SessionRecord& session) const {
   if (session.active <= session.slots) return false;
-  const std::size_t ahead =
-      session.active_bytes * (session.active - session.slots) / session.active;
-  const std::size_t share =
-      session.same_host ? limits::credit_ahead_share_same_host : limits::credit_ahead_share;
-  return ahead > 0 && ahead >= options.credit_bytes / share;
+  const std::size_t share = session.same_host
+                                ? options.credit_bytes / limits::credit_ahead_share_same_host
+                                : options.credit_bytes / limits::credit_ahead_share;
+  // Of one of them, times as many as they are.
+  const std::size_t ahead = session.active_bytes * (session.active - session.slots);
+  return ahead >= std::max<std::size_t>(share, 1) * session.active;
 }
 
 /// Counts a task that is sent ahead. So many in a row, in one message, are worth little beside what the
@@ -514,9 +515,9 @@ void ManagerState::adapt_credit(SessionRecord& session, Duration busy) {
 
 void ManagerState::refresh_backlog(std::uint32_t index) {
   SessionRecord& session = sessions[index];
-  ProfileRecord& profile = profiles[session.profile];
   const bool has = !session.waiting.empty() && !session.lost;
   if (has == session.with_waiting.linked()) return;
+  ProfileRecord& profile = profiles[session.profile];
   if (has) {
     profile.backlog.push_back(sessions, index);
     backlog_total += 1;
