@@ -182,13 +182,13 @@ void ManagerState::finish_unrecorded(std::uint32_t index, Outcome&& outcome, Ses
   const Meaning meaning = meaning_of(outcome, lane.policy, 0);
   JobRecord& job = jobs[lane.job];
   job.unrecorded -= 1;
-  // In its place: there are as many of these as tasks.
-  out->emplace_back(std::in_place_type<DeliverGroupEnd>);
+  // Moved once, and filled in its place: there are as many of these as tasks.
+  out->emplace_back(std::in_place_type<DeliverGroupEnd>, DeliverGroupEnd{.client = job.client,
+                                                                         .job = job.id,
+                                                                         .group = task.group,
+                                                                         .item = task.item,
+                                                                         .result = {}});
   auto& end = std::get<DeliverGroupEnd>(out->back());
-  end.client = job.client;
-  end.job = job.id;
-  end.group = task.group;
-  end.item = task.item;
   end.result.decided = meaning.decides || lane.policy.kind == Policy::Kind::all;
   if (meaning.counts) {
     end.result.answers.push_back(
