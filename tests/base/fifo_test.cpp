@@ -58,4 +58,21 @@ TEST_CASE("there is nothing beyond the ends of a queue", "[unit][base]") {
   CHECK_THROWS_AS(fifo[1], test::AssertionFailed);
 }
 
+TEST_CASE("what is taken from either end, or forgotten, leaves the others", "[unit][base]") {
+  Fifo<std::shared_ptr<int>> fifo;
+  const auto one = std::make_shared<int>(1);
+  for (int i = 0; i < 300; ++i) fifo.add() = one;
+  CHECK(one.use_count() == 301);
+  while (fifo.size() > 100) fifo.pop_back();
+  CHECK(one.use_count() == 101);
+  const std::shared_ptr<int> moved = std::move(fifo.front());
+  fifo.forget_front();
+  CHECK(fifo.size() == 99);
+  CHECK(fifo.front() == one);
+  for (int i = 0; i < 300; ++i) fifo.push_back(nullptr);
+  CHECK(fifo.size() == 399);
+  CHECK(fifo.back() == nullptr);
+  CHECK(one.use_count() == 101);
+}
+
 }  // namespace fanmill

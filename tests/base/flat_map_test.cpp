@@ -101,4 +101,12 @@ TEST_CASE("a hundred thousand consecutive ids come, are found and go", "[unit][b
   CHECK(map.size() == 0);
 }
 
+TEST_CASE("what is put under a key takes the place of what was there", "[unit][base]") {
+  FlatMap map;
+  for (std::uint64_t key = 1; key <= 200; ++key) map.put(key, 1);
+  for (std::uint64_t key = 1; key <= 200; key += 2) map.put(key, 2);
+  CHECK(map.size() == 200);
+  for (std::uint64_t key = 1; key <= 200; ++key) REQUIRE(map.find(key) == 1 + key % 2);
+}
+
 }  // namespace fanmill

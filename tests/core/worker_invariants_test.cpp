@@ -67,7 +67,7 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
       {"retries at the executor are counted",
        [](WorkerState& state) { state.slots[0].number = 2; }},
       {"the slot of each attempt that is not forgotten is known",
-       [](WorkerState& state) { state.slot_of = {}; }},
+       [](WorkerState& state) { state.attempts.put(2, 1); }},
       {"the order of time limits is that of the running tasks",
        [](WorkerState& state) { state.due_slots.clear(); }},
       {"only a task with a time limit, not told to stop for another reason, has one running",
@@ -86,7 +86,7 @@ TEST_CASE("each way to break a worker is noticed", "[worker]") {
          state.queue.push(Task{.attempt = AttemptId{2}}, 2);
        }},
       {"the attempts of the results are known",
-       [](WorkerState& state) { state.result_attempts = {}; }},
+       [](WorkerState& state) { state.attempts.put(1, 0); }},
       {"no attempt that is held is newer than the newest",
        [](WorkerState& state) { state.newest = AttemptId{1}; }},
       {"no task was started that was not taken",

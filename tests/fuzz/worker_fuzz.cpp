@@ -100,8 +100,9 @@ class Bench {
       case 3:
       case 4:
       case 5:
-      case 6:
         return TaskFinished{.slot = slot, .attempt = attempt_of(slot), .result = result()};
+      case 6:
+        return row(slot);
       case 7:
       case 8:
       case 9:
@@ -178,6 +179,18 @@ class Bench {
         .slot = slot, .attempt = writer.attempt, .bytes = Bytes(std::string(size, 'o'))};
   }
 
+  // Of some slots in a row, of which one may be told twice.
+  WorkerEvent row(std::uint32_t first) {
+    TasksFinished row;
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+      const auto slot = static_cast<std::uint32_t>((first + i) % slots_.size());
+      row.tasks.push_back({.slot = slot, .attempt = attempt_of(slot), .result = result()});
+      if (choices_.one_in(3)) break;
+    }
+    if (choices_.one_in(8)) row.tasks.push_back(row.tasks.front());
+    return row;
+  }
+
   [[nodiscard]] std::size_t begun_count() const {
     return static_cast<std::size_t>(
         std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.begun; }));
@@ -191,6 +204,9 @@ class Bench {
     }
     if (const auto* received = std::get_if<WorkerMessageReceived>(&event)) hear(received->message);
     if (const auto* done = std::get_if<TaskFinished>(&event)) release(done->slot, done->attempt);
+    if (const auto* row = std::get_if<TasksFinished>(&event)) {
+      for (const TaskFinished& done : row->tasks) release(done.slot, done.attempt);
+    }
     if (const auto* died = std::get_if<ExecutorDied>(&event)) release(died->slot, died->attempt);
     if (const auto* back = std::get_if<TaskRevoked>(&event)) release(back->slot, back->attempt);
     WorkerActions actions;

@@ -73,6 +73,30 @@ void CoreProcess::step(core::WorkerEvent event) {
   carry_out();
 }
 
+/// The loop of a worker hears of some ends when it looks, and of those together.
+void CoreProcess::finish(core::TaskFinished end) {
+  const AttemptId attempt = end.attempt;
+  if (unheard_.tasks.empty()) heard_at_ = around_.now() + limits::gather_time;
+  unheard_.tasks.push_back(std::move(end));
+  if (attempt.value % 2 == 0) {
+    ask_wake(heard_at_);
+  } else {
+    tell_ends();
+  }
+}
+
+void CoreProcess::tell_ends() {
+  if (unheard_.tasks.empty()) return;
+  if (unheard_.tasks.size() > 1) around_.tally.add(Count::row_ended);
+  for (const core::TaskFinished& each : unheard_.tasks) executors_[each.slot].held = false;
+  step(std::exchange(unheard_, {}));
+}
+
+bool CoreProcess::has_ended(std::uint32_t slot) const {
+  return std::any_of(unheard_.tasks.begin(), unheard_.tasks.end(),
+                     [&](const core::TaskFinished& each) { return each.slot == slot; });
+}
+
 /// The loop hears of an end before it hears what was begun since.
 void CoreProcess::tell_begun() {
   for (const Begun& begun : std::exchange(begun_, {})) {
@@ -87,6 +111,11 @@ void CoreProcess::tell_begun() {
 }
 
 void CoreProcess::finish_turn() {
+  // Before a time limit is judged all that has ended is known.
+  const std::optional<Instant> deadline = worker_.next_deadline();
+  if (heard_at_ <= around_.now() || !begun_.empty() || (deadline && *deadline <= around_.now()))
+    tell_ends();
+  if (ended()) return;
   tell_begun();
   if (ended()) return;
   for (const Revoked& revoked : std::exchange(revoked_, {})) {
@@ -221,7 +250,7 @@ bool CoreProcess::was_revoked(std::uint32_t slot) const {
 
 void CoreProcess::on(const core::StopTask& order) {
   Executor& executor = executors_.at(order.slot);
-  if (revoke(order.slot) || was_revoked(order.slot)) return;
+  if (revoke(order.slot) || was_revoked(order.slot) || has_ended(order.slot)) return;
   FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
                  "a task is stopped that does not run there", order.attempt);
   around_.tally.add(Count::task_stopped);
@@ -260,6 +289,7 @@ bool CoreProcess::is_held_back(std::uint32_t slot) {
 
 void CoreProcess::on(const core::TakeOutput& order) {
   Executor& executor = executors_.at(order.slot);
+  if (has_ended(order.slot)) return;
   FANMILL_ASSERT(executor.busy && executor.task.attempt == order.attempt,
                  "output is taken of a task that does not run there", order.attempt);
   executor.output_taken = order.taken;
@@ -283,25 +313,26 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
     schedule_end(slot, around_.now() + held_back_pause);
     return;
   }
-  executor.busy = executor.held = false;
+  executor.busy = false;
   busy_count_ -= 1;
   begin_waiting();  // before the loop knows
   const Duration busy = around_.now() - executor.started;
   const AttemptId attempt = executor.task.attempt;
   if (executor.stopped && plan_.stops_by_death) {
+    executor.held = false;
     step(core::ExecutorDied{slot, attempt, 9, "killed", busy});
     return;
   }
   if (executor.stopped) {
     core::Result result{.attempt = attempt, .outcome = core::AttemptOutcome::failed, .busy = busy};
     result.error_type = "Stopped";
-    step(core::TaskFinished{slot, attempt, std::move(result)});
+    finish({slot, attempt, std::move(result)});
     return;
   }
   if (plan_.failing && attempt.value % 2 == 0) {
     core::Result result{.attempt = attempt, .outcome = core::AttemptOutcome::failed, .busy = busy};
     result.error_type = "BadHost";
-    step(core::TaskFinished{slot, attempt, std::move(result)});
+    finish({slot, attempt, std::move(result)});
     return;
   }
   if (executor.work.behaviour == Work::Behaviour::poisons) {
@@ -313,6 +344,7 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
   std::optional<core::Result> result = result_of(executor.task, executor.work);
   if (!result || plan_.failing) {
     around_.tally.add(Count::executor_crash);
+    executor.held = false;
     step(core::ExecutorDied{.slot = slot,
                             .attempt = attempt,
                             .detail = 11,
@@ -323,7 +355,7 @@ void CoreProcess::executor_ended(std::uint64_t detail) {
                             .memory = attempt.value});
     return;
   }
-  step(core::TaskFinished{slot, attempt, std::move(*result)});
+  finish({slot, attempt, std::move(*result)});
 }
 
 void CoreProcess::on(const core::EndWorker& order) {

@@ -56,6 +56,9 @@ class CoreProcess : public Process {
   void begin(std::uint32_t slot);
   bool revoke(std::uint32_t slot);
   [[nodiscard]] bool was_revoked(std::uint32_t slot) const;
+  void finish(core::TaskFinished end);
+  void tell_ends();
+  [[nodiscard]] bool has_ended(std::uint32_t slot) const;
   void schedule_end(std::uint32_t slot, Instant at);
   void write_output(std::uint32_t slot);
   bool is_held_back(std::uint32_t slot);
@@ -76,7 +79,9 @@ class CoreProcess : public Process {
     AttemptId attempt;
     Instant told;
   };
-  std::vector<Begun> begun_;  // not yet told; in the order in which they were begun
+  std::vector<Begun> begun_;     // not yet told; in the order in which they were begun
+  core::TasksFinished unheard_;  // that the loop will hear of at that time, or with another
+  Instant heard_at_;
 };
 
 }  // namespace fanmill::sim

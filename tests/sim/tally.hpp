@@ -24,7 +24,7 @@
   X(hello_refused) X(hello_stale) X(who_sent) X(malformed) X(unexpected) X(unknown_kind)        \
   X(claim_refused) X(keep_judged) X(drop_judged) X(kill_judged) X(duplicate_ignored)            \
   X(result_repeated) X(bad_worker) X(worker_failing) X(output_delivered) X(output_told) \
-  X(output_held_back) X(output_dropped) X(tasks_batched) X(results_batched) X(task_revoked) X(task_overtook) \
+  X(output_held_back) X(output_dropped) X(tasks_batched) X(results_batched) X(task_revoked) X(row_ended) X(task_overtook) \
   X(task_in_parts) X(result_in_parts) X(killed_between_parts) X(result_cut_short)               \
   X(lost_between_parts) X(result_too_large)
 // clang-format on

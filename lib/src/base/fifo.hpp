@@ -17,15 +17,23 @@ namespace fanmill {
 template <typename T>
 class Fifo {
  public:
-  void push_back(T value) {
+  void push_back(T value) { add() = std::move(value); }
+  /// One more at the end, to be given a value: it has that of a T without arguments, or what
+  /// `forget_front` left there.
+  T& add() {
     if (end_ == chunks_.size() * chunk_size) add_chunk();
-    at(end_) = std::move(value);
     end_ += 1;
+    return at(end_ - 1);
   }
 
   void pop_front() {
     FANMILL_ASSERT(!empty());
     at(first_) = T{};
+    forget_front();
+  }
+  /// Takes it out as it is: what it held was moved away, and what is left of it costs nothing.
+  void forget_front() {
+    FANMILL_ASSERT(!empty());
     first_ += 1;
     // The next chunk that is needed is this one.
     if (first_ % chunk_size == 0) spare_ = std::move(chunks_[first_ / chunk_size - 1]);

@@ -31,6 +31,20 @@ class FlatMap {
     size_ += 1;
   }
 
+  /// `key` must not be 0; whatever was filed under it is replaced.
+  void put(std::uint64_t key, std::uint32_t index) {
+    FANMILL_ASSERT(key != 0);
+    if (!cells_.empty()) {
+      std::size_t at = home(key);
+      while (cells_[at].key != key && cells_[at].key != 0) at = (at + 1) & mask();
+      if (cells_[at].key == key) {
+        cells_[at].index = index;
+        return;
+      }
+    }
+    insert(key, index);
+  }
+
   /// `key` must be in the map.
   void erase(std::uint64_t key) {
     FANMILL_ASSERT(!cells_.empty(), key);

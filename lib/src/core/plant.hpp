@@ -58,6 +58,7 @@
   X(output_taken_early, "output is taken before the client has taken it")                       \
   X(output_untaken, "a task that nobody waits for any more is left waiting for its reader")     \
   X(revoke_unanswered, "a worker does not answer for a task that its executor gave back")       \
+  X(row_cut_short, "a worker does not hear the last of several ends that it is told together")  \
   X(batch_cut_short, "the last result of a batch is not taken")                                 \
   X(part_window_ignored, "a payload's parts are sent without waiting for any to be taken")      \
   X(parts_count_as_begun, "a task counts as started while its payload is on its way")           \

@@ -32,7 +32,7 @@ void check_slots(const WorkerState& state, Statements& statements) {
     retries += task.number > 1 ? 1 : 0;
     if (task.fate != Fate::forgotten) {
       known += 1;
-      found = found && state.slot_of.find(task.attempt.value) == slot;
+      found = found && state.attempts.find(task.attempt.value) == slot;
     }
     if (task.due) due.emplace(*task.due, slot);
     const bool may_be_due = task.fate == Fate::result || task.fate == Fate::time_limit;
@@ -58,7 +58,7 @@ void check_slots(const WorkerState& state, Statements& statements) {
   statements.that(listed && state.running.size() + state.ahead.size() == state.slots.size(),
                   "each task at the executor runs or waits there");
   statements.that(started, "those that run have started, those that wait have not");
-  statements.that(found && known == state.slot_of.size(),
+  statements.that(found && known + state.result_count() == state.attempts.size(),
                   "the slot of each attempt that is not forgotten is known");
   statements.that(retries == state.retries_begun, "retries at the executor are counted");
   statements.that(due == state.due_slots, "the order of time limits is that of the running tasks");
@@ -89,7 +89,7 @@ void check_held(const WorkerState& state, Statements& statements) {
   });
   const auto look_at = [&](const KeptResult& kept) {
     held.insert(kept.result.attempt);
-    known = known && state.result_attempts.find(kept.result.attempt.value) != no_index;
+    known = known && state.attempts.find(kept.result.attempt.value) == is_result;
   };
   for (std::size_t i = 0; i < state.results.size(); ++i) look_at(state.results[i]);
   for (const KeptResult& kept : state.large) look_at(kept);
@@ -98,8 +98,7 @@ void check_held(const WorkerState& state, Statements& statements) {
   statements.that(held.size() == state.held_count(),
                   "each attempt is held once: running, waiting or as a result");
   statements.that(state.held_count() <= limits::holdings_max, "what is held fits into one hello");
-  statements.that(known && state.result_attempts.size() == state.result_count(),
-                  "the attempts of the results are known");
+  statements.that(known, "the attempts of the results are known");
   statements.that(held.empty() || !state.is_open() || *held.rbegin() <= state.newest,
                   "no attempt that is held is newer than the newest");
   statements.that(state.tasks_passed <= state.tasks_taken,

@@ -36,7 +36,7 @@ void WorkerState::on(Instant now, OutputWritten& fact, WorkerActions& out) {
 }
 
 void WorkerState::on_message(Instant, OutputTaken& taken, WorkerActions& out) {
-  const std::uint32_t slot = slot_of.find(taken.attempt.value);
+  const std::uint32_t slot = slot_of(taken.attempt);
   if (!is_open() || slot == no_index) {
     ignore_message();  // its result may have crossed it
     return;

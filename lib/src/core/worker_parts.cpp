@@ -124,7 +124,7 @@ bool WorkerState::drop_large(Instant now, AttemptId attempt, WorkerActions& out)
   const Duration busy = found->result.busy;
   counters.kills += 1;
   large.erase(found);
-  result_attempts.erase(attempt.value);
+  attempts.erase(attempt.value);
   part_out.drop(attempt);
   answer_killed(now, attempt, false, busy, out);
   push_parts(now, out);
@@ -132,10 +132,10 @@ bool WorkerState::drop_large(Instant now, AttemptId attempt, WorkerActions& out)
 }
 
 void WorkerState::drop_large_of(Instant now, GroupId group, WorkerActions& out) {
-  std::vector<AttemptId> attempts;
+  std::vector<AttemptId> dropped;
   for (const KeptResult& each : large)
-    if (each.group == group) attempts.push_back(each.result.attempt);
-  for (const AttemptId attempt : attempts) (void)drop_large(now, attempt, out);
+    if (each.group == group) dropped.push_back(each.result.attempt);
+  for (const AttemptId attempt : dropped) (void)drop_large(now, attempt, out);
 }
 
 /// Its task was killed, or given back.

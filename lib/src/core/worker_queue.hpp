@@ -24,7 +24,11 @@ class WorkerQueue {
   /// Its attempt must be newer than all that are here.
   void push(Task&& task, std::uint32_t sequence, bool gathers = false) {
     FANMILL_ASSERT(newest() < task.attempt, task.attempt);
-    list_.push_back({.task = std::move(task), .sequence = sequence, .gathers = gathers});
+    QueuedTask& added = list_.add();
+    added.task = std::move(task);
+    added.sequence = sequence;
+    added.gathers = gathers;
+    added.gone = false;
     size_ += 1;
   }
   [[nodiscard]] bool empty() const { return size_ == 0; }
@@ -33,8 +37,9 @@ class WorkerQueue {
   /// Not of an empty one.
   [[nodiscard]] QueuedTask& front() { return list_.front(); }
   [[nodiscard]] const QueuedTask& front() const { return list_.front(); }
+  /// Its payload was moved away.
   void pop_front() {
-    list_.pop_front();
+    list_.forget_front();
     size_ -= 1;
     if (list_.size() != size_) trim();
   }

@@ -37,7 +37,7 @@ bool goes_in_batch(const Result& result) {
 void WorkerState::keep_result(Instant now, Result&& result, GroupId group, WorkerActions& out) {
   cut(result.error_type, limits::error_type_max);
   cut(result.error_text, limits::error_text_max);
-  result_attempts.insert(result.attempt.value, 0);
+  attempts.put(result.attempt.value, is_result);
   results.push_back({.result = std::move(result), .group = group});
   if (!is_open()) return;
   if (has_feature(feature::batch)) {
@@ -101,7 +101,10 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   push_parts(now, out);
   if (FANMILL_PLANTED(result_forgotten_early)) {
     results = {};
-    result_attempts = {};
+    attempts = {};
+    slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
+      if (task.fate != Fate::forgotten) attempts.insert(task.attempt.value, slot);
+    });
     results_sent = 0;
   }
 }
@@ -121,7 +124,7 @@ void WorkerState::acknowledge(std::uint32_t count, WorkerActions& out) {
   acknowledged = count;
   results_sent -= more;
   for (std::uint32_t i = 0; i < more; ++i) {
-    result_attempts.erase(results.front().result.attempt.value);
+    attempts.erase(results.front().result.attempt.value);
     results.pop_front();
   }
 }

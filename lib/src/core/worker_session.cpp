@@ -225,8 +225,7 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
 
   // What ended between hello and welcome is not held any more, but the manager waits for its end.
   for (const auto& [attempt, verdict] : verdicts) {
-    const bool held = slot_of.find(attempt.value) != no_index || queue.contains(attempt) ||
-                      result_attempts.find(attempt.value) != no_index;
+    const bool held = attempts.find(attempt.value) != no_index || queue.contains(attempt);
     if (FANMILL_PLANTED(late_kill_unanswered)) break;
     if (verdict == Verdict::kill && !held) answer_killed(now, attempt, false, {}, out);
   }
@@ -277,7 +276,7 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
     }
     // It may have been running when the manager decided to kill it: the answer is still owed.
     if (verdict == Verdict::kill) answer_killed(now, attempt, false, result.result.busy, out);
-    result_attempts.erase(attempt.value);
+    attempts.erase(attempt.value);
   }
   results = std::move(kept);
 }

@@ -3,7 +3,7 @@
 // slots), worker_results.cpp (results and their acknowledgement), worker_output.cpp (what tasks write
 // while they run), worker_parts.cpp (payloads in parts) and worker_leaving.cpp (drain, goodbye, the end).
 //
-// What is kept twice, for look-ups (free slots, the slot of an attempt, the attempts of results,
+// What is kept twice, for look-ups (free slots, the attempts that run or have ended,
 // the order of time limits), is compared by WorkerInvariants.
 #pragma once
 
@@ -91,6 +91,9 @@ struct KeptResult {
   GroupId group = {};     // of its task
 };
 
+/// In place of a slot, of an attempt that has ended.
+inline constexpr std::uint32_t is_result = no_index - 1;
+
 struct WorkerState {
   explicit WorkerState(WorkerOptions given);
 
@@ -122,7 +125,8 @@ struct WorkerState {
   using InOrder = IndexList<RunningTask, &RunningTask::in_order>;
   InOrder running;
   InOrder ahead;
-  FlatMap slot_of;                // without those forgotten
+  // Those at the executor, but for those forgotten, with their slots; and those of all results.
+  FlatMap attempts;
   std::size_t retries_begun = 0;  // of those at the executor
   Duration mean_busy{};           // of the latest tasks; 0: none has ended
   WorkerQueue queue;
@@ -136,7 +140,6 @@ struct WorkerState {
   // this session; while it is open that is all of them, but for those that wait for the others of
   // their turn.
   Fifo<KeptResult> results;
-  FlatMap result_attempts;  // of those in `large`, too
   std::size_t results_sent = 0;
   bool results_wait = false;  // some are to be sent when the turn ends, or anything else is said
   std::uint32_t acknowledged = 0;  // of this session, modulo 2^32 as on the wire
@@ -233,12 +236,15 @@ struct WorkerState {
   void answer_end(Instant now, const EndedTask& task, Result&& result, WorkerActions& out);
   void answer_killed(Instant now, AttemptId attempt, bool unstarted, Duration busy,
                      WorkerActions& out);
+  /// Of what the executor has; else no_index.
+  [[nodiscard]] std::uint32_t slot_of(AttemptId attempt) const {
+    const std::uint32_t found = attempts.find(attempt.value);
+    return found == is_result ? no_index : found;
+  }
   /// That the executor has, also those that were told to stop.
   [[nodiscard]] std::size_t running_count() const { return slots.size(); }
   /// Attempts that a hello would name.
-  [[nodiscard]] std::size_t held_count() const {
-    return slot_of.size() + queue.size() + result_count();
-  }
+  [[nodiscard]] std::size_t held_count() const { return attempts.size() + queue.size(); }
 
   // worker_results.cpp
   [[nodiscard]] std::size_t result_count() const { return results.size() + large.size(); }

@@ -30,8 +30,8 @@ void WorkerState::on_message(Instant now, Tasks& tasks, WorkerActions& out) {
 
 void WorkerState::take_task(Instant now, Task& task, WorkerActions& out) {
   if (task.attempt <= newest &&
-      !(FANMILL_PLANTED(duplicate_task_run) && slot_of.find(task.attempt.value) == no_index &&
-        task.attempt > queue.newest() && result_attempts.find(task.attempt.value) == no_index)) {
+      !(FANMILL_PLANTED(duplicate_task_run) && attempts.find(task.attempt.value) == no_index &&
+        task.attempt > queue.newest())) {
     counters.duplicates_ignored += 1;
     return;
   }
@@ -145,7 +145,7 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
                                                       .time_limit = task.time_limit,
                                                       .passes_output = passes_output});
   const bool has_free = has_free_slot();
-  slot_of.insert(task.attempt.value, slot);
+  attempts.insert(task.attempt.value, slot);
   retries_begun += task.number > 1 ? 1 : 0;
   counters.tasks_started += 1;
   if (has_free) {
@@ -207,7 +207,7 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
     kill_group(now, kill, out);
     return;
   }
-  if (const std::uint32_t slot = slot_of.find(kill.attempt.value); slot != no_index) {
+  if (const std::uint32_t slot = slot_of(kill.attempt); slot != no_index) {
     if (!kill.if_unstarted) {
       kill_running(slot, out);
     } else if (!ask_back(slot, out)) {
@@ -219,7 +219,7 @@ void WorkerState::on_message(Instant now, Kill& kill, WorkerActions& out) {
   // Of a large result the rest need not be sent.
   if (!kill.if_unstarted && drop_large(now, kill.attempt, out)) return;
   // Its result is on its way; that is the answer.
-  if (result_attempts.find(kill.attempt.value) != no_index) return;
+  if (attempts.find(kill.attempt.value) != no_index) return;
   const bool unstarted = FANMILL_PLANTED(killed_task_run) ? queue.contains(kill.attempt)
                                                           : queue.erase(kill.attempt) != 0;
   if (unstarted) counters.kills += 1;
@@ -277,7 +277,7 @@ void WorkerState::forget_running(std::uint32_t slot, WorkerActions& out) {
     end(ExitStatus::killed, true, "the manager does not want its task any more", out);
     return;
   }
-  slot_of.erase(slots[slot].attempt.value);
+  attempts.erase(slots[slot].attempt.value);
   stop_running(slot, Fate::forgotten, StopTask::Reason::killed, out);
 }
 
@@ -330,6 +330,7 @@ void WorkerState::set_due(std::uint32_t slot, std::optional<Instant> due) {
 
 // Nothing if this slot has another task or none: the end was told twice, say by a function that
 // returned while its process was being killed.
+// Its attempt stays known, for whoever answers its end.
 std::optional<EndedTask> WorkerState::release_slot(std::uint32_t slot, AttemptId attempt) {
   FANMILL_ASSERT(slot < options.slots + options.ahead_max, slot);
   if (!slots.contains(slot) || slots[slot].attempt != attempt) {
@@ -346,7 +347,6 @@ std::optional<EndedTask> WorkerState::release_slot(std::uint32_t slot, AttemptId
                        .unheard = was_unheard ? task.sequence : 0,
                        .time_limit = task.time_limit};
   (task.started ? running : ahead).erase(slots, slot);
-  if (task.fate != Fate::forgotten) slot_of.erase(attempt.value);
   retries_begun -= task.number > 1 ? 1 : 0;
   slots.erase(slot);
   return over;
@@ -378,9 +378,12 @@ void WorkerState::answer_end(Instant now, const EndedTask& task, Result&& result
                   task.group, out);
       break;
     case Fate::killed:
+      attempts.erase(task.attempt.value);
       answer_killed(now, task.attempt, false, result.busy, out);
       break;
     case Fate::given_back:
+      attempts.erase(task.attempt.value);
+      break;
     case Fate::forgotten:
       break;
   }

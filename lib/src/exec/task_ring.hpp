@@ -22,13 +22,14 @@ class TaskRing {
   struct Entry {
     std::uint32_t slot = 0;
     std::uint32_t serial = 0;  // of the slot's tasks
+    // What its thread will read, to be asked for ahead and no more: it may be gone meanwhile.
+    const void* argument = nullptr;
     bool operator==(const Entry&) const = default;
   };
 
   /// Room for twice as many: if it is full, half of them wait no longer.
   explicit TaskRing(std::size_t slots)
-      : mask_(std::bit_ceil(2 * slots) - 1),
-        cells_(std::make_unique<std::atomic<std::uint64_t>[]>(mask_ + 1)) {}
+      : mask_(std::bit_ceil(2 * slots) - 1), cells_(std::make_unique<Cell[]>(mask_ + 1)) {}
 
   ///@{
   /// From the thread that starts tasks.
@@ -39,7 +40,9 @@ class TaskRing {
   /// Nobody sees it before `publish`. Not if it is full.
   void push(Entry entry) {
     FANMILL_ASSERT(!is_full(), entry.slot);
-    cells_[pushed_ & mask_].store(packed(entry), std::memory_order_relaxed);
+    Cell& cell = cells_[pushed_ & mask_];
+    cell.task.store(std::uint64_t{entry.serial} << 32U | entry.slot, std::memory_order_relaxed);
+    cell.argument.store(entry.argument, std::memory_order_relaxed);
     pushed_ += 1;
   }
   /// Returns how many became seen.
@@ -55,8 +58,7 @@ class TaskRing {
     }
     // Threads that still look at the old end see a front beyond it: nothing there.
     std::vector<Entry> all;
-    for (; head != pushed_; ++head)
-      all.push_back(unpacked(cells_[head & mask_].load(std::memory_order_relaxed)));
+    for (; head != pushed_; ++head) all.push_back(at(head));
     return all;
   }
   ///@}
@@ -67,15 +69,15 @@ class TaskRing {
     std::uint64_t head = head_.load(std::memory_order_acquire);
     for (;;) {
       if (!is_before_end(head)) return std::nullopt;
-      const Entry entry = unpacked(cells_[head & mask_].load(std::memory_order_relaxed));
+      const Entry entry = at(head);
       if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel)) return entry;
     }
   }
-  /// The one that would be taken next, as far as can be known.
-  [[nodiscard]] std::optional<Entry> next() const {
-    const std::uint64_t head = head_.load(std::memory_order_relaxed);
-    if (!is_before_end(head)) return std::nullopt;
-    return unpacked(cells_[head & mask_].load(std::memory_order_relaxed));
+  /// The one behind so many that would be taken before, as far as can be known.
+  [[nodiscard]] std::optional<Entry> foresee(std::size_t before) const {
+    const std::uint64_t place = head_.load(std::memory_order_relaxed) + before;
+    if (!is_before_end(place)) return std::nullopt;
+    return at(place);
   }
   /// Published and not taken, a moment ago.
   [[nodiscard]] std::size_t size() const {
@@ -88,20 +90,24 @@ class TaskRing {
 
  private:
   static constexpr std::size_t line = 64;  // that one processor writes and another reads
+  struct Cell {
+    std::atomic<std::uint64_t> task;
+    std::atomic<const void*> argument;
+  };
 
   [[nodiscard]] bool is_before_end(std::uint64_t at) const {
     return at < tail_.load(std::memory_order_acquire);
   }
-  static std::uint64_t packed(Entry entry) {
-    return std::uint64_t{entry.serial} << 32U | entry.slot;
-  }
-  static Entry unpacked(std::uint64_t bits) {
-    return {.slot = static_cast<std::uint32_t>(bits),
-            .serial = static_cast<std::uint32_t>(bits >> 32U)};
+  [[nodiscard]] Entry at(std::uint64_t place) const {
+    const Cell& cell = cells_[place & mask_];
+    const std::uint64_t task = cell.task.load(std::memory_order_relaxed);
+    return {.slot = static_cast<std::uint32_t>(task),
+            .serial = static_cast<std::uint32_t>(task >> 32U),
+            .argument = cell.argument.load(std::memory_order_relaxed)};
   }
 
   const std::uint64_t mask_;
-  const std::unique_ptr<std::atomic<std::uint64_t>[]> cells_;
+  const std::unique_ptr<Cell[]> cells_;
   // Counts that never go back, so that none is taken for another.
   alignas(line) std::uint64_t pushed_ = 0;
   std::atomic<std::uint64_t> tail_ = 0;

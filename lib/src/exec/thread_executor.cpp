@@ -24,6 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t line = 64;  // that one processor writes and another reads
+constexpr std::size_t ahead = 3;  // so many tasks or ends before it is needed a line is asked for
 
 /// Where the task of a slot is, in one word, so that of its thread and whoever calls it off one comes
 /// first. The number of the task is in it, as its entry in the ring may be found when the slot has another.
@@ -51,6 +52,11 @@ struct ThreadExecutor::Shared {
     // These are always the turn's.
     std::stop_source stop{std::nostopstate};
     bool stop_given = false;  // it is spent, also if the stopper has yet to get to it
+
+    void prefetch() const {
+      for (std::size_t at = 0; at < sizeof(Slot); at += line)
+        __builtin_prefetch(reinterpret_cast<const char*>(this) + at, 1);
+    }
   };
 
   struct alignas(line) Thread {
@@ -151,8 +157,11 @@ void ThreadExecutor::Shared::run_thread(Thread& me) {
 }
 
 void ThreadExecutor::Shared::run(Thread& me, std::uint32_t index) {
-  // The next one's was written by another processor, too.
-  if (const auto next = ring.next()) __builtin_prefetch(&slots[next->slot], 1);
+  // All of it was written by another processor, and takes the time of some empty tasks to come.
+  if (const auto later = ring.foresee(ahead)) {
+    slots[later->slot].prefetch();
+    __builtin_prefetch(later->argument, 1);
+  }
   Slot& slot = slots[index];
   // Between two short tasks one look at the clock does for both.
   if (std::exchange(me.is_late, false)) me.now = Clock::now();
@@ -209,6 +218,8 @@ void ThreadExecutor::Shared::complete(Thread& me, Completion&& completion, bool 
   {
     // Whoever changes what is read here takes this lock behind it, and finds what was put here before.
     const std::lock_guard lock(me.mutex);
+    if (me.ended.capacity() - me.ended.size() > ahead)
+      __builtin_prefetch(me.ended.data() + me.ended.size() + ahead, 1);
     me.ended.push_back(std::move(completion));
     if (me.ended.size() == 1) {
       const std::lock_guard all_lock(mutex);
@@ -285,7 +296,7 @@ void ThreadExecutor::Shared::start(std::uint32_t index, Invocation&& invocation)
   const std::uint32_t serial = serial_of(word) + 1;
   slot.word.store(word_of(serial, Phase::waiting), std::memory_order_relaxed);
   if (ring.is_full()) tidy();
-  ring.push({.slot = index, .serial = serial});
+  ring.push({.slot = index, .serial = serial, .argument = slot.invocation.payload.bytes.data()});
 }
 
 /// Behind a task that lasts, what was called off could pile up.
@@ -431,6 +442,11 @@ void ThreadExecutor::take(std::vector<Completion>& out) {
     thread->ended.clear();
   }
   shared.taking.clear();
+  // What they gave is about to be read, and their slots to be given the next tasks.
+  for (const Completion& completion : out) {
+    completion.payload.bytes.prefetch();
+    shared.slots[completion.slot].prefetch();
+  }
 }
 
 bool ThreadExecutor::wait_idle(Duration limit) {

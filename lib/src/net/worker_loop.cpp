@@ -364,6 +364,11 @@ void WorkerLoop::tell_trouble() {
 
 void WorkerLoop::carry_out() {
   for (core::WorkerAction& action : actions_) {
+    // Most are.
+    if (auto* start = std::get_if<core::StartTask>(&action)) {
+      perform(std::move(*start));
+      continue;
+    }
     std::visit([this](auto& order) { perform(std::move(order)); }, action);
     if (end_) break;  // the last one
   }
