@@ -37,8 +37,9 @@ zmq::message_t frame_of(const Bytes& bytes) {
 }
 
 Bytes bytes_of(zmq::message_t& frame) {
-  if (frame.size() <= received_copied_bytes_max || !is_aligned(frame.data()))
-    return Bytes(view(frame));
+  const std::string_view received = view(frame);
+  if (received.size() <= received_copied_bytes_max || !is_aligned(received.data()))
+    return Bytes(received);
   auto kept = std::make_unique<zmq::message_t>(std::move(frame));
   const std::string_view bytes = view(*kept);
   return Bytes::borrow(bytes, kept.release(), end_frame);

@@ -66,7 +66,7 @@ class Switchboard {
   /// The gate has changed: sessions of users that may not have one any more end.
   void recheck(const EventSink& take);
 
-  void send(core::Send order);
+  void send(core::Send&& order);
   /// Two steps, because the core forgets a peer when it decides so, while what it has ordered
   /// before is still to be sent. At once: what is received from now on comes from a new peer.
   void renumber(PeerId peer);

@@ -26,7 +26,7 @@ bool is_expendable(const core::Message& message) {
 
 }  // namespace
 
-void Switchboard::send(core::Send order) {
+void Switchboard::send(core::Send&& order) {
   Connection* connection = connections_.find(order.peer);
   if (connection == nullptr || connection->gone) {
     counters_.sends_dropped += 1;
