@@ -267,8 +267,8 @@ const verdictKeep :UInt32 = 1;       # welcome: go on with it; a result: send it
 const verdictDrop :UInt32 = 2;       # welcome: forget it; a result: it is recorded, or nobody needs it any more
 const verdictKill :UInt32 = 3;       # welcome: end it; answered by Killed
 
-# Manager -> worker (feature batch): `count` tasks at once, in their order. Payload frame: for each a TaskRecord or
-# ShortTaskRecord, then its payload, then zeros up to a multiple of 8 bytes.
+# Manager -> worker (feature batch): `count` tasks at once, in their order. Behind the header, in the same frame: for
+# each a TaskRecord or ShortTaskRecord, then its payload, then zeros up to a multiple of 8 bytes.
 struct Tasks {
   magic @0 :UInt16;
   version @1 :UInt16;
@@ -279,8 +279,8 @@ struct Tasks {
   acknowledged @6 :UInt32;    # as in Task
 }
 
-# Worker -> manager (feature batch): how `count` attempts ended. Each counts as a Result, in this order. Payload frame: as
-# that of Tasks, with ResultRecords and ShortResultRecords.
+# Worker -> manager (feature batch): how `count` attempts ended. Each counts as a Result, in this order. Behind the
+# header: as in Tasks, with ResultRecords and ShortResultRecords.
 struct Results {
   magic @0 :UInt16;
   version @1 :UInt16;

@@ -40,7 +40,7 @@ bool is_short(const Record& first, const Record& next) {
   CHECK(decoded(frames).value_or_raise().message == message);
   const std::size_t payloads =
       (first.payload.bytes.size() + 7) / 8 * 8 + (next.payload.bytes.size() + 7) / 8 * 8;
-  const std::size_t records = frames.payload->size() - payloads;
+  const std::size_t records = frames.header.size() - limits::batch_header_bytes - payloads;
   CHECK((records == 56 || records == 96));
   return records == 56;
 }

@@ -237,18 +237,19 @@ TEST_CASE("each field of Output and OutputTaken is checked", "[unit][codec]") {
 
 namespace {
 
-// The records of a batch, where a test changes them, and where each begins.
-struct BatchFrames {
-  explicit BatchFrames(const std::string& name) : frames(encoded(sample(name))) {}
-  [[nodiscard]] std::string records() const { return *frames.payload; }
+// A batch, whose records a test changes.
+struct BatchFrame {
+  explicit BatchFrame(const std::string& name) : frame(header_of(name)) {}
+  [[nodiscard]] std::string header() const { return frame.substr(0, limits::batch_header_bytes); }
+  [[nodiscard]] std::string records() const { return frame.substr(limits::batch_header_bytes); }
   [[nodiscard]] std::string fault_with(const std::string& records) const {
-    return fault_of({frames.header, records});
+    return fault_of({header() + records, {}});
   }
   template <typename Number>
   [[nodiscard]] std::string fault(std::size_t offset, Number number) const {
     return fault_with(poked(records(), offset, number));
   }
-  OwnedFrames frames;
+  std::string frame;
 };
 
 constexpr std::size_t whole_record = limits::batch_record_bytes;
@@ -257,17 +258,17 @@ constexpr std::size_t short_record = limits::batch_short_record_bytes;
 }  // namespace
 
 TEST_CASE("each field of Tasks and its records is checked", "[unit][codec]") {
-  const BatchFrames batch("tasks");
+  const BatchFrame batch("tasks");
   constexpr std::size_t second = whole_record + 8;  // behind the payload of the first
   constexpr std::size_t fourth = second + 2 * whole_record;
   CHECK(fault_with("tasks", 16, u64) == "Tasks: session is 0, which is no id");
   CHECK(fault_with("tasks", 24, u32(0)) ==
-        "Tasks: count is 0, expected 1 to 22 (as many records as fit in the payload frame)");
+        "Tasks: count is 0, expected 1 to 22 (as many records as fit in the frame)");
   CHECK(fault_with("tasks", 24, u32(4)) == "Tasks: 8 bytes behind the last record");
   CHECK(fault_with("tasks", 24, u32(6)) ==
         "Tasks: 0 bytes are left, which are no record (record 5)");
   CHECK(fault_with("tasks", 24, u32(23)) ==
-        "Tasks: count is 23, expected 1 to 22 (as many records as fit in the payload frame)");
+        "Tasks: count is 23, expected 1 to 22 (as many records as fit in the frame)");
   CHECK(batch.fault(8, u64) == "Tasks: attempt is 0, which is no id (record 0)");
   CHECK(batch.fault(second + 16, u64) == "Tasks: group is 0, which is no id (record 1)");
   CHECK(batch.fault(second + 24, u64) == "Tasks: task is 0, which is no id (record 1)");
@@ -280,7 +281,7 @@ TEST_CASE("each field of Tasks and its records is checked", "[unit][codec]") {
   CHECK(batch.fault(1, std::uint8_t{0}) ==
         "Tasks: payloadBytes is not 0, but the encoding is 0 (none) (record 0)");
   CHECK(batch.fault(4, ~std::uint32_t{0}) ==
-        "Tasks: payloadBytes is 4294967295, expected 0 to 128 (what is left of the payload frame) "
+        "Tasks: payloadBytes is 4294967295, expected 0 to 128 (what is left of the frame) "
         "(record 0)");
   // The second record is read where the first one's payload would end.
   CHECK(batch.fault(4, u32(128)) == "Tasks: 0 bytes are left, which are no record (record 1)");
@@ -292,16 +293,16 @@ TEST_CASE("each field of Tasks and its records is checked", "[unit][codec]") {
   CHECK(batch.fault(fourth + 2, u16(256)) ==
         "Tasks: function is 256, expected 0 to 255 (record 3)");
   CHECK(batch.fault(fourth + 4, u32(17)) ==
-        "Tasks: payloadBytes is 17, expected 0 to 16 (what is left of the payload frame) "
+        "Tasks: payloadBytes is 17, expected 0 to 16 (what is left of the frame) "
         "(record 3)");
   CHECK(batch.fault(fourth + 4, u32(16)) ==
         "Tasks: 0 bytes are left, which are no record (record 4)");
   CHECK(batch.fault(fourth + 16 + 4, u32(1)) ==
-        "Tasks: payloadBytes is 1, expected 0 (what is left of the payload frame) (record 4)");
+        "Tasks: payloadBytes is 1, expected 0 (what is left of the frame) (record 4)");
 }
 
 TEST_CASE("the frame of a batch ends with its last record", "[unit][codec]") {
-  const BatchFrames batch("tasks");
+  const BatchFrame batch("tasks");
   const std::string records = batch.records();
   CHECK(batch.fault_with(records.substr(0, records.size() - 8)) ==
         "Tasks: 0 bytes are left, which are no record (record 4)");
@@ -311,13 +312,46 @@ TEST_CASE("the frame of a batch ends with its last record", "[unit][codec]") {
   CHECK(batch.fault_with(records + std::string(8, '\0')) ==
         "Tasks: 8 bytes behind the last record");
   CHECK(batch.fault_with(records + "x") ==
-        "Tasks: bytes of the payload frame is 1, expected 0 (beyond a multiple of 8)");
-  CHECK(fault_of({batch.frames.header, {}}) ==
-        "Tasks: count is 5, expected 1 to 0 (as many records as fit in the payload frame)");
+        "Tasks: bytes of the frame is 1, expected 0 (beyond a multiple of 8)");
+  CHECK(batch.fault_with("") ==
+        "Tasks: count is 5, expected 1 to 0 (as many records as fit in the frame)");
+}
+
+TEST_CASE("a batch is one frame, whose header says where its records begin", "[unit][codec]") {
+  for (const char* name : {"tasks", "results"}) {
+    CAPTURE(name);
+    const BatchFrame batch(name);
+    CHECK_THAT(fault_of({batch.frame, ""}),
+               ContainsSubstring("payload is a second frame, which this kind never has"));
+    CHECK_THAT(
+        fault_with(name, 6, u16(1)),
+        ContainsSubstring("pointers is 1, expected 0 (behind the numbers begin the records)"));
+    CHECK_THAT(fault_with(name, 10, u16(2)), ContainsSubstring("version is 2, expected 1"));
+    CHECK(fault_with(name, 8, u16(0x6d67)) == "the magic is 0x6d67, expected 0x6d66");
+    const auto says_root = ContainsSubstring("a root pointer that is not");
+    CHECK_THAT(fault_with(name, 0, std::uint8_t{4}), says_root);
+    CHECK_THAT(fault_with(name, 4, u16(0)), says_root);
+    CHECK_THAT(fault_with(name, 4, u16(0xffff)), says_root);
+    CHECK_THAT(fault_of({batch.frame.substr(0, 24), {}}), says_root);
+    // Of a header that says less; of a longer one, whose last word nobody knows yet.
+    CHECK_THAT(fault_of({poked(batch.frame.substr(0, 16), 4, u16(1)), {}}),
+               ContainsSubstring("session is 0, which is no id"));
+    const std::string longer = poked(batch.header(), 4, u16(4)) + "a number";
+    const auto read = decoded({longer + batch.records(), {}});
+    REQUIRE(read);
+    CHECK(read.value().message == sample(name));
+  }
+}
+
+TEST_CASE("a batch may have any alignment", "[unit][codec]") {
+  for (std::size_t shift = 0; shift < 8; ++shift) {
+    const std::string shifted = std::string(shift, 'x') + header_of("results");
+    CHECK(codec::decode(std::string_view(shifted).substr(shift), nullptr).ok());
+  }
 }
 
 TEST_CASE("each field of Results and its records is checked", "[unit][codec]") {
-  const BatchFrames batch("results");
+  const BatchFrame batch("results");
   constexpr std::size_t second = whole_record + 8;
   constexpr std::size_t fourth = second + 2 * whole_record + 8;
   constexpr std::size_t fifth = fourth + whole_record;
@@ -338,7 +372,7 @@ TEST_CASE("each field of Results and its records is checked", "[unit][codec]") {
   CHECK(batch.fault(fifth + 1, std::uint8_t{0}) ==
         "Results: payloadBytes is not 0, but the encoding is 0 (none) (record 4)");
   CHECK(batch.fault(fifth + 6, u16(17)) ==
-        "Results: payloadBytes is 17, expected 0 to 16 (what is left of the payload frame) "
+        "Results: payloadBytes is 17, expected 0 to 16 (what is left of the frame) "
         "(record 4)");
 }
 
@@ -350,10 +384,10 @@ TEST_CASE("a short record is the one before it, further on", "[unit][codec]") {
   CHECK(tasks.at(4).attempt.value == tasks.at(3).attempt.value + 255);
   CHECK(tasks.at(4).item == tasks.at(3).item + 255);
   // Numbers go round.
-  const BatchFrames batch("tasks");
+  const BatchFrame batch("tasks");
   constexpr std::size_t third = 2 * whole_record + 8;
   const auto round = decoded(
-      {batch.frames.header, poked(batch.records(), third + 32, ~std::uint64_t{0})});  // its item
+      {batch.header() + poked(batch.records(), third + 32, ~std::uint64_t{0}), {}});  // its item
   REQUIRE(round);
   CHECK(std::get<core::Tasks>(round.value().message).tasks.at(3).item == 0);
   CHECK(batch.fault(third + 16, ~std::uint64_t{0}) ==
@@ -372,10 +406,10 @@ TEST_CASE("payloads of a batch are their own bytes", "[unit][codec]") {
 
 TEST_CASE("no batch has more than 8192 records", "[unit][codec]") {
   const auto faults_of = [](std::uint32_t count) {
-    const BatchFrames batch("tasks");
+    const BatchFrame batch("tasks");
     std::string records = batch.records().substr(0, whole_record + 8);
     for (std::uint32_t i = 1; i < count; ++i) records += std::string("\1\0\0\0\0\0\0\0", 8);
-    return fault_of({poked(batch.frames.header, 24, count), records});
+    return fault_of({poked(batch.header(), 24, count) + records, {}});
   };
   CHECK(faults_of(8192) == "no error");
   CHECK_THAT(faults_of(8193), ContainsSubstring("Tasks: count is 8193, expected 1 to 8192"));

@@ -221,17 +221,32 @@ TEST_CASE("every constant of the schema stands in a table of the document", "[un
   CHECK(found > 40);
 }
 
-TEST_CASE("the document's example of a text is what the codec writes", "[unit][codec]") {
+TEST_CASE("the document's examples of bytes are what the codec writes", "[unit][codec]") {
   const std::string text = document();
-  const OwnedFrames frames =
-      encoded(core::Goodbye{.session = SessionId{5}, .detail = 5, .words = "SIGTERM"});
-  for (std::size_t at = 0; at < frames.header.size(); at += 8) {
-    std::string bytes = hex_lines(frames.header.substr(at, 8));
-    bytes.pop_back();
-    std::string offset = std::to_string(at);
-    offset.resize(8, ' ');
-    CHECK_THAT(text, ContainsSubstring("    " + offset + bytes + "   "));
-  }
+  const auto check_example = [](const std::string& where, const core::Message& message) {
+    const std::string header = encoded(message).header;
+    for (std::size_t at = 0; at < header.size(); at += 8) {
+      std::string bytes = hex_lines(header.substr(at, 8));
+      bytes.pop_back();
+      std::string offset = std::to_string(at);
+      offset.resize(8, ' ');
+      CHECK_THAT(where, ContainsSubstring("    " + offset + bytes + "   "));
+    }
+  };
+  check_example(section(text, "Text"),
+                core::Goodbye{.session = SessionId{5}, .detail = 5, .words = "SIGTERM"});
+  const core::Task task{.attempt = AttemptId{9},
+                        .group = GroupId{3},
+                        .item = 7,
+                        .task = TaskId{4},
+                        .payload = Payload::json("12")};
+  const core::Task next{.attempt = AttemptId{10},
+                        .group = GroupId{4},
+                        .item = 8,
+                        .task = TaskId{5},
+                        .payload = Payload::json("[1,2,3,4]")};
+  check_example(section(text, "Tasks"),
+                core::Tasks{.session = SessionId{5}, .tasks = {task, next}});
 }
 
 TEST_CASE("the document's transcript is what the codec writes", "[unit][codec]") {

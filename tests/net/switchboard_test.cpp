@@ -110,6 +110,32 @@ TEST_CASE("what does not fit into a peer's queue waits, in order, and is sent wh
   farm.turn_until([&] { return farm.board->snapshot().outboxes == 0; });
 }
 
+TEST_CASE("a batch has one frame, whether it is shared or copied, sent at once or later") {
+  FullQueues farm;
+  const auto batch_of = [](std::uint64_t number, std::size_t payload_bytes) {
+    return core::Tasks{.session = SessionId{1}, .tasks = {task_of(number, payload_bytes)}};
+  };
+  farm.peer->socket().set(zmq::sockopt::rcvtimeo, 10);
+  const auto receive = [&] {
+    zmq::message_t frame;
+    bool is_there = false;
+    farm.turn_until([&] { return is_there = is_there || farm.peer->socket().recv(frame); });
+    CHECK_FALSE(frame.more());
+    return std::get<core::Tasks>(codec::decode(view(frame), nullptr).value().message);
+  };
+  for (const std::size_t bytes : {std::size_t{8}, std::size_t{8000}}) {
+    farm.board->send({.peer = farm.id, .message = batch_of(bytes, bytes)});
+    CHECK(receive() == batch_of(bytes, bytes));
+  }
+  const std::uint64_t before = farm.board->counters().send_again;
+  std::uint64_t sent = 0;
+  while (farm.board->counters().send_again == before)
+    farm.board->send({.peer = farm.id, .message = batch_of(++sent, 1 << 19)});
+  farm.board->send({.peer = farm.id, .message = batch_of(++sent, 8)});
+  for (std::uint64_t next = 1; next <= sent; ++next)
+    CHECK(receive().tasks.at(0).attempt.value == next);
+}
+
 TEST_CASE("an outbox goes with its peer") {
   FullQueues farm;
   while (farm.board->counters().send_again == 0) {

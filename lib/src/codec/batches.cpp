@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "codec/check.hpp"
-#include "codec/codec.hpp"
+#include "codec/header_reader.hpp"
 #include "codec/little_endian.hpp"
 #include "codec/message_check.hpp"
 #include "codec/units.hpp"
@@ -26,6 +26,15 @@ static_assert(schema::TaskRecord::_capnpPrivate::dataWordSize * 8 == whole_bytes
 static_assert(schema::ResultRecord::_capnpPrivate::dataWordSize * 8 == whole_bytes);
 static_assert(schema::ShortTaskRecord::_capnpPrivate::dataWordSize * 8 == short_bytes);
 static_assert(schema::ShortResultRecord::_capnpPrivate::dataWordSize * 8 == short_bytes);
+
+// Headers are read and written by their offsets: Cap'n Proto's builder and reader take longer than both
+// for a batch of a few records.
+constexpr std::size_t header_words = 1 + schema::Tasks::_capnpPrivate::dataWordSize;
+constexpr std::size_t header_bytes = 8 * header_words;
+static_assert(header_bytes == limits::batch_header_bytes);
+static_assert(schema::Tasks::_capnpPrivate::pointerCount == 0);
+static_assert(schema::Results::_capnpPrivate::dataWordSize + 1 == header_words);
+static_assert(schema::Results::_capnpPrivate::pointerCount == 0);
 
 constexpr std::size_t few_bytes = 64;
 constexpr std::size_t padded(std::size_t size) { return (size + 7) / 8 * 8; }
@@ -118,17 +127,40 @@ char* put_padded(char* to, std::string_view bytes) {
   return to + size;
 }
 
+// What a header of this version tells beside the session.
+struct Numbers {
+  std::uint32_t count = 0;
+  std::uint32_t last = 0;  // acknowledged or started
+};
+
+char* put_header(char* to, std::uint16_t kind, std::uint16_t version, SessionId session,
+                 Numbers numbers) {
+  put_little_endian<std::uint64_t>(to, std::uint64_t{header_words - 1} << 32U);  // a root pointer
+  put_little_endian<std::uint16_t>(to + 8, schema::MAGIC);
+  put_little_endian<std::uint16_t>(to + 10, version);
+  put_little_endian<std::uint16_t>(to + 12, kind);
+  put_little_endian<std::uint16_t>(to + 14, 0);
+  put_little_endian<std::uint64_t>(to + 16, session.value);
+  put_little_endian<std::uint32_t>(to + 24, numbers.count);
+  put_little_endian<std::uint32_t>(to + 28, numbers.last);
+  return to + header_bytes;
+}
+
 template <typename Record>
-Bytes write(std::span<const Record> records) {
-  FANMILL_ASSERT(records.size() <= limits::batch_records_max, records.size());
-  std::array<std::uint8_t, limits::batch_records_max>
-      steps;  // only as many are set as there are records
-  std::size_t size = 0;
+Bytes write(std::uint16_t kind, std::uint16_t version, SessionId session, std::uint32_t last,
+            std::span<const Record> records) {
+  FANMILL_ASSERT(session.valid() && !records.empty() && records.size() <= limits::batch_records_max,
+                 session, records.size());
+  // Only as many are set as there are records.
+  std::array<std::uint8_t, limits::batch_records_max> steps;
+  std::size_t size = header_bytes;
   for (std::size_t i = 0; i < records.size(); ++i) {
     steps[i] = i == 0 ? std::uint8_t{0} : step_of(records[i - 1], records[i]);
     size += (steps[i] == 0 ? whole_bytes : short_bytes) + padded(records[i].payload.bytes.size());
   }
+  const Numbers numbers{.count = static_cast<std::uint32_t>(records.size()), .last = last};
   return Bytes::make(size, [&](char* to) {
+    to = put_header(to, kind, version, session, numbers);
     for (std::size_t i = 0; i < records.size(); ++i) {
       const std::string_view payload = records[i].payload.bytes.view();
       to += put(to, records[i], payload.size(), steps[i]);
@@ -205,24 +237,23 @@ std::size_t payload_bytes(const char* from, bool is_short) {
   return get_little_endian<std::uint32_t>(from + 4);
 }
 
-/// Reads a frame's records, one after the other.
+/// Reads records, one after the other, from what follows the header.
 template <typename Record>
 class Reader {
  public:
-  Reader(std::string_view frame, std::uint16_t kind) : rest_(frame), kind_(kind), check_(kind) {}
+  Reader(std::string_view records, std::uint16_t kind, Check& check)
+      : rest_(records), kind_(kind), check_(check) {}
 
-  Result<std::vector<Record>> read(std::uint32_t count) {
+  std::vector<Record> read(std::uint32_t count) {
     check_.range("count", count, 1,
                  std::min<std::size_t>(rest_.size() / short_bytes, limits::batch_records_max),
-                 "as many records as fit in the payload frame");
-    check_.range("bytes of the payload frame", rest_.size() % 8, 0, 0, "beyond a multiple of 8");
+                 "as many records as fit in the frame");
     if (!check_.failed()) records_.reserve(count);
     for (std::uint32_t i = 0; i < count && !check_.failed(); ++i) {
       read_one();
       if (check_.failed()) check_.append(" (record " + std::to_string(i) + ")");
     }
     if (!check_.failed() && !rest_.empty()) fail_for_rest(" bytes behind the last record");
-    if (check_.failed()) return Error{ErrorCode::malformed_message, check_.fault()};
     return std::move(records_);
   }
 
@@ -235,8 +266,7 @@ class Reader {
     const auto encoding = get_little_endian<std::uint8_t>(from + 1);
     const std::size_t size = payload_bytes<Record>(from, is_short);
     check_.that(!is_short || !records_.empty(), "step", "not 0, and there is no record before");
-    check_.range("payloadBytes", size, 0, rest_.size() - record_bytes,
-                 "what is left of the payload frame");
+    check_.range("payloadBytes", size, 0, rest_.size() - record_bytes, "what is left of the frame");
     check_.range("encoding", encoding, 0, schema::ENCODING_RAW);
     check_.that(encoding != schema::ENCODING_NONE || size == 0, "payloadBytes",
                 "not 0, but the encoding is 0 (none)");
@@ -262,21 +292,82 @@ class Reader {
 
   std::string_view rest_;
   std::uint16_t kind_;
-  Check check_;
+  Check& check_;
   std::vector<Record> records_;
+};
+
+/// The header in front of the records, which a peer of another build may have made longer.
+class BatchHeader {
+ public:
+  explicit BatchHeader(std::string_view frame)
+      : frame_(frame), root_(get_little_endian<std::uint64_t>(frame.data())) {}
+
+  [[nodiscard]] std::uint64_t root() const { return root_; }
+  [[nodiscard]] std::size_t bytes() const { return 8 + 8 * (root_ >> 32U & 0xffffU); }
+  [[nodiscard]] bool is_whole() const {
+    const bool is_struct_at_0 = (root_ & 0xffffffffU) == 0;
+    return is_struct_at_0 && bytes() >= 16 && bytes() <= limits::header_bytes_max &&
+           bytes() <= frame_.size();
+  }
+  [[nodiscard]] std::uint64_t texts() const { return root_ >> 48U; }
+  // What the header has no room for is 0.
+  template <typename Number>
+  [[nodiscard]] Number number(std::size_t offset) const {
+    return offset < bytes() ? get_little_endian<Number>(frame_.data() + offset) : Number{0};
+  }
+  [[nodiscard]] std::string_view records() const { return frame_.substr(bytes()); }
+
+ private:
+  std::string_view frame_;
+  std::uint64_t root_;
 };
 
 }  // namespace
 
-Bytes write_records(std::span<const core::Task> tasks) { return write(tasks); }
-Bytes write_records(std::span<const core::Result> results) { return write(results); }
-
-Result<std::vector<core::Task>> read_tasks(std::string_view frame, std::uint32_t count) {
-  return Reader<core::Task>(frame, schema::KIND_TASKS).read(count);
+Bytes write_batch(const core::Tasks& tasks, std::uint16_t version) {
+  return write<core::Task>(schema::KIND_TASKS, version, tasks.session, tasks.acknowledged,
+                           tasks.tasks);
+}
+Bytes write_batch(const core::Results& results, std::uint16_t version) {
+  return write<core::Result>(schema::KIND_RESULTS, version, results.session, results.started,
+                             results.results);
 }
 
-Result<std::vector<core::Result>> read_results(std::string_view frame, std::uint32_t count) {
-  return Reader<core::Result>(frame, schema::KIND_RESULTS).read(count);
+bool is_batch(std::string_view frame) {
+  if (frame.size() < 16) return false;
+  const auto kind = get_little_endian<std::uint16_t>(frame.data() + 12);
+  return get_little_endian<std::uint16_t>(frame.data() + 8) == schema::MAGIC &&
+         (kind == schema::KIND_TASKS || kind == schema::KIND_RESULTS);
+}
+
+Result<Decoded> read_batch(std::string_view frame, const Bytes* payload) {
+  const BatchHeader header(frame);
+  if (!header.is_whole()) return malformed_root(header.root());
+  const auto version = header.number<std::uint16_t>(10);
+  const auto kind = header.number<std::uint16_t>(12);
+  const SessionId session{header.number<std::uint64_t>(16)};
+  const auto count = header.number<std::uint32_t>(24);
+  const auto last = header.number<std::uint32_t>(28);
+  Check check(kind);
+  check_version(version, check);
+  expect_no_payload(payload, check);
+  check.range("bytes of the frame", frame.size() % 8, 0, 0, "beyond a multiple of 8");
+  check.range("pointers", header.texts(), 0, 0, "behind the numbers begin the records");
+  check.nonzero("session", session.value);
+  const auto finish = [&](auto batch) -> Result<Decoded> {
+    if (check.failed()) return malformed(check.fault());
+    return Decoded{std::move(batch), version};
+  };
+  if (kind == schema::KIND_TASKS) {
+    return finish(
+        core::Tasks{.session = session,
+                    .acknowledged = last,
+                    .tasks = Reader<core::Task>(header.records(), kind, check).read(count)});
+  }
+  return finish(
+      core::Results{.session = session,
+                    .started = last,
+                    .results = Reader<core::Result>(header.records(), kind, check).read(count)});
 }
 
 }  // namespace fanmill::codec

@@ -37,9 +37,10 @@ class HeaderBuffer {
 
 /// A message as it goes to the socket.
 struct Frames {
-  std::string_view header;   ///< within the HeaderBuffer, until its next use
+  std::string_view header;   ///< within the HeaderBuffer, until its next use; or all of `batch`
   Bytes payload;             ///< shares the bytes of the message, nothing is copied
   bool has_payload = false;  ///< a payload of no bytes is still a frame
+  Bytes batch;               ///< Tasks, Results: their only frame; else nothing
 };
 
 /// Makes the frames of `message`. `version` is the session's; Hello, Welcome, Refuse and Who carry
@@ -49,7 +50,7 @@ struct Frames {
 /// boundary to fit. Texts that decide something (functions, labels, cookie) are not: if one can't
 /// be sent as it is, or there are too many holdings, the Error (invalid_argument) says which and
 /// why. Durations are rounded up to the unit of the wire, so that a short one never becomes "none".
-/// No allocation unless there are holdings or a text must be cleaned.
+/// No allocation unless there are holdings, a text must be cleaned, or it is a batch: one then.
 [[nodiscard]] Result<Frames> encode(const core::Message& message, std::uint16_t version,
                                     HeaderBuffer& buffer);
 
@@ -64,8 +65,8 @@ struct Decoded {
   std::uint16_t version = 0;  ///< word 0's; for Hello the highest that the peer speaks
 };
 
-/// Reads one message. `payload` is the second frame, null if there was none; the message shares its
-/// bytes. `header` may have any alignment. Every failure is an Error (malformed_message) that names
+/// Reads one message. `header` is its first frame, which may have any alignment; of a batch it is all.
+/// `payload` is the second frame, null if there was none; the message shares its bytes. Every failure is an Error (malformed_message) that names
 /// kind, field, value and what was expected; nothing else is ever thrown but std::bad_alloc.
 ///
 /// A Hello whose protocol range doesn't meet ours is not checked beyond that range (an older or

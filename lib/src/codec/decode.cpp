@@ -239,38 +239,14 @@ core::PartTaken read(schema::PartTaken::Reader in, Check& check) {
   return {.attempt = AttemptId{in.getAttempt()}, .offset = in.getOffset()};
 }
 
-/// A frame of no records is none.
-std::string_view view_or_none(const Bytes* payload) {
-  return payload == nullptr ? std::string_view() : payload->view();
-}
-
-core::Tasks read(schema::Tasks::Reader in, const Bytes* payload, Check& check) {
-  core::Tasks tasks{
-      .session = SessionId{in.getSession()}, .acknowledged = in.getAcknowledged(), .tasks = {}};
-  check.nonzero("session", in.getSession());
-  take(read_tasks(view_or_none(payload), in.getCount()), tasks.tasks, check);
-  return tasks;
-}
-
-core::Results read(schema::Results::Reader in, const Bytes* payload, Check& check) {
-  core::Results results{
-      .session = SessionId{in.getSession()}, .started = in.getStarted(), .results = {}};
-  check.nonzero("session", in.getSession());
-  take(read_results(view_or_none(payload), in.getCount()), results.results, check);
-  return results;
-}
-
 core::Message read_session_message(Header& header, std::uint16_t kind, std::uint16_t version,
                                    const Bytes* payload, Check& check) {
-  check.range("version", version, limits::protocol_min, limits::protocol_max,
-              "a version of this build, for this kind is read in the session's version only");
+  check_version(version, check);
   if (check.failed()) return core::Unknown{};
   if (kind == schema::KIND_TASK) return read(header.as<schema::Task>(), payload, check);
   if (kind == schema::KIND_RESULT) return read(header.as<schema::Result>(), payload, check);
   if (kind == schema::KIND_OUTPUT) return read(header.as<schema::Output>(), payload, check);
   if (kind == schema::KIND_PART) return read(header.as<schema::Part>(), payload, check);
-  if (kind == schema::KIND_TASKS) return read(header.as<schema::Tasks>(), payload, check);
-  if (kind == schema::KIND_RESULTS) return read(header.as<schema::Results>(), payload, check);
   expect_no_payload(payload, check);
   switch (kind) {
     case schema::KIND_KILL:
@@ -309,8 +285,6 @@ core::Message read_message(Header& header, std::uint16_t kind, std::uint16_t ver
     case schema::KIND_GOODBYE:
     case schema::KIND_OUTPUT:
     case schema::KIND_OUTPUT_TAKEN:
-    case schema::KIND_TASKS:
-    case schema::KIND_RESULTS:
     case schema::KIND_PART:
     case schema::KIND_PART_TAKEN:
       return read_session_message(header, kind, version, payload, check);
@@ -332,6 +306,7 @@ std::string kind_name(std::uint16_t kind) {
 }
 
 Result<Decoded> decode(std::string_view bytes, const Bytes* payload) {
+  if (is_batch(bytes)) return read_batch(bytes, payload);
   return read_header<Decoded>(bytes, [&](Header& header, Check& check) {
     const std::uint16_t version = header.prefix(1);
     core::Message message = read_message(header, header.prefix(2), version, payload, check);

@@ -265,22 +265,16 @@ Result<Frames> write(const core::OutputTaken& taken, std::uint16_t version, Head
   return write_taken<schema::OutputTaken>(taken, schema::KIND_OUTPUT_TAKEN, version, buffer);
 }
 
-Result<Frames> write(const core::Tasks& tasks, std::uint16_t version, HeaderBuffer& buffer) {
-  FANMILL_ASSERT(tasks.session.valid() && !tasks.tasks.empty(), tasks.session);
-  HeaderWriter<schema::Tasks> header(buffer, schema::KIND_TASKS, version);
-  header->setSession(tasks.session.value);
-  header->setCount(static_cast<std::uint32_t>(tasks.tasks.size()));
-  header->setAcknowledged(tasks.acknowledged);
-  return header.finish(write_records(tasks.tasks), true);
+Frames frames_of(Bytes batch) {
+  Frames frames{.header = batch.view(), .payload = {}};
+  frames.batch = std::move(batch);
+  return frames;
 }
-
-Result<Frames> write(const core::Results& results, std::uint16_t version, HeaderBuffer& buffer) {
-  FANMILL_ASSERT(results.session.valid() && !results.results.empty(), results.session);
-  HeaderWriter<schema::Results> header(buffer, schema::KIND_RESULTS, version);
-  header->setSession(results.session.value);
-  header->setCount(static_cast<std::uint32_t>(results.results.size()));
-  header->setStarted(results.started);
-  return header.finish(write_records(results.results), true);
+Result<Frames> write(const core::Tasks& tasks, std::uint16_t version, HeaderBuffer&) {
+  return frames_of(write_batch(tasks, version));
+}
+Result<Frames> write(const core::Results& results, std::uint16_t version, HeaderBuffer&) {
+  return frames_of(write_batch(results, version));
 }
 
 Result<Frames> write(const core::Part& part, std::uint16_t version, HeaderBuffer& buffer) {

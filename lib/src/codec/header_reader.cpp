@@ -59,13 +59,15 @@ Status check_size(std::string_view bytes) {
                    std::to_string(limits::header_bytes_max));
 }
 
+Error malformed_root(std::uint64_t root) {
+  return malformed(
+      "a root pointer that is not that of a struct right behind it, whole and with "
+      "a data section of a word or more: " +
+      hex(root));
+}
+
 Status check_prefix(const Header& header) {
-  if (!header.has_root()) {
-    return malformed(
-        "a root pointer that is not that of a struct right behind it, whole and with "
-        "a data section of a word or more: " +
-        hex(header.word(0)));
-  }
+  if (!header.has_root()) return malformed_root(header.word(0));
   if (header.prefix(0) != schema::MAGIC) {
     return malformed("the magic is " + hex(header.prefix(0)) + ", expected " + hex(schema::MAGIC));
   }

@@ -84,6 +84,7 @@ void expect_no_payload(const Bytes* payload, Check& check);
 /// Error: malformed_message.
 [[nodiscard]] Error malformed(const std::string& what);
 [[nodiscard]] Error malformed(std::uint16_t kind, const kj::Exception& exception);
+[[nodiscard]] Error malformed_root(std::uint64_t root);
 
 /// `read(Header&, Check&)` gives the message of a header that is sound so far.
 template <typename Message, typename Read>

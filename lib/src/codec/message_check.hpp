@@ -9,6 +9,12 @@
 
 namespace fanmill::codec {
 
+/// Of a kind that belongs to a session.
+inline void check_version(std::uint16_t version, Check& check) {
+  check.range("version", version, limits::protocol_min, limits::protocol_max,
+              "a version of this build, for this kind is read in the session's version only");
+}
+
 inline void check_task(const core::Task& task, Check& check) {
   check.nonzero("attempt", task.attempt.value);
   check.nonzero("group", task.group.value);

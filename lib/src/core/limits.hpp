@@ -68,6 +68,12 @@ inline constexpr std::size_t batched_payload_bytes_max = 8192;
 // A sender begins another message after so many bytes, so that the receiver computes while the rest
 // is on its way.
 inline constexpr std::size_t batch_bytes_max = 64U << 10;
+inline constexpr std::size_t batch_header_bytes = 32;
+/// Of records in one batch, if no frame is larger than this: header and records share one.
+constexpr std::size_t batch_bytes_in(std::size_t frame_bytes) {
+  return std::min(batch_bytes_max, frame_bytes - batch_header_bytes);
+}
+static_assert(batch_bytes_max + batch_header_bytes <= frame_bytes_max);
 // A record tells all of its task or result, or what differs from the one before it.
 inline constexpr std::size_t batch_record_bytes = 48;
 inline constexpr std::size_t batch_short_record_bytes = 8;

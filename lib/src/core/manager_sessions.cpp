@@ -132,8 +132,7 @@ void ManagerState::send_task(SessionRecord& session, Task&& task,
                              std::optional<Encoding> convert_to) {
   const std::size_t payload = task.payload.bytes.size();
   const std::size_t bytes = limits::batched_bytes(payload);
-  const std::size_t bytes_max =
-      std::min<std::size_t>(limits::batch_bytes_max, options.frame_bytes_max);
+  const std::size_t bytes_max = limits::batch_bytes_in(options.frame_bytes_max);
   const bool joins = (session.features & feature::batch) != 0 && !convert_to && !task.in_parts &&
                      payload <= limits::batched_payload_bytes_max && bytes <= bytes_max;
   if (joins && session.batch.turn == turn && session.batch.bytes + bytes <= bytes_max) {

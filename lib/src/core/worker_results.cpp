@@ -55,9 +55,7 @@ void WorkerState::erase_result(std::size_t place) {
 void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   results_wait = false;
   const std::size_t batch_bytes_max =
-      has_feature(feature::batch)
-          ? std::min<std::size_t>(limits::batch_bytes_max, terms.frame_bytes_max)
-          : 0;
+      has_feature(feature::batch) ? limits::batch_bytes_in(terms.frame_bytes_max) : 0;
   Results batch{.session = session, .started = tasks_passed, .results = {}};
   if (batch_bytes_max > 0) batch.results.reserve(results.size() - results_sent);
   std::size_t batch_bytes = 0;

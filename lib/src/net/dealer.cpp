@@ -71,7 +71,7 @@ void Dealer::open() {
 void Dealer::send(const codec::Frames& frames) {
   if (socket_ == nullptr) return;
   watch_->used();
-  zmq::message_t header = frame_of(frames.header);
+  zmq::message_t header = frames.batch.empty() ? frame_of(frames.header) : frame_of(frames.batch);
   // It fails when libzmq has given the connection up (the other side does not speak ZMTP). Then the
   // loss is on its way by the monitor, and the core repeats what matters.
   if (send_frame(*socket_, header, frames.has_payload) != 0 || !frames.has_payload) return;

@@ -198,8 +198,10 @@ Router::Sent Router::send(std::string_view routing_id, std::string_view header,
   FANMILL_ASSERT(failure == 0, zmq_strerror(failure));
   // Once a ROUTER has taken the routing id it takes the rest; it drops it if the peer goes
   // meanwhile.
-  const int header_failure = send_frame(socket_, header, payload != nullptr);
-  FANMILL_ASSERT(header_failure == 0, zmq_strerror(header_failure));
+  if (!header.empty()) {
+    const int header_failure = send_frame(socket_, header, payload != nullptr);
+    FANMILL_ASSERT(header_failure == 0, zmq_strerror(header_failure));
+  }
   if (payload == nullptr) return Sent::yes;
   const int payload_failure = send_frame(socket_, *payload, false);
   FANMILL_ASSERT(payload_failure == 0, zmq_strerror(payload_failure));

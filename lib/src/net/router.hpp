@@ -64,6 +64,7 @@ class Router {
     full,  // this peer's queue: keep the message and try again later
     gone,  // there is no connection of this routing id
   };
+  /// No `header`: the message has one frame, which is `payload`.
   [[nodiscard]] Sent send(std::string_view routing_id, std::string_view header,
                           const Bytes* payload);
 

@@ -45,8 +45,10 @@ void Switchboard::send(core::Send&& order) {
   if (std::holds_alternative<core::Welcome>(order.message) &&
       !may_welcome(*connection, frames.value().payload.size()))
     return;
-  transmit(*connection, frames.value().header,
-           frames.value().has_payload ? &frames.value().payload : nullptr,
+  // A batch is sent as it lies, not as a header, which is copied.
+  const auto& [header, payload, has_payload, batch] = frames.value();
+  const Bytes* const other = !batch.empty() ? &batch : has_payload ? &payload : nullptr;
+  transmit(*connection, batch.empty() ? header : std::string_view(), other,
            is_expendable(order.message));
 }
 
