@@ -81,7 +81,7 @@ class Bench {
 
   WorkerEvent event() {
     const auto slot = choices_.below(slots_.size());
-    static_assert(std::variant_size_v<WorkerEvent> == 12, "a new event belongs here, too");
+    static_assert(std::variant_size_v<WorkerEvent> == 13, "a new event belongs here, too");
     // Without a session little can happen, so one is mostly there.
     if (!worker_.is_welcome() && choices_.one_in(2)) return heard(any_welcome(choices_, ids_));
     switch (choices_.below(32)) {

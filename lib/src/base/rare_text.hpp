@@ -24,6 +24,7 @@ class RareText {
   RareText& operator=(RareText&&) noexcept = default;
   ~RareText() = default;
 
+  void clear() noexcept { text_ = nullptr; }
   [[nodiscard]] bool empty() const noexcept { return text_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return str().size(); }
   [[nodiscard]] const std::string& str() const noexcept {

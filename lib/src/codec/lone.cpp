@@ -88,8 +88,8 @@ bool decode_lone(std::string_view header, Bytes* payload, core::Result& result) 
   result.cpu = from_microseconds(data > 4 ? word(5) : 0);
   result.memory = data > 5 ? word(6) : 0;
   result.in_parts = false;
-  result.error_type = {};
-  result.error_text = {};
+  result.error_type.clear();
+  result.error_text.clear();
   result.payload.encoding = static_cast<Encoding>(encoding);
   result.payload.bytes = payload == nullptr ? Bytes() : std::move(*payload);
   return true;
