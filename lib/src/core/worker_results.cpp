@@ -38,7 +38,10 @@ void WorkerState::keep_result(Instant now, Result&& result, GroupId group, Worke
   cut(result.error_type, limits::error_type_max);
   cut(result.error_text, limits::error_text_max);
   attempts.put(result.attempt.value, is_result);
-  results.push_back({.result = std::move(result), .group = group});
+  KeptResult& kept = results.add();
+  kept.result = std::move(result);
+  kept.repeated = false;
+  kept.group = group;
   if (!is_open()) return;
   if (has_feature(feature::batch)) {
     results_wait = true;
@@ -122,8 +125,12 @@ void WorkerState::acknowledge(std::uint32_t count, WorkerActions& out) {
   acknowledged = count;
   results_sent -= more;
   for (std::uint32_t i = 0; i < more; ++i) {
-    attempts.erase(results.front().result.attempt.value);
-    results.pop_front();
+    Result& first = results.front().result;
+    attempts.erase(first.attempt.value);
+    // Most have nothing else, and their place is written anew when it is used again.
+    first.payload = {};
+    if (!first.error_type.empty() || !first.error_text.empty()) first = {};
+    results.forget_front();
   }
 }
 
