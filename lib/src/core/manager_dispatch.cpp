@@ -195,13 +195,29 @@ void ManagerState::dispatch() {
       refresh_room(next.session);
       if (session.room != SessionRecord::Room::spare) continue;
     }
-    if (next.task == no_index) {
-      assign_first(next.lane, next.session);
-    } else {
+    if (next.task != no_index) {
       unqueue(next.task);
       assign(next.task, next.session);
+      continue;
     }
+    const SessionRecord::Room room = session.room;
+    do {
+      assign_first(next.lane, next.session);
+    } while (is_next_again(next, room));
   }
+}
+
+/// Whether `next_match` would find the lane and the session once more that it found last, when that had
+/// this room: of most rows it need not be asked again.
+bool ManagerState::is_next_again(const Match& last, SessionRecord::Room room) const {
+  if (kinds_with_ready.size() != 1) return false;
+  const KindRecord& kind = kinds[kinds_with_ready.front()];
+  if (!kind.retried.empty() || !kind.ready.empty()) return false;
+  if (kind.lanes.size() != 1 || kind.lanes.front() != last.lane) return false;
+  const SessionRecord& session = sessions[last.session];
+  if (session.room != room) return false;
+  const ProfileRecord& profile = profiles[session.profile];
+  return (room == SessionRecord::Room::idle ? profile.idle : profile.spare).front() == last.session;
 }
 
 ManagerState::Match ManagerState::next_match() const {

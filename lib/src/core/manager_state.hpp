@@ -226,6 +226,7 @@ struct ManagerState {
     std::int64_t order = 0;
   };
   void dispatch();
+  [[nodiscard]] bool is_next_again(const Match& last, SessionRecord::Room room) const;
   [[nodiscard]] Match next_match() const;
   [[nodiscard]] Match first_match(SessionRecord::Room room) const;
   [[nodiscard]] bool races(const TaskRecord& task) const;
