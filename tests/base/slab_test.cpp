@@ -1,5 +1,6 @@
 #include "base/slab.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <random>
@@ -82,6 +83,21 @@ TEST_CASE("a slab holds what a map would", "[unit][base]") {
     found.emplace(index, value);
   });
   CHECK(found == model);
+}
+
+TEST_CASE("records that fill lines of the cache begin with one", "[unit][base]") {
+  struct Line {
+    std::uint64_t words[7] = {1, 2, 3, 4, 5, 6, 7};
+  };
+  Slab<Line> slab;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint32_t index = slab.insert();
+    CHECK(slab[index].words[6] == 7);
+    CHECK(reinterpret_cast<std::uintptr_t>(&slab[index]) % 64 == 0);
+    slab.prefetch(index);
+  }
+  slab.prefetch(no_index);
+  CHECK(slab.size() == 1000);
 }
 
 }  // namespace fanmill

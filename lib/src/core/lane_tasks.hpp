@@ -85,8 +85,13 @@ class LaneTasks {
   LoneTask take(Number number) {
     LoneTask& task = at(number);
     FANMILL_ASSERT(task.task.valid(), number);
-    LoneTask taken = std::move(task);
-    task.task = {};  // the group stays: it is searched by
+    // The group stays there as well: it is searched by.
+    LoneTask taken{.group = task.group,
+                   .task = std::exchange(task.task, {}),
+                   .item = task.item,
+                   .bytes = std::move(task.bytes),
+                   .encoding = task.encoding,
+                   .attempt = task.attempt};
     (is_waiting(number) ? waiting_ : at_workers_) -= 1;
     const std::size_t index = place_of(number) / chunk_size;
     const bool is_full = index + 1 < chunks_.size() || end_ % chunk_size == 0;
