@@ -192,8 +192,8 @@ core::Results results(Choices& choices, const Ids& ids) {
       .session = ids.sessions.any(choices), .started = choices.number32(), .results = {}};
   for (std::uint32_t i = 1 + choices.below(6); i > 0; --i) {
     core::Result one = result(choices, ids);
-    one.error_type.clear();
-    one.error_text.clear();
+    one.error_type = {};
+    one.error_text = {};
     batch.results.push_back(std::move(one));
   }
   return batch;
