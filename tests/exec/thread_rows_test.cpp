@@ -252,3 +252,15 @@ TEST_CASE("the time that a task took has no part of the wait before it") {
   const Completion& second = rows.wait_for(2).at(2);
   CHECK(second.busy <= std::chrono::steady_clock::now() - before);
 }
+
+// Its thread has not come to rest when what it gave can be taken. A worker that left then, and had no
+// patience, took it for one that does not stop, and ended the process.
+TEST_CASE("with its last end taken an executor is idle, however short the patience") {
+  Rows rows(echo, 2, 1);
+  for (std::uint64_t attempt = 1; attempt <= 2000; ++attempt) {
+    rows.start(0, attempt);
+    rows.end_turn();
+    rows.wait_for(attempt);
+    REQUIRE(rows.executor.wait_idle(0s));
+  }
+}

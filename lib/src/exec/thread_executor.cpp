@@ -24,6 +24,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t line = 64;  // that one processor writes and another reads
+// For a thread to come to rest that runs no user code; it takes a microsecond, and a slice of time of
+// each other process on a busy machine.
+constexpr Duration settling_max = std::chrono::seconds(10);
 constexpr std::size_t ahead = 3;  // so many tasks or ends before it is needed a line is asked for
 
 /// Where the task of a slot is, in one word, so that of its thread and whoever calls it off one comes
@@ -453,9 +456,16 @@ bool ThreadExecutor::wait_idle(Duration limit) {
   publish();
   flush(false);
   std::unique_lock lock(shared_->mutex);
-  return shared_->idle_changed.wait_for(lock, limit, [&] {
+  const auto all_rest = [&] {
     return shared_->ring.empty() && shared_->resting_threads == shared_->threads.size();
+  };
+  if (shared_->idle_changed.wait_for(lock, limit, all_rest)) return true;
+  const auto& slots = shared_->slots;
+  const bool any_runs = std::any_of(slots.begin(), slots.end(), [](const Shared::Slot& slot) {
+    return phase_of(slot.word) != Phase::idle;
   });
+  // No function does: who has just put what the last one gave is about to rest, however short the limit.
+  return !any_runs && shared_->idle_changed.wait_for(lock, settling_max, all_rest);
 }
 
 }  // namespace fanmill::exec
