@@ -253,14 +253,28 @@ TEST_CASE("the time that a task took has no part of the wait before it") {
   CHECK(second.busy <= std::chrono::steady_clock::now() - before);
 }
 
-// Its thread has not come to rest when what it gave can be taken. A worker that left then, and had no
+// Its thread has not come to rest when what it gave is known. A worker that left then, and had no
 // patience, took it for one that does not stop, and ended the process.
 TEST_CASE("with its last end taken an executor is idle, however short the patience") {
-  Rows rows(echo, 2, 1);
-  for (std::uint64_t attempt = 1; attempt <= 2000; ++attempt) {
-    rows.start(0, attempt);
-    rows.end_turn();
-    rows.wait_for(attempt);
-    REQUIRE(rows.executor.wait_idle(0s));
-  }
+  ThreadExecutor executor({.functions = {echo}});
+  std::promise<void> given;
+  std::promise<void> let_go;
+  const std::shared_future<void> may_go = let_go.get_future().share();
+  executor.set_helper([&](Completion&) {
+    given.set_value();
+    may_go.wait();
+    return Executor::Helped::yes;
+  });
+  executor.start(0, {.attempt = AttemptId{1}});
+  executor.publish();
+  executor.flush(false);
+  given.get_future().wait();
+  std::thread later([&] {
+    // So that it would show.
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() < begin + 20ms) std::this_thread::yield();
+    let_go.set_value();
+  });
+  CHECK(executor.wait_idle(0s));
+  later.join();
 }
