@@ -50,6 +50,12 @@ struct BatchRig : WorkerRig {
           {.attempt = AttemptId{attempt}, .group = GroupId{attempt}, .task = TaskId{attempt}});
     receive(batch);
   }
+  void give(std::uint32_t slot, std::uint64_t attempt, std::size_t payload_bytes) {
+    step(TaskFinished{.slot = slot,
+                      .attempt = AttemptId{attempt},
+                      .result = {.payload = Payload::raw(std::string(payload_bytes, 'x'))}});
+    pass(0s);
+  }
   void fail(std::uint32_t slot, std::uint64_t attempt) {
     step(TaskFinished{.slot = slot,
                       .attempt = AttemptId{attempt},
@@ -66,7 +72,7 @@ TEST_CASE("what is sent ahead goes to one worker after the other in rows", "[uni
   farm.take();
   SECTION("that begin with what its free slot takes") {
     farm.race(8, Policy::all());
-    CHECK(sizes_of(farm) == "4 3 alone");
+    CHECK(sizes_of(farm) == "4 3 1");
   }
   SECTION("but what they hold stays even") {
     farm.race(12, Policy::all());
@@ -86,11 +92,12 @@ TEST_CASE("workers that take no batches are sent tasks ahead in turn", "[unit][m
         "2: task 6 (0.5)");
 }
 
-TEST_CASE("tasks of one turn travel together, a lone one alone", "[unit][manager]") {
+TEST_CASE("tasks of one turn travel together, a lone one in a batch of its own",
+          "[unit][manager]") {
   ManagerFixture farm;
   farm.join(1, batch_guest());
   farm.race(1, Policy::all());
-  CHECK(farm.take() == "1: task 1 (0.0)");
+  CHECK(farm.take() == "1: task 1 (0.0) acknowledged 0");
   farm.race(3, Policy::all());
   CHECK(farm.take() == "1: task 2 (1.0) + task 3 (1.1) + task 4 (1.2) acknowledged 0");
 }
@@ -178,7 +185,7 @@ TEST_CASE("what is large, or to be converted, travels alone and in its place", "
   tasks[2] = spec_of(limits::batched_payload_bytes_max + 1);
   tasks[5].payload = Payload::json("1");
   farm.submit(std::move(tasks), Policy::all());
-  CHECK(sizes_of(farm) == "2 alone 2 alone alone");
+  CHECK(sizes_of(farm) == "2 alone 2 alone 1");
 }
 
 TEST_CASE("a batch has so many bytes at most", "[unit][manager]") {
@@ -188,7 +195,7 @@ TEST_CASE("a batch has so many bytes at most", "[unit][manager]") {
   constexpr std::size_t fit = limits::batch_bytes_max / limits::batched_bytes(payload);
   farm.submit(std::vector<TaskSpec>(2 * fit + 1, spec_of(payload)), Policy::all());
   const std::string full = std::to_string(fit);
-  CHECK(sizes_of(farm) == full + " " + full + " alone");
+  CHECK(sizes_of(farm) == full + " " + full + " 1");
 }
 
 TEST_CASE("no batch is larger than a frame may be", "[unit][manager]") {
@@ -231,7 +238,17 @@ TEST_CASE("results of one turn travel together, at its end", "[unit][worker]") {
   CHECK(rig.claim_all() == "result 1 + result 2 (started 3)");
   rig.finish(0, 3);
   rig.pass(0s);
-  CHECK(rig.claim_all() == "result 3");
+  CHECK(rig.claim_all() == "result 3 (started 3)");
+}
+
+TEST_CASE("a lone result that is large travels alone", "[unit][worker]") {
+  BatchRig rig;
+  rig.receive_tasks(1, 2);
+  rig.claim_all();
+  rig.give(0, 1, limits::batched_payload_bytes_max);
+  CHECK(rig.claim_all() == "result 1 (started 2)");
+  rig.give(1, 2, limits::batched_payload_bytes_max + 1);
+  CHECK(rig.claim_all() == "result 2");
 }
 
 TEST_CASE("a result with words travels alone and in its place", "[unit][worker]") {
@@ -254,12 +271,12 @@ TEST_CASE("whatever is said comes after the results before it", "[unit][worker]"
   rig.claim_all();
   rig.finish(0, 1);
   rig.receive(Kill{.attempt = AttemptId{9}});
-  CHECK(rig.claim_all() == "start 3, result 1, killed 9");
+  CHECK(rig.claim_all() == "start 3, result 1 (started 3), killed 9");
   rig.finish(0, 3);
   rig.step(StopRequested{});
   CHECK(rig.claim_all() == "stop 2");
   rig.step(ExecutorDied{.slot = 1, .attempt = AttemptId{2}});
-  CHECK(rig.claim_all() == "result 3, echo?");
+  CHECK(rig.claim_all() == "result 3 (started 3), echo?");
 }
 
 TEST_CASE("the end of a retry is told before anything else begins", "[unit][worker]") {
@@ -275,9 +292,9 @@ TEST_CASE("the end of a retry is told before anything else begins", "[unit][work
   rig.receive(batch);
   CHECK(rig.claim_all() == "start 1");
   rig.finish(0, 1);
-  CHECK(rig.claim_all() == "result 1, start 2");
+  CHECK(rig.claim_all() == "result 1 (started 1), start 2");
   rig.finish(0, 2);
-  CHECK(rig.claim_all() == "result 2, start 3");
+  CHECK(rig.claim_all() == "result 2 (started 2), start 3");
   rig.finish(0, 3);
   CHECK(rig.claim_all() == "-");
 }
@@ -293,7 +310,7 @@ TEST_CASE("results that wait when a session ends are judged like any other", "[u
   rig.lose_connection();
   CHECK(rig.claim_all() == "connect, hello 2");
   rig.welcome({{AttemptId{1}, Verdict::drop}, {AttemptId{2}, Verdict::keep}});
-  CHECK(rig.claim_all() == "result 2");
+  CHECK(rig.claim_all() == "result 2 (started 0)");
 }
 
 TEST_CASE("batches of results keep to the bytes of a frame", "[unit][worker]") {

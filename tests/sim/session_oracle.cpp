@@ -295,6 +295,11 @@ void SessionOracle::sent(Instant now, PeerId peer, const core::Message& message)
          "nothing is sent to a session that is gone", session.id, message.index());
   if (const auto* goodbye = std::get_if<core::Goodbye>(&message)) sent_goodbye(session, *goodbye);
   if (const auto* task = std::get_if<core::Task>(&message)) {
+    const std::size_t bytes = limits::batched_bytes(task->payload.bytes.size());
+    demand((session.features & core::feature::batch) == 0 || task->in_parts ||
+               task->payload.bytes.size() > limits::batched_payload_bytes_max ||
+               bytes > limits::batch_bytes_in(options_.frame_bytes_max),
+           "what fits in a batch goes in one", task->attempt);
     check_acknowledged(session, task->acknowledged);
     sent_task(now, session, *task);
   }
@@ -418,7 +423,6 @@ void SessionOracle::sent_tasks(Instant now, Session& session, const core::Tasks&
   tally_.add(Count::tasks_batched);
   demand((session.features & core::feature::batch) != 0 && tasks.session == session.id,
          "a batch goes to a session that takes it", session.id);
-  demand(tasks.tasks.size() > 1, "a lone task travels alone", session.id);
   check_acknowledged(session, tasks.acknowledged);
   for (const core::Task& task : tasks.tasks) sent_task(now, session, task);
 }

@@ -208,7 +208,7 @@ core::Result whole(const char* from, std::type_identity<core::Result>) {
   return result;
 }
 core::Result after(const core::Result& before, const char* from) {
-  const std::int64_t step = get_little_endian<std::int8_t>(from);
+  const auto step = std::int64_t{get_little_endian<std::int8_t>(from)};
   core::Result result;
   result.attempt = AttemptId{before.attempt.value + static_cast<std::uint64_t>(step)};
   result.busy = microseconds(get_little_endian<std::uint16_t>(from + 2));

@@ -59,7 +59,7 @@ inline constexpr Duration time_limit_slack = 5s;
 // Frames.
 inline constexpr std::size_t header_bytes_max = 4096;
 inline constexpr std::size_t frame_bytes_max = 1 << 20;
-inline constexpr std::size_t frames_max = 2;  // header and one payload; batches keep to it too
+inline constexpr std::size_t frames_max = 2;         // header and one payload; a batch has one
 inline constexpr std::size_t text_bytes_max = 2048;  // one Text field; several share a header
 
 // Batches. A payload up to this is copied into one: a copy of it costs less than a message of its

@@ -1,5 +1,6 @@
 // Who is there: liveness, credit given back, departure.
 #include <algorithm>
+#include <utility>
 
 #include "core/manager_state.hpp"
 #include "core/plant.hpp"
@@ -116,7 +117,8 @@ void ManagerState::send(SessionRecord& session, Message message,
                         std::optional<Encoding> convert_to) {
   if (!session.peer.valid()) return;  // lost: it is told when it comes back
   session.sent = now;
-  if (std::holds_alternative<Task>(message) || std::holds_alternative<Heartbeat>(message)) {
+  if (std::holds_alternative<Task>(message) || std::holds_alternative<Tasks>(message) ||
+      std::holds_alternative<Heartbeat>(message)) {
     session.results_acknowledged = session.results_recorded;
   }
   session.batch.turn = 0;  // what follows must not overtake this
@@ -126,8 +128,9 @@ void ManagerState::send(SessionRecord& session, Message message,
                       .convert_to = convert_to});
 }
 
-/// A task that follows another of the same turn travels with it. Not if its payload is to be
-/// converted, which may fail, or is large, which goes uncopied.
+/// A worker that takes batches gets its tasks in them: those of a turn together, and a lone one, too,
+/// which so is one frame in place of two. Not one whose payload is to be converted, which may fail, or
+/// is large, which goes uncopied.
 void ManagerState::send_task(SessionRecord& session, Task&& task,
                              std::optional<Encoding> convert_to) {
   const std::size_t payload = task.payload.bytes.size();
@@ -135,25 +138,24 @@ void ManagerState::send_task(SessionRecord& session, Task&& task,
   const std::size_t bytes_max = limits::batch_bytes_in(options.frame_bytes_max);
   const bool joins = (session.features & feature::batch) != 0 && !convert_to && !task.in_parts &&
                      payload <= limits::batched_payload_bytes_max && bytes <= bytes_max;
-  if (joins && session.batch.turn == turn && session.batch.bytes + bytes <= bytes_max) {
-    Message& before = std::get<Send>((*out)[session.batch.order]).message;
-    if (Task* first = std::get_if<Task>(&before)) {
-      Tasks batch{.session = session.id, .acknowledged = first->acknowledged, .tasks = {}};
-      first->acknowledged = 0;
-      // It is given as much as it may hold, and this one is counted.
-      const std::size_t room = session.tasks_max - std::min(session.tasks_max, session.active);
-      batch.tasks.reserve(2 + std::min(room, ready_total));
-      batch.tasks.push_back(std::move(*first));
-      before = std::move(batch);
-    }
-    task.acknowledged = 0;
-    std::get<Tasks>(before).tasks.push_back(std::move(task));
-    session.batch.bytes += bytes;
+  if (!joins) {
+    send(session, std::move(task), convert_to);
     return;
   }
-  if (!session.peer.valid()) return;
-  send(session, std::move(task), convert_to);
-  if (joins) session.batch = {.turn = turn, .order = out->size() - 1, .bytes = bytes};
+  const std::uint32_t acknowledged = std::exchange(task.acknowledged, 0);
+  if (session.batch.turn != turn || session.batch.bytes + bytes > bytes_max) {
+    if (!session.peer.valid()) return;
+    send(session, Tasks{.session = session.id, .acknowledged = acknowledged, .tasks = {}});
+    session.batch = {.turn = turn, .order = out->size() - 1, .bytes = 0};
+  }
+  Tasks& batch = std::get<Tasks>(std::get<Send>((*out)[session.batch.order]).message);
+  if (batch.tasks.size() == 1) {
+    // No lone one. It is given as much as it may hold, and this one is counted.
+    const std::size_t room = session.tasks_max - std::min(session.tasks_max, session.active);
+    batch.tasks.reserve(2 + std::min(room, ready_total));
+  }
+  batch.tasks.push_back(std::move(task));
+  session.batch.bytes += bytes;
 }
 
 void ManagerState::heard(std::uint32_t index) {

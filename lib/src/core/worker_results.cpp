@@ -63,15 +63,12 @@ void WorkerState::send_unsent(Instant now, WorkerActions& out) {
   if (batch_bytes_max > 0) batch.results.reserve(results.size() - results_sent);
   std::size_t batch_bytes = 0;
   const auto send_batch = [&] {
-    if (batch.results.size() == 1) {
-      emit(now, std::move(batch.results.front()), out);
-    } else if (!batch.results.empty()) {
-      emit(now,
-           Results{.session = batch.session,
-                   .started = batch.started,
-                   .results = std::move(batch.results)},
-           out);
-    }
+    if (batch.results.empty()) return;
+    emit(now,
+         Results{.session = batch.session,
+                 .started = batch.started,
+                 .results = std::move(batch.results)},
+         out);
     batch.results.clear();
     batch_bytes = 0;
   };
