@@ -340,6 +340,32 @@ TEST_CASE("what begins between hello and a welcome that says kill is answered as
   CHECK(rig.claim_all() == "killed 3");
 }
 
+// Its time limit was forgotten with its result, and it ran for ever.
+TEST_CASE("what begins between hello and a welcome that says kill still has its time limit",
+          "[unit][worker]") {
+  const bool begins_before = GENERATE(true, false);
+  AheadRig rig(LostRig::options());
+  rig.receive_task(2);
+  rig.receive_task(3, 0, 1s);
+  REQUIRE(rig.claim_all() == "start 2, start 3");
+  rig.pass(2s);
+  rig.lose_connection();
+  if (begins_before) rig.finish(0, 2);
+  rig.claim_all();
+  rig.welcome({{AttemptId{2}, Verdict::keep}, {AttemptId{3}, Verdict::kill}});
+  if (!begins_before) {
+    CHECK(rig.claim_all() == "revoke 3");
+    rig.finish(0, 2);  // and 3 begins after all
+  }
+  CHECK(rig.claim_all() == (begins_before ? "result 2" : "heartbeat, result 2"));
+  rig.pass(900ms);
+  CHECK(rig.claim_all() == "-");
+  rig.pass(100ms);
+  CHECK(rig.claim_all() == "stop 3");
+  rig.finish(1, 3);
+  CHECK(rig.claim_all() == "killed 3");
+}
+
 TEST_CASE("whoever leaves stops what waits at the executor, too", "[unit][worker]") {
   AheadRig rig;
   rig.fill();

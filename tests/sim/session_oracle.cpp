@@ -266,8 +266,10 @@ void SessionOracle::end_session(SessionIndex index) {
     waits = waits || (attempt.in_parts && !attempt.whole);
     release(attempt);
     attempt.lost_by = index;
-    // Whoever left, or broke the rules, has no claim to what it was given.
-    if (session.may_end) attempt.worker = core::Uuid{};
+    // Whoever left, or broke the rules, has no claim to what it was given. If its connection was lost, too,
+    // the manager may have ended the session for that alone.
+    if (session.may_end && session.lost) attempt.claim_is_doubtful = true;
+    if (session.may_end && !session.lost) attempt.worker = core::Uuid{};
     if (attempt.killing) continue;
     if (waits) tally_.add(Count::lost_between_parts);
     // A worker with a free slot starts at once, so its first tasks count as started.
@@ -378,11 +380,13 @@ void SessionOracle::sent_welcome(Instant now, PeerId peer, const core::Welcome& 
 void SessionOracle::judged(SessionIndex session, const core::Judgement& judgement,
                            core::HoldingState state) {
   Attempt* attempt = find(judgement.attempt);
-  const bool mine = attempt != nullptr && attempt->worker == sessions_[session].hello.uuid;
+  const bool may_be_mine = attempt != nullptr && attempt->worker == sessions_[session].hello.uuid;
+  const bool mine = may_be_mine && !attempt->claim_is_doubtful;
   switch (judgement.verdict) {
     case core::Verdict::keep:
       tally_.add(Count::keep_judged);
-      demand(mine, "only attempts that the worker was given are kept", judgement.attempt);
+      demand(may_be_mine, "only attempts that the worker was given are kept", judgement.attempt);
+      attempt->claim_is_doubtful = false;
       demand(!attempt->answered && !attempt->killing,
              "only attempts that are still wanted are kept", judgement.attempt);
       demand(groups_.is_open(attempt->task), "only attempts of open tasks are kept",

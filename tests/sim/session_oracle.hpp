@@ -70,8 +70,9 @@ class SessionOracle {
     SessionIndex lost_by = nobody;  // that held it and ended
     Instant sent;
     std::size_t bytes = 0;
-    std::uint32_t sequence = 0;  // which Task of its session it was
-    bool started = false;        // the truth
+    std::uint32_t sequence = 0;      // which Task of its session it was
+    bool started = false;            // the truth
+    bool claim_is_doubtful = false;  // its session may have ended as one that has no claim
     bool killing = false;
     bool recalled = false;
     bool spare = false;     // taken back though another is expected to answer

@@ -35,7 +35,7 @@ void check_slots(const WorkerState& state, Statements& statements) {
       found = found && state.attempts.find(task.attempt.value) == slot;
     }
     if (task.due) due.emplace(*task.due, slot);
-    const bool may_be_due = task.fate == Fate::result || task.fate == Fate::time_limit;
+    const bool may_be_due = state.goes_on(task) || task.fate == Fate::time_limit;
     if (task.due && (!may_be_due || !task.started || task.time_limit <= Duration::zero()))
       limits_fit = false;
     const bool can_pass = state.is_open() && state.has_feature(feature::output);

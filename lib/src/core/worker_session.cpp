@@ -244,9 +244,9 @@ void WorkerState::judge(Instant now, const std::vector<Judgement>& judgements, W
     if (told_started || (options.features & feature::kill) != 0) {
       kill_running(slot, out);
     } else {
-      // The manager was told that it had not started, and waits for no result, also if it has since.
+      // The manager was told that it had not started, and waits for no result, also if it has since. Then
+      // nothing but its time limit can end it.
       ask_back(slot, out);
-      set_due(slot, std::nullopt);
       task.fate = Fate::killed;
     }
   });

@@ -218,6 +218,7 @@ struct WorkerState {
   [[nodiscard]] bool may_go_ahead(const Task& task) const;
   void start_ready(Instant now, WorkerActions& out);
   void start_next(Instant now, WorkerActions& out);
+  [[nodiscard]] bool goes_on(const RunningTask& task) const;
   void set_started(Instant now, std::uint32_t slot);
   void fill_slots(Instant now, WorkerActions& out);
   void count_passed();

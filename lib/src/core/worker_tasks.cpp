@@ -160,12 +160,17 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
   queue.pop_front();
 }
 
+/// Whether it runs to its end, or its time limit: nobody wants it stopped, or can.
+bool WorkerState::goes_on(const RunningTask& task) const {
+  return task.fate == Fate::result ||
+         (task.fate == Fate::killed && (options.features & feature::kill) == 0);
+}
+
 void WorkerState::set_started(Instant now, std::uint32_t slot) {
   RunningTask& task = slots[slot];
   running.push_back(slots, slot);
   task.started = true;
-  if (task.fate == Fate::result && task.time_limit > Duration::zero() &&
-      has_feature(feature::time_limit)) {
+  if (goes_on(task) && task.time_limit > Duration::zero() && has_feature(feature::time_limit)) {
     set_due(slot, after(now, task.time_limit));
   }
   newest_started = std::max(newest_started, task.sequence);
@@ -294,6 +299,13 @@ void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason r
 void WorkerState::pass_time_limit(Instant now, std::uint32_t slot, WorkerActions& out) {
   if (slots[slot].fate == Fate::time_limit) {
     end_with_deaf_task(now, slot, out);
+    return;
+  }
+  if (slots[slot].fate == Fate::killed) {
+    // It was not stopped for that, and how it ends tells the manager nothing.
+    set_due(slot, std::nullopt);
+    out.emplace_back(StopTask{
+        .slot = slot, .attempt = slots[slot].attempt, .reason = StopTask::Reason::time_limit});
     return;
   }
   stop_running(slot, Fate::time_limit, StopTask::Reason::time_limit, out);
