@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <fanmill/big_integer.hpp>
 #include <fanmill/bytes.hpp>
 #include <fanmill/export.hpp>
@@ -96,7 +97,12 @@ class FANMILL_EXPORT ObjectView {
 
   ///@{
   /// The integer if it is one and fits; big ones that do are among them.
-  [[nodiscard]] std::optional<std::int64_t> if_int64() const;
+  [[nodiscard]] std::optional<std::int64_t> if_int64() const {
+    if (form_ != Form::integer) return stored_int64();
+    std::int64_t value = 0;
+    std::memcpy(&value, place_.data(), sizeof value);
+    return value;
+  }
   [[nodiscard]] std::optional<std::uint64_t> if_uint64() const;
   ///@}
 
@@ -107,6 +113,8 @@ class FANMILL_EXPORT ObjectView {
   // Elements of packed lists are not values of their own in the payload, so their numbers are kept
   // here.
   enum class Form : std::uint8_t { null, stored, integer, floating };
+
+  [[nodiscard]] std::optional<std::int64_t> stored_int64() const;
 
   alignas(
       8) std::array<std::byte, 48> place_{};  // Cap'n Proto's reader of the value, or the number

@@ -248,8 +248,7 @@ bool ObjectView::boolean() const {
   return ObjectAccess::stored(*this).getBool();
 }
 
-std::optional<std::int64_t> ObjectView::if_int64() const {
-  if (form_ == Form::integer) return ObjectAccess::get<std::int64_t>(*this);
+std::optional<std::int64_t> ObjectView::stored_int64() const {
   if (form_ != Form::stored) return {};
   const ValueReader& value = ObjectAccess::stored(*this);
   if (value.isInt()) return value.getInt();

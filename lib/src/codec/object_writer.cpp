@@ -82,9 +82,10 @@ std::span<T> memory(typename capnp::List<T>::Builder list) {
 }
 
 Payload lone_number(std::uint64_t member, std::uint64_t bits) {
-  const LoneNumber number{.member = member, .bits = bits};
-  return {Bytes::make(sizeof(number), [&](char* to) { std::memcpy(to, &number, sizeof(number)); }),
-          Encoding::object};
+  // Made where it belongs: a copy, made of larger pieces than it was written in, would wait for every
+  // store before it.
+  const auto write = [&](char* to) { new (to) LoneNumber{.member = member, .bits = bits}; };
+  return {Bytes::make(sizeof(LoneNumber), write), Encoding::object};
 }
 
 }  // namespace
