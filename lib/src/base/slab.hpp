@@ -27,6 +27,18 @@ class Slab {
     slot(index).emplace(std::forward<Value>(value));
     return index;
   }
+  /// What `make()` gives, made in its place: a copy of what was just written elsewhere would wait for every
+  /// store before it.
+  template <typename Make>
+  std::uint32_t insert_made(const Make& make) {
+    struct Maker {
+      const Make& make;
+      operator T() const { return make(); }  // NOLINT: what an optional makes its value of
+    };
+    const std::uint32_t index = take_slot();
+    slot(index).emplace(Maker{make});
+    return index;
+  }
   /// A record as it is made without arguments, in its place.
   std::uint32_t insert() {
     const std::uint32_t index = take_slot();

@@ -138,12 +138,14 @@ void WorkerState::start_next(Instant now, WorkerActions& out) {
   // If it takes the process with it, what ended before must be known.
   if (task.number > 1 && results_wait) send_unsent(now, out);
   const bool passes_output = has_feature(feature::output);
-  const std::uint32_t slot = slots.insert(RunningTask{.attempt = task.attempt,
-                                                      .group = task.group,
-                                                      .number = task.number,
-                                                      .sequence = next.sequence,
-                                                      .time_limit = task.time_limit,
-                                                      .passes_output = passes_output});
+  const std::uint32_t slot = slots.insert_made([&] {
+    return RunningTask{.attempt = task.attempt,
+                       .group = task.group,
+                       .number = task.number,
+                       .sequence = next.sequence,
+                       .time_limit = task.time_limit,
+                       .passes_output = passes_output};
+  });
   const bool has_free = has_free_slot();
   attempts.insert(task.attempt.value, slot);
   retries_begun += task.number > 1 ? 1 : 0;

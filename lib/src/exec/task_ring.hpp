@@ -38,11 +38,12 @@ class TaskRing {
     return pushed_ - head_.load(std::memory_order_acquire) > mask_;
   }
   /// Nobody sees it before `publish`. Not if it is full.
-  void push(Entry entry) {
-    FANMILL_ASSERT(!is_full(), entry.slot);
+  void push(const Entry& entry) { push(entry.slot, entry.serial, entry.argument); }
+  void push(std::uint32_t slot, std::uint32_t serial, const void* argument) {
+    FANMILL_ASSERT(!is_full(), pushed_);
     Cell& cell = cells_[pushed_ & mask_];
-    cell.task.store(std::uint64_t{entry.serial} << 32U | entry.slot, std::memory_order_relaxed);
-    cell.argument.store(entry.argument, std::memory_order_relaxed);
+    cell.task.store(std::uint64_t{serial} << 32U | slot, std::memory_order_relaxed);
+    cell.argument.store(argument, std::memory_order_relaxed);
     pushed_ += 1;
   }
   /// Returns how many became seen.

@@ -299,7 +299,7 @@ void ThreadExecutor::Shared::start(std::uint32_t index, Invocation&& invocation)
   const std::uint32_t serial = serial_of(word) + 1;
   slot.word.store(word_of(serial, Phase::waiting), std::memory_order_relaxed);
   if (ring.is_full()) tidy();
-  ring.push({.slot = index, .serial = serial, .argument = slot.invocation.payload.bytes.data()});
+  ring.push(index, serial, slot.invocation.payload.bytes.data());
 }
 
 /// Behind a task that lasts, what was called off could pile up.

@@ -156,6 +156,7 @@ class TypedRun final : public Runner {
  private:
   /// What is kept of an item that is not finished.
   struct Slot {
+    Slot() noexcept {}  // NOLINT: else all of it is cleared before
     std::optional<Item> item;
     std::optional<State> state;
     std::vector<std::optional<Task>> tasks;  // by their number; empty: ended, or the item itself
@@ -419,7 +420,8 @@ class TypedRun final : public Runner {
     } else if constexpr (collects) {
       collected_[index] = std::move(result);
     } else {
-      slots_[item].result = std::move(result);
+      Slot& kept = slots_[item];
+      if (result) kept.result.emplace(std::move(*result));
       return;
     }
     if (slot != nullptr) slots_.erase(item);
