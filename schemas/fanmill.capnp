@@ -5,7 +5,7 @@
 #
 # TRANSPORT. ZeroMQ: the manager binds one ROUTER, each worker connects one DEALER. A message is one or two frames
 # (after the routing id that ROUTER adds): a header frame, then a payload frame where the kind has one. No empty
-# delimiter frame.
+# delimiter frame. Tasks and Results have one frame: their records follow the header in it, to the end of the frame.
 #
 # HEADER FRAME. One Cap'n Proto struct of this file: a single segment WITHOUT the segment table, unpacked ("flat"),
 # at most 4096 bytes. Word 0 of the frame is the root pointer; the struct's data section begins right behind it, and
@@ -325,7 +325,7 @@ struct ResultRecord {
   cpuUs @6 :UInt64;
   memoryBytes @7 :UInt64;
   detail @8 :UInt32;
-  flags @9 :UInt32;           # as those of Result
+  flags @9 :UInt32;           # as those of Result, but for flagResultParts: that is malformed here
 }
 
 struct ShortResultRecord {

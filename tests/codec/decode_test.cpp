@@ -361,7 +361,9 @@ TEST_CASE("each field of Results and its records is checked", "[unit][codec]") {
   CHECK(batch.fault(2, u16(1)) == "no error");
   CHECK(batch.fault(second + 2, u16(1)) ==
         "Results: flags is flagNothing with an outcome other than 0 (ok) (record 1)");
-  CHECK(batch.fault(second + 44, u32(0xfffffffe)) == "no error");  // flags of tomorrow
+  CHECK(batch.fault(second + 44, u32(0xfffffffc)) == "no error");  // flags of tomorrow
+  CHECK(batch.fault(second + 44, u32(2)) ==
+        "Results: flags is flagResultParts, which only a Result alone may have (record 1)");
   // Of short records:
   CHECK(batch.fault(0, std::uint8_t{255}) ==
         "Results: step is not 0, and there is no record before (record 0)");

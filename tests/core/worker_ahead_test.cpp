@@ -366,6 +366,28 @@ TEST_CASE("what begins between hello and a welcome that says kill still has its 
   CHECK(rig.claim_all() == "killed 3");
 }
 
+TEST_CASE("what was killed and goes on is stopped when nobody waits for its end any more",
+          "[unit][worker]") {
+  LostRig rig;
+  rig.finish(0, 2);  // and 3 begins
+  rig.claim_all();
+  rig.welcome({{AttemptId{2}, Verdict::keep},
+               {AttemptId{3}, Verdict::kill},
+               {AttemptId{4}, Verdict::drop}});
+  CHECK(rig.claim_all() == "stop 4, result 2");
+  SECTION("as a later welcome does not name it") {
+    rig.pass(2s);
+    rig.lose_connection();
+    rig.claim_all();
+    rig.welcome({{AttemptId{2}, Verdict::drop}});
+    CHECK(rig.claim_all() == "stop 3");
+  }
+  SECTION("as its worker leaves") {
+    rig.step(StopRequested{});
+    CHECK(rig.claim_all() == "stop 3");
+  }
+}
+
 TEST_CASE("whoever leaves stops what waits at the executor, too", "[unit][worker]") {
   AheadRig rig;
   rig.fill();

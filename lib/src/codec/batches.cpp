@@ -221,6 +221,13 @@ core::Result after(const core::Result& before, const char* from) {
 }
 ///@}
 
+/// What is whole here has no parts on their way, and their manager would wait for none.
+template <typename Record>
+bool says_parts(const char* from, bool is_short) {
+  return std::is_same_v<Record, core::Result> && !is_short &&
+         (get_little_endian<std::uint32_t>(from + 44) & schema::FLAG_RESULT_PARTS) != 0;
+}
+
 void check_record(const core::Task& task, Check& check) { check_task(task, check); }
 void check_record(const core::Result& result, Check& check) { check_result(result, check); }
 
@@ -270,6 +277,8 @@ class Reader {
     check_.range("encoding", encoding, 0, schema::ENCODING_RAW);
     check_.that(encoding != schema::ENCODING_NONE || size == 0, "payloadBytes",
                 "not 0, but the encoding is 0 (none)");
+    check_.that(!says_parts<Record>(from, is_short), "flags",
+                "flagResultParts, which only a Result alone may have");
     if (check_.failed()) return;
     if (is_short) {
       add([&] { return after(records_.back(), from); });

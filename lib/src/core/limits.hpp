@@ -149,7 +149,7 @@ static_assert(prefetch_patience >= 2 * prefetch_time_processes);
 inline constexpr Duration recall_worth = 1ms;
 inline constexpr std::uint32_t prefetch_max = 4096;
 // However short tasks are, unless somebody asks for more: what is under way must be found in a cache when
-// its result comes (some 450 bytes of records for each), and of tasks shorter than 5 us so many are
+// its result comes (some 100 bytes of records for each), and of tasks shorter than 5 us so many are
 // enough for milliseconds of batches on their way.
 inline constexpr std::uint32_t prefetch_most = 1024;
 inline constexpr std::size_t credit_bytes =

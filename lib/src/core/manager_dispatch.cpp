@@ -497,7 +497,10 @@ bool ManagerState::is_far_ahead(const SessionRecord& session) const {
                                 : options.credit_bytes / limits::credit_ahead_share;
   // Of one of them, times as many as they are.
   const std::size_t ahead = session.active_bytes * (session.active - session.slots);
-  return ahead >= std::max<std::size_t>(share, 1) * session.active;
+  std::size_t most = 0;
+  const bool is_endless =
+      __builtin_mul_overflow(std::max<std::size_t>(share, 1), std::size_t{session.active}, &most);
+  return !is_endless && ahead >= most;
 }
 
 /// Counts a task that is sent ahead. So many in a row, in one message, are worth little beside what the

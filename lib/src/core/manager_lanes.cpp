@@ -58,12 +58,17 @@ bool ManagerState::enter_lane(std::uint32_t job_index, GroupId group, GroupSubmi
   if (index == no_index)
     index = lanes.insert(LaneRecord{.job = job_index, .kind = job.kinds[place]});
   LaneRecord& lane = lanes[index];
+  const bool differs = lane.policy != event.policy || lane.time_limit != spec.time_limit;
+  // Or one that hangs would keep the lane as it is for ever.
+  if (differs && lane.tasks.waiting() == 0) record_oldest(lane);
   if (lane.tasks.empty()) {
     lane.policy = event.policy;
     lane.time_limit = spec.time_limit;
-  } else if (lane.policy != event.policy || lane.time_limit != spec.time_limit) {
+  } else if (differs) {
     return false;
   }
+  // Or one that hangs would keep the places of all that came after it.
+  if (lane.tasks.is_stretched()) record_oldest(lane);
   const bool is_first = lane.tasks.waiting() == 0;
   lane.tasks.push_back({.group = group,
                         .task = task_ids.next(),
@@ -79,6 +84,13 @@ bool ManagerState::enter_lane(std::uint32_t job_index, GroupId group, GroupSubmi
   }
   has_one_more(lane.kind);
   return true;
+}
+
+/// Those that have been at workers for longest leave the lane for records of their own: two at a time, as one
+/// comes, so that it comes to an end.
+void ManagerState::record_oldest(const LaneRecord& lane) {
+  for (int i = 0; i < 2 && lane.tasks.at_workers() > 0; ++i)
+    make_records_of(lane.tasks[lane.tasks.oldest()].attempt);
 }
 
 /// To be called before the first that waits is taken out, or handed out, and after it. Few kinds have more
@@ -173,12 +185,6 @@ void ManagerState::finish_unrecorded(std::uint32_t index, Outcome&& outcome, Ses
   const LoneTask task = lane.tasks.take(attempts[index].number);
   erase_attempt(index);
   counters.tasks_ok += 1;
-  // One that hangs must not keep the places of all that came after it. Two at a time, so that it
-  // comes to an end.
-  for (int i = 0; i < 2; ++i) {
-    if (!lane.tasks.is_stretched() || lane.tasks.at_workers() == 0) break;
-    make_records_of(lane.tasks[lane.tasks.oldest()].attempt);
-  }
   const Meaning meaning = meaning_of(outcome, lane.policy, 0);
   JobRecord& job = jobs[lane.job];
   job.unrecorded -= 1;

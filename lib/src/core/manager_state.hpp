@@ -200,6 +200,7 @@ struct ManagerState {
   // manager_lanes.cpp
   [[nodiscard]] std::size_t place_of(const JobRecord& job, const TaskSpec& task) const;
   bool enter_lane(std::uint32_t job, GroupId group, GroupSubmitted& event);
+  void record_oldest(const LaneRecord& lane);
   void first_leaves(std::uint32_t lane);
   void first_has_left(std::uint32_t lane);
   void assign_first(std::uint32_t lane, std::uint32_t session);

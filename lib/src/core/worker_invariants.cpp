@@ -151,7 +151,7 @@ void check_leaving(const WorkerState& state, Statements& statements) {
   bool all_stopped = true;
   bool any_given_back = false;
   state.slots.for_each([&](std::uint32_t, const RunningTask& task) {
-    if (task.fate == Fate::result) all_stopped = false;
+    if (!task.stopped || task.fate == Fate::result) all_stopped = false;
     if (task.fate == Fate::given_back) any_given_back = true;
   });
   statements.that(!leaves || all_stopped, "whoever leaves has told every task to stop");

@@ -45,8 +45,8 @@ void WorkerState::leave(Instant now, std::string words, WorkerActions& out) {
   intent = Intent::leave;
   leave_words = std::move(words);
   slots.for_each([&](std::uint32_t slot, const RunningTask& task) {
-    if (task.fate == Fate::result)
-      stop_running(slot, Fate::given_back, StopTask::Reason::leaving, out);
+    const Fate fate = task.fate == Fate::result ? Fate::given_back : task.fate;
+    if (!task.stopped) stop_running(slot, fate, StopTask::Reason::leaving, out);
   });
   await(after(now, options.leave_grace), running_count() > 0 ? Wait::executors : Wait::nothing);
 }

@@ -65,6 +65,7 @@ struct RunningTask {
   std::uint32_t sequence = 0;   // as in the queue
   bool started = false;         // as far as can be known; else it waits for a slot
   bool asked_back = false;      // RevokeTask is out
+  bool stopped = false;         // StopTask is out
   bool told_unstarted = false;  // by the latest hello
   Duration time_limit{};
   std::optional<Instant>

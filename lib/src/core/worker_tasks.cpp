@@ -291,10 +291,9 @@ void WorkerState::forget_running(std::uint32_t slot, WorkerActions& out) {
 void WorkerState::stop_running(std::uint32_t slot, Fate fate, StopTask::Reason reason,
                                WorkerActions& out) {
   RunningTask& task = slots[slot];
-  const bool was_stopped = task.fate != Fate::result;
   task.fate = fate;
   if (fate != Fate::time_limit) set_due(slot, std::nullopt);
-  if (was_stopped) return;
+  if (std::exchange(task.stopped, true)) return;
   out.emplace_back(StopTask{.slot = slot, .attempt = task.attempt, .reason = reason});
 }
 

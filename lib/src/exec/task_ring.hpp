@@ -1,6 +1,6 @@
 // TaskRing: which slots have a task that waits, on its way from the one thread that starts tasks to those
 // that run them. No lock: the threads take one after the other, in their order, each exactly once; so
-// none that waits is ever kept by a thread that has not come to it.
+// none waits for a thread that runs another.
 //
 // What was revoked meanwhile stays where it is: an entry only says that there was a task, and its slot
 // whether that still waits. `take_all` is for whoever finds the ring full of such.

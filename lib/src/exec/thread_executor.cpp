@@ -121,7 +121,7 @@ struct ThreadExecutor::Shared {
   std::vector<Thread*> with_ended;
   std::uint32_t resting_threads = 0;
   std::uint32_t idle_threads = 0;  // of those the ones to be woken
-  std::uint32_t wakes_due = 0;     // of idle threads, for what was started
+  std::uint32_t wakes_due = 0;     // for what was started; of no more threads than are idle
   bool is_unbegun = false;         // started, and nobody told
   std::condition_variable work_came;
   std::condition_variable idle_changed;
@@ -206,11 +206,13 @@ ThreadExecutor::Helped ThreadExecutor::Shared::offer(Completion& completion) {
     const std::lock_guard lock(mutex);
     idle_threads -= 1;
     if (helped == Helped::no) return helped;
-    wakes = std::exchange(wakes_due, 0);
+    // One of those that were started then is this thread's; the others may be of a turn before, whose end
+    // has yet to come.
+    const std::uint32_t due = std::exchange(wakes_due, 0);
+    wakes = std::min(due > 0 ? due - 1 : 0, idle_threads);
     if (std::exchange(is_unbegun, false)) begun += 1;
   }
-  // One of those that were started then is this thread's.
-  for (; wakes > 1; --wakes) work_came.notify_one();
+  for (; wakes > 0; --wakes) work_came.notify_one();
   return helped;
 }
 
@@ -219,7 +221,8 @@ ThreadExecutor::Helped ThreadExecutor::Shared::offer(Completion& completion) {
 void ThreadExecutor::Shared::complete(Thread& me, Completion&& completion, bool gathers) {
   bool tells = false;
   {
-    // Whoever changes what is read here takes this lock behind it, and finds what was put here before.
+    // Whoever changes what is read here looks for who has ended some behind it, under the lock of all, and
+    // finds what was put there before.
     const std::lock_guard lock(me.mutex);
     if (me.ended.capacity() - me.ended.size() > ahead)
       __builtin_prefetch(me.ended.data() + me.ended.size() + ahead, 1);
@@ -315,7 +318,7 @@ void ThreadExecutor::Shared::publish() {
   if (count == 0) return;
   few_waiting = ring.size() / 2;
   const std::lock_guard lock(mutex);
-  wakes_due = static_cast<std::uint32_t>(std::min<std::size_t>(idle_threads, wakes_due + count));
+  wakes_due += static_cast<std::uint32_t>(count);
   is_unbegun = true;
 }
 
@@ -395,7 +398,7 @@ bool ThreadExecutor::flush(bool looks_soon) {
   shared_->looks_soon = looks_soon;
   {
     const std::lock_guard lock(shared_->mutex);
-    wakes = std::exchange(shared_->wakes_due, 0);
+    wakes = std::min(std::exchange(shared_->wakes_due, 0), shared_->idle_threads);
     if (std::exchange(shared_->is_unbegun, false)) shared_->begun += 1;
     tells = !looks_soon && !shared_->with_ended.empty();
   }
@@ -435,7 +438,8 @@ void ThreadExecutor::take(std::vector<Completion>& out) {
     const std::lock_guard lock(shared.mutex);
     shared.taking.swap(shared.with_ended);
   }
-  // First, as it was before anything behind it ended: those behind it have not begun before it.
+  // First, as it was before anything behind it ended, but where a thread had it in hand and another went
+  // past.
   std::move(shared.revoked.begin(), shared.revoked.end(), std::back_inserter(out));
   shared.revoked.clear();
   for (Shared::Thread* thread : shared.taking) {

@@ -1,8 +1,8 @@
 // ThreadExecutor: runs functions on threads of this process, as many as it has slots. Tasks that
 // wait are taken from one queue, one by one, so that a thread goes on with the next without a word from
 // the loop, and no short task waits behind a long one while another thread is free. Neither taking one
-// nor calling it off needs a lock; its end needs one that nobody else asks for but when all that have
-// ended are taken.
+// nor calling it off needs a lock; its end needs one that nobody else asks for, but for the first since all
+// that had ended were taken.
 //
 // The fastest executor and the least contained: a stop only requests the function's stop token. A
 // "deaf" function, which does not look at its token, keeps its thread and its slot until it
