@@ -138,6 +138,31 @@ TEST_CASE("a lane keeps no bytes of what has left it", "[unit][manager]") {
   CHECK(given_back == 200);
 }
 
+// With the last of its chunk gone the walk went on in the midst of the next: those before were lost, and it
+// ran beyond the end.
+TEST_CASE("whoever takes tasks out on his way through a lane meets all of them",
+          "[unit][manager]") {
+  const std::uint64_t left_in_first = GENERATE(1U, 5U, 63U, 64U);
+  LaneTasks lane;
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t group = 1; group <= 130; ++group) lane.push_back(task_of(group));
+  std::vector<LaneTasks::Number> numbers;
+  for (std::uint64_t group = 1; group <= 100; ++group) numbers.push_back(lane.hand_out(7));
+  for (std::uint64_t group = 1; group <= 130; ++group) {
+    const bool is_gone = group > left_in_first && group <= 64;
+    if (is_gone) lane.take(numbers[group - 1]);
+    if (!is_gone) expected.push_back(group);
+  }
+  std::vector<std::uint64_t> met;
+  lane.for_each([&](LaneTasks::Number number, const LoneTask& task) {
+    met.push_back(task.group.value);
+    if (task.attempt != no_index) lane.take(number);
+  });
+  CHECK(met == expected);
+  CHECK(lane.at_workers() == 0);
+  CHECK(lane.waiting() == 30);
+}
+
 // One task hangs while others come and go: the list of chunks would grow for ever.
 TEST_CASE("a lane tells when its oldest is in the way", "[unit][manager]") {
   LaneTasks lane;

@@ -117,7 +117,7 @@ class LaneTasks {
     for (Number number = base_; number != end;) {
       const Chunk* const chunk = chunks_[place_of(number) / chunk_size].chunk.get();
       if (chunk == nullptr) {
-        number += chunk_size;
+        number += chunk_size - number % chunk_size;  // its last may just have been taken out
         continue;
       }
       const LoneTask& task = chunk->tasks[number % chunk_size];
